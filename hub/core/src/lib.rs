@@ -1,1 +1,36 @@
-//! x
+//! The words of Kairos Hub.
+//!
+//! This crate is pure: it opens nothing, sends nothing and reads no clock; time and chance are
+//! passed in. Adapters depend on it and on nothing else of the hub, so an adapter that wants SQL
+//! cannot name it.
+//!
+//! Reading order:
+//!
+//! 1. [`ids`], [`scope`], [`hlc`]: names, fences and clocks.
+//! 2. [`schema`]: the one description of every synced table; [`row`] and [`value`] are its content.
+//! 3. [`merge`] and [`repair`]: how two versions of a row become one.
+//! 4. [`event`], [`fold`]: what people did, and the day cell that follows from it.
+//! 5. [`day`], [`due`], [`today`]: which day it is, what is due, what a person sees.
+//! 6. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
+//! 7. [`adapter`]: what a compiled-in adapter gets and gives.
+
+pub mod adapter;
+pub mod change;
+pub mod command;
+pub mod day;
+pub mod due;
+pub mod event;
+pub mod fold;
+pub mod hlc;
+pub mod ids;
+pub mod merge;
+pub mod principal;
+pub mod repair;
+pub mod row;
+pub mod schema;
+pub mod scope;
+pub mod today;
+pub mod value;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub type Millis = i64;

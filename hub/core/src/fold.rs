@@ -1,0 +1,223 @@
+//! The fold: from the events of one habit, day and actor to how the day stands.
+//!
+//! A function of the *set* of events: their order of arrival does not matter, a repeated event does
+//! not count twice. Author class weighs before time, so that the engine's note that a day passed
+//! never erases a deed that arrived late from a phone that was offline.
+
+use std::collections::HashSet;
+
+use crate::Millis;
+use crate::event::{AuthorClass, Event, Source, Verb, words};
+use crate::hlc::Hlc;
+use crate::ids::{DeviceId, UserId};
+use crate::row::Row;
+
+words!(
+    /// How a day stands.
+    Status {
+        /// Done.
+        Full = "FULL",
+        /// Done in part, which counts.
+        Partial = "PARTIAL",
+        /// Left out on purpose.
+        Skipped = "SKIPPED",
+        /// It passed.
+        Missed = "MISSED",
+    }
+);
+
+/// What the fold needs to know of the habit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    /// Whether amounts are counted.
+    pub counted: bool,
+    /// Whether less is better.
+    pub at_most: bool,
+    /// The amount aimed at; above zero.
+    pub target: f64,
+    /// A shared habit that anyone may do once: the first deed is shown.
+    pub anyone_once: bool,
+}
+
+impl Measure {
+    /// Reads it from a habit's row.
+    #[must_use]
+    pub fn of(habit: &Row) -> Self {
+        Self {
+            counted: habit.text("kind") == "measurable",
+            at_most: habit.text("target_type") == "at_most",
+            target: habit.number("target_value").filter(|target| *target > 0.0).unwrap_or(1.0),
+            anyone_once: habit.text("completion_mode") == "ANYONE_ONCE",
+        }
+    }
+}
+
+/// How a day stands, and whose deed is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// How it stands.
+    pub status: Status,
+    /// For [`Status::Partial`], 1 to 99.
+    pub percent: Option<i64>,
+    /// For counted habits.
+    pub amount: Option<f64>,
+    /// For [`Status::Skipped`].
+    pub skip_reason: Option<String>,
+    /// Whose deed is shown.
+    pub by: UserId,
+    /// When it occurred.
+    pub occurred_at: Millis,
+    /// Where it came from.
+    pub source: Source,
+    /// By which device.
+    pub device_id: Option<DeviceId>,
+}
+
+/// The events that stand: sorted by clock, repetitions and what was taken back left out.
+///
+/// An undo counts only against what came before it and weighs no less; an undo can itself be undone.
+#[must_use]
+pub fn standing_events(events: &[Event]) -> Vec<&Event> {
+    let mut sorted: Vec<&Event> = events.iter().collect();
+    sorted.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
+    sorted.dedup_by(|a, b| a.id == b.id);
+
+    let mut taken_back: HashSet<(&str, AuthorClass)> = HashSet::new();
+    let mut all_before: Option<AuthorClass> = None;
+    let mut standing = Vec::with_capacity(sorted.len());
+    for event in sorted.into_iter().rev() {
+        let class = event.source.class();
+        let gone = all_before >= Some(class)
+            || [AuthorClass::System, AuthorClass::Rule, AuthorClass::Person]
+                .iter()
+                .any(|&by| by >= class && taken_back.contains(&(event.id.as_str(), by)));
+        if gone {
+            continue;
+        }
+        if event.verb == Verb::Undo {
+            match &event.undo_of {
+                Some(target) => drop(taken_back.insert((target.as_str(), class))),
+                None => all_before = all_before.max(Some(class)),
+            }
+        } else {
+            standing.push(event);
+        }
+    }
+    standing.reverse();
+    standing
+}
+
+/// Folds the events of one cell. `None`: nothing stands, the cell is empty.
+#[must_use]
+pub fn fold(events: &[Event], measure: &Measure) -> Option<Standing> {
+    let mut standing = standing_events(events);
+    if !measure.counted {
+        // Adding nothing to something that is not counted is no deed.
+        standing.retain(|event| event.verb != Verb::Add || event.value.unwrap_or(1.0) > 0.0);
+    }
+    let class = standing.iter().map(|event| event.source.class()).max()?;
+    let deeds: Vec<&Event> = standing.iter().copied().filter(|event| event.source.class() == class).collect();
+    let last = *deeds.last()?;
+    let (status, percent, amount) = if measure.counted { counted(&standing, last, measure)? } else { plain(last)? };
+    let shown = if measure.anyone_once { first_deed(&deeds).unwrap_or(last) } else { last };
+    Some(Standing {
+        status,
+        percent,
+        amount,
+        skip_reason: if status == Status::Skipped { last.skip_reason.clone() } else { None },
+        by: shown.user_id.clone(),
+        occurred_at: shown.occurred_at,
+        source: shown.source,
+        device_id: shown.device_id.clone(),
+    })
+}
+
+/// The deed that occurred first: the one shown where anyone may do it once.
+fn first_deed<'a>(deeds: &[&'a Event]) -> Option<&'a Event> {
+    deeds
+        .iter()
+        .copied()
+        .filter(|event| matches!(event.verb, Verb::Full | Verb::Partial | Verb::Add | Verb::Set))
+        .min_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)))
+}
+
+type Shape = (Status, Option<i64>, Option<f64>);
+
+#[allow(clippy::cast_possible_truncation)] // clamped to 1..=99 first
+fn percent_of(share: f64) -> i64 {
+    (share * 100.0).floor().clamp(1.0, 99.0) as i64
+}
+
+fn plain(last: &Event) -> Option<Shape> {
+    match last.verb {
+        Verb::Full | Verb::Add => Some((Status::Full, None, None)),
+        Verb::Set if last.value.unwrap_or(1.0) > 0.0 => Some((Status::Full, None, None)),
+        Verb::Partial => Some((Status::Partial, Some(percent_of(last.value.unwrap_or(50.0) / 100.0)), None)),
+        Verb::Skip => Some((Status::Skipped, None, None)),
+        Verb::Miss | Verb::Lapse => Some((Status::Missed, None, None)),
+        Verb::Set | Verb::Undo => None,
+    }
+}
+
+fn counted(standing: &[&Event], last: &Event, measure: &Measure) -> Option<Shape> {
+    let amount = amount(standing, measure.target);
+    match last.verb {
+        Verb::Skip => return Some((Status::Skipped, None, Some(amount).filter(|amount| *amount > 0.0))),
+        Verb::Miss | Verb::Lapse => return Some((Status::Missed, None, Some(amount).filter(|amount| *amount > 0.0))),
+        _ => {}
+    }
+    if measure.at_most {
+        let share = 1.0 - (amount - measure.target) / measure.target;
+        return Some(if amount <= measure.target {
+            (Status::Full, None, Some(amount))
+        } else {
+            (Status::Partial, Some(percent_of(share)), Some(amount))
+        });
+    }
+    if amount <= 0.0 {
+        None
+    } else if amount >= measure.target {
+        Some((Status::Full, None, Some(amount)))
+    } else {
+        Some((Status::Partial, Some(percent_of(amount / measure.target)), Some(amount)))
+    }
+}
+
+/// Adds count whoever makes them; an amount that is *set* yields to one of a weightier author.
+fn amount(standing: &[&Event], target: f64) -> f64 {
+    let (mut amount, mut weight) = (0.0_f64, AuthorClass::System);
+    for event in standing {
+        let class = event.source.class();
+        let outweighed = class < weight;
+        match event.verb {
+            Verb::Add => amount += event.value.unwrap_or(1.0),
+            Verb::Set if !outweighed => amount = event.value.unwrap_or(0.0),
+            Verb::Full if !outweighed => amount = amount.max(target),
+            Verb::Partial if !outweighed => amount = target * event.value.unwrap_or(50.0) / 100.0,
+            _ => continue,
+        }
+        weight = weight.max(class);
+    }
+    amount
+}
+
+/// Writes a standing into its cell's derived columns; an empty cell is a deleted one.
+pub fn write_cell(cell: &mut Row, standing: Option<&Standing>, at: &Hlc) {
+    cell.touch(at);
+    let Some(standing) = standing else {
+        cell.deleted_at = Some(at.millis());
+        return;
+    };
+    cell.deleted_at = None;
+    cell.set("type", standing.status.as_str(), at);
+    cell.set("partial_percent", standing.percent, at);
+    cell.set("amount", standing.amount, at);
+    cell.set("skip_reason", standing.skip_reason.as_deref(), at);
+    cell.set("completed_by", standing.by.as_str(), at);
+    cell.set("completed_at", standing.occurred_at, at);
+    cell.set("source", standing.source.as_str(), at);
+    cell.set("device_id", standing.device_id.as_ref().map(DeviceId::as_str), at);
+}
+
+#[cfg(test)]
+mod tests;

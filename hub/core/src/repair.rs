@@ -1,0 +1,193 @@
+//! Valid rows: the rules, and the deterministic way back to them.
+//!
+//! A merge of two valid rows is always storable but may break a rule that spans registers. Rows are
+//! stored as merged; [`repaired`] is applied whenever one is read, so every hub shows the same.
+//! [`faults`] is what the door uses to refuse bad input from a person.
+
+use jiff::civil::Date;
+
+use crate::row::Row;
+use crate::schema::{Column, Kind, Preset, Rule};
+use crate::value::Value;
+
+/// A column that does not hold what it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The column.
+    pub column: &'static str,
+    /// What it should hold, for a person.
+    pub message: String,
+}
+
+/// Checks one value against its column.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check(column: &Column, value: &Value) -> Result<(), String> {
+    if value.is_null() {
+        return if column.nullable() { Ok(()) } else { Err("is required".into()) };
+    }
+    let kind_fits = matches!(
+        (column.kind, value),
+        (Kind::Text, Value::Text(_))
+            | (Kind::Integer, Value::Integer(_))
+            | (Kind::Real, Value::Real(_) | Value::Integer(_))
+    );
+    if !kind_fits {
+        return Err(match column.kind {
+            Kind::Text => "must be text",
+            Kind::Integer => "must be a whole number",
+            Kind::Real => "must be a number",
+        }
+        .into());
+    }
+    if value.as_text().is_some_and(|text| text.contains('\0')) {
+        return Err("must not hold a NUL character".into());
+    }
+    match column.rule {
+        Rule::Any => Ok(()),
+        Rule::OneOf(words) => {
+            let word = value.as_text().unwrap_or_default();
+            if words.contains(&word) { Ok(()) } else { Err(format!("must be one of {}", words.join(", "))) }
+        }
+        Rule::Range(low, high) => {
+            if value.as_integer().is_some_and(|number| (low..=high).contains(&number)) {
+                Ok(())
+            } else {
+                Err(format!("must be from {low} to {high}"))
+            }
+        }
+        Rule::Length(most) => {
+            let text = value.as_text().unwrap_or_default();
+            if column.preset == Preset::Required && text.trim().is_empty() {
+                Err("must not be empty".into())
+            } else if text.chars().count() > most {
+                Err(format!("must have at most {most} characters"))
+            } else {
+                Ok(())
+            }
+        }
+        Rule::Date => parse_date(value.as_text().unwrap_or_default())
+            .map(|_| ())
+            .ok_or_else(|| "must be a date such as 2026-11-24".into()),
+        Rule::Zone => crate::day::Zone::named(value.as_text().unwrap_or_default())
+            .map(|_| ())
+            .map_err(|_| "must be a time zone such as Europe/Berlin".into()),
+        Rule::Positive => {
+            if value.as_number().is_some_and(|number| number.is_finite() && number > 0.0) {
+                Ok(())
+            } else {
+                Err("must be above zero".into())
+            }
+        }
+        Rule::Json => serde_json::from_str::<serde::de::IgnoredAny>(value.as_text().unwrap_or_default())
+            .map(|_| ())
+            .map_err(|_| "must be JSON".into()),
+    }
+}
+
+/// Reads `YYYY-MM-DD` and nothing else.
+#[must_use]
+pub fn parse_date(text: &str) -> Option<Date> {
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+    if shaped { text.parse().ok() } else { None }
+}
+
+/// Lists everything that is wrong with a row, rules across columns included.
+#[must_use]
+pub fn faults(row: &Row) -> Vec<Fault> {
+    let mut found: Vec<Fault> = row
+        .table
+        .columns
+        .iter()
+        .filter_map(|column| {
+            check(column, &row.get(column.name)).err().map(|message| Fault { column: column.name, message })
+        })
+        .collect();
+    let mut note = |column, message: &str| found.push(Fault { column, message: message.into() });
+    match row.table.name {
+        "habits" => {
+            if let (Some(lapse), Some(relapse)) =
+                (row.integer("lapse_threshold_days"), row.integer("relapse_threshold_days"))
+                && relapse <= lapse
+            {
+                note("relapse_threshold_days", "must be above lapse_threshold_days");
+            }
+            if row.text("kind") == "measurable" && row.number("target_value").is_none() {
+                note("target_value", "is required for a measurable habit");
+            }
+            if row.text("frequency") == "CUSTOM"
+                && crate::due::active_days(row.opt_text("active_days").as_deref()).is_empty()
+            {
+                note("active_days", "must list weekdays, such as [1,3,5]");
+            }
+        }
+        "completions" if (row.text("type") == "PARTIAL") != row.integer("partial_percent").is_some() => {
+            note("partial_percent", "goes with PARTIAL, from 1 to 99");
+        }
+        _ => {}
+    }
+    found
+}
+
+/// The row as it is shown: every rule met, by fixed steps that depend on nothing but the row.
+#[must_use]
+pub fn repaired(row: &Row) -> Row {
+    let mut shown = row.clone();
+    for column in row.table.columns {
+        let value = row.get(column.name);
+        if check(column, &value).is_err() {
+            shown.columns.insert(column.name, mended(column, &value));
+        }
+    }
+    match row.table.name {
+        "habits" => {
+            let lapse = shown.integer("lapse_threshold_days").unwrap_or(3);
+            if shown.integer("relapse_threshold_days").unwrap_or(7) <= lapse {
+                shown.columns.insert("relapse_threshold_days", Value::Integer(lapse + 1));
+            }
+            if shown.text("kind") == "measurable" && shown.number("target_value").is_none() {
+                shown.columns.insert("target_value", Value::Real(1.0));
+            }
+            if shown.text("frequency") == "CUSTOM"
+                && crate::due::active_days(shown.opt_text("active_days").as_deref()).is_empty()
+            {
+                shown.columns.insert("frequency", "DAILY".into());
+            }
+        }
+        "completions" => {
+            let partial = shown.text("type") == "PARTIAL";
+            match (partial, shown.integer("partial_percent")) {
+                (true, None) => drop(shown.columns.insert("partial_percent", Value::Integer(50))),
+                (false, Some(_)) => drop(shown.columns.insert("partial_percent", Value::Null)),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    shown
+}
+
+/// The nearest value that meets the column's rule.
+fn mended(column: &Column, value: &Value) -> Value {
+    match (column.rule, value) {
+        (Rule::Range(low, high), Value::Integer(number)) => Value::Integer((*number).clamp(low, high)),
+        (Rule::Length(most), Value::Text(text)) if !text.trim().is_empty() => {
+            let cut: String = text.replace('\0', "").chars().take(most).collect();
+            if cut.trim().is_empty() { fallback(column) } else { Value::Text(cut) }
+        }
+        _ => fallback(column),
+    }
+}
+
+/// What stands in a required column that holds nothing usable.
+fn fallback(column: &Column) -> Value {
+    match (column.preset, column.rule) {
+        (Preset::Required, Rule::OneOf(words)) => words.first().copied().map_or(Value::Null, Value::from),
+        (Preset::Required, Rule::Date) => "1970-01-01".into(),
+        (Preset::Required, Rule::Length(_)) => "-".into(),
+        (Preset::Required, Rule::Range(low, high)) => Value::Integer(0.clamp(low, high)),
+        _ => column.preset.value(column.kind),
+    }
+}

@@ -1,0 +1,172 @@
+//! Rows: values, and beside them the clock each register was last written at.
+
+use std::collections::BTreeMap;
+
+use crate::Millis;
+use crate::hlc::Hlc;
+use crate::ids::UserId;
+use crate::schema::{DELETED_AT, Table};
+use crate::scope::Scope;
+use crate::value::Value;
+
+/// One row of a synced table, as stored: registers as merged, unrepaired.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its table.
+    pub table: &'static Table,
+    /// Its id, unique in the table over all scopes.
+    pub id: String,
+    /// Who may see it. Immutable.
+    pub scope: Scope,
+    /// Who wrote it first. Says nothing about who may see it.
+    pub user_id: UserId,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was deleted, if it was: a register with a clock of its own.
+    pub deleted_at: Option<Millis>,
+    /// Values of the described columns. One that is absent has its preset.
+    pub columns: BTreeMap<&'static str, Value>,
+    /// Columns nobody described, kept and given back.
+    pub extra: BTreeMap<String, Value>,
+    /// The clock of each register that was ever written; unknown columns are registers of their own.
+    pub clocks: BTreeMap<String, Hlc>,
+    /// When the row last changed in any way, a new fold of its derived columns included.
+    pub touched: Option<Hlc>,
+}
+
+impl Row {
+    /// A row with nothing set.
+    #[must_use]
+    pub fn new(
+        table: &'static Table,
+        id: impl Into<String>,
+        scope: Scope,
+        user_id: UserId,
+        created_at: Millis,
+    ) -> Self {
+        Self {
+            table,
+            id: id.into(),
+            scope,
+            user_id,
+            created_at,
+            deleted_at: None,
+            columns: BTreeMap::new(),
+            extra: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            touched: None,
+        }
+    }
+
+    /// Sets one described column at a clock. Names that are not described are ignored.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>, at: &Hlc) {
+        let Some(column) = self.table.column(name) else { return };
+        self.columns.insert(column.name, value.into());
+        self.touch(at);
+        if !column.derived {
+            self.stamp(column.register, at);
+        }
+    }
+
+    /// Gives every described register the same clock: a row written at one moment.
+    pub fn stamp_all(&mut self, at: &Hlc) {
+        self.touch(at);
+        for column in self.table.columns.iter().filter(|column| !column.derived) {
+            self.stamp(column.register, at);
+        }
+    }
+
+    /// Notes a change that is no register's: derived columns were folded again.
+    pub fn touch(&mut self, at: &Hlc) {
+        if self.touched.as_ref() < Some(at) {
+            self.touched = Some(at.clone());
+        }
+    }
+
+    /// Deletes or revives the row at a clock.
+    pub fn set_deleted(&mut self, deleted_at: Option<Millis>, at: &Hlc) {
+        self.deleted_at = deleted_at;
+        self.touch(at);
+        self.stamp(DELETED_AT, at);
+    }
+
+    fn stamp(&mut self, register: &str, at: &Hlc) {
+        match self.clocks.get_mut(register) {
+            Some(clock) => clock.clone_from(at),
+            None => {
+                self.clocks.insert(register.to_owned(), at.clone());
+            }
+        }
+    }
+
+    /// A column's value; its preset when it was never set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Value {
+        if let Some(value) = self.columns.get(name) {
+            return value.clone();
+        }
+        self.table.column(name).map_or(Value::Null, |column| column.preset.value(column.kind))
+    }
+
+    /// A column's text, empty when it has none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        match self.get(name) {
+            Value::Text(text) => text,
+            _ => String::new(),
+        }
+    }
+
+    /// A column's text, if it has one.
+    #[must_use]
+    pub fn opt_text(&self, name: &str) -> Option<String> {
+        self.get(name).as_text().map(str::to_owned)
+    }
+
+    /// A column's whole number, if it has one.
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name).as_integer()
+    }
+
+    /// A column's number, if it has one.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).as_number()
+    }
+
+    /// The latest clock of the row: the maximum of all, never merged itself.
+    #[must_use]
+    pub fn hlc(&self) -> Option<&Hlc> {
+        self.clocks.values().max().max(self.touched.as_ref())
+    }
+
+    /// When the row last changed.
+    #[must_use]
+    pub fn updated_at(&self) -> Millis {
+        self.hlc().map_or(self.created_at, Hlc::millis)
+    }
+
+    /// The row as clients see it: repaired, with every described column and the unknown ones.
+    ///
+    /// Clocks are not part of it. Encoded once, at commit, and served as it is.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
+        let shown = crate::repair::repaired(self);
+        let mut json = serde_json::Map::new();
+        for (name, value) in &self.extra {
+            json.insert(name.clone(), value.to_json());
+        }
+        json.insert("id".into(), self.id.as_str().into());
+        json.insert("scope".into(), self.scope.to_string().into());
+        json.insert("user_id".into(), self.user_id.as_str().into());
+        for column in self.table.columns {
+            json.insert(column.name.into(), shown.get(column.name).to_json());
+        }
+        json.insert("created_at".into(), self.created_at.into());
+        json.insert("updated_at".into(), self.updated_at().into());
+        json.insert("hlc".into(), self.hlc().map(Hlc::to_string).into());
+        json.insert("deleted_at".into(), self.deleted_at.into());
+        json
+    }
+}

@@ -1,0 +1,202 @@
+//! The one description of every synced table.
+//!
+//! From it follow the SQL the store writes, what a row's JSON holds, how rows merge, and (as they
+//! arrive) the Postgres tables, the sync streams and the clients' schema. A table or column that is
+//! not described here does not exist for anybody.
+
+mod tables;
+
+pub use tables::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, TABLES, USERS};
+
+use crate::value::Value;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text, or nested values as JSON text.
+    Text,
+    /// A whole number; booleans are 0 and 1; times are milliseconds since the epoch, UTC.
+    Integer,
+    /// A finite number.
+    Real,
+}
+
+/// A rule a single value must meet; `repair` brings values that break it back to the default.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// Nothing beyond the kind.
+    Any,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A whole number in this range, both ends included.
+    Range(i64, i64),
+    /// Text of this many characters at most; at least one when the column is required.
+    Length(usize),
+    /// A calendar date `YYYY-MM-DD`.
+    Date,
+    /// The name of a time zone.
+    Zone,
+    /// A finite number above zero.
+    Positive,
+    /// JSON text.
+    Json,
+}
+
+/// What stands in a column that was never set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Preset {
+    /// NULL.
+    Null,
+    /// The column must be given when the row is made.
+    Required,
+    /// A word.
+    Text(&'static str),
+    /// A number.
+    Integer(i64),
+    /// A number.
+    Real(f64),
+}
+
+impl Preset {
+    /// The value that stands in for an absent one; empty text and zero where one is required.
+    #[must_use]
+    pub fn value(self, kind: Kind) -> Value {
+        match (self, kind) {
+            (Self::Null, _) => Value::Null,
+            (Self::Text(text), _) => Value::from(text),
+            (Self::Integer(number), _) => Value::Integer(number),
+            (Self::Real(number), _) => Value::Real(number),
+            (Self::Required, Kind::Text) => Value::from(""),
+            (Self::Required, Kind::Integer) => Value::Integer(0),
+            (Self::Required, Kind::Real) => Value::Real(0.0),
+        }
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name, the same in every database, stream and client.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What stands there when nothing was given.
+    pub preset: Preset,
+    /// What a value must meet.
+    pub rule: Rule,
+    /// The register it merges in: its own name, or that of the columns it must agree with.
+    pub register: &'static str,
+    /// A cache computed from other rows: never merged, never a conflict.
+    pub derived: bool,
+    /// One sentence for the documentation.
+    pub doc: &'static str,
+}
+
+impl Column {
+    /// Whether NULL may stand here.
+    #[must_use]
+    pub fn nullable(&self) -> bool {
+        self.preset == Preset::Null
+    }
+}
+
+/// Which sync bucket of its scope a table's rows go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// The default bucket: what every client of the scope holds.
+    Rows,
+    /// The event bucket: on request only.
+    Events,
+}
+
+impl Stream {
+    /// Its name in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// One synced table. Every one also has the [`COMMON`] columns.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name, the same everywhere.
+    pub name: &'static str,
+    /// One sentence for the documentation.
+    pub doc: &'static str,
+    /// Its own columns, in the order of the SQL table.
+    pub columns: &'static [Column],
+    /// Which sync bucket its rows go to.
+    pub stream: Stream,
+    /// Immutable columns by which streams with parameters select; they stand in the log's `keys`.
+    pub keys: &'static [&'static str],
+}
+
+impl Table {
+    /// The table of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TABLES.iter().find(|table| table.name == name).copied()
+    }
+
+    /// The column of that name among the table's own.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Table {}
+
+/// Columns every synced table has, in this order: the first three before its own, the rest after.
+pub const COMMON: [&str; 9] =
+    ["id", "scope", "user_id", "created_at", "updated_at", "hlc", "deleted_at", "extra", "_clk"];
+
+/// The register of a deletion, under that one name everywhere.
+pub const DELETED_AT: &str = "deleted_at";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_no_column_hides_a_common_one() {
+        let mut tables = HashSet::new();
+        for table in TABLES {
+            assert!(tables.insert(table.name), "{} stands twice", table.name);
+            assert!(!table.doc.is_empty());
+            let mut columns = HashSet::new();
+            for column in table.columns {
+                assert!(columns.insert(column.name), "{}.{} stands twice", table.name, column.name);
+                assert!(!COMMON.contains(&column.name), "{}.{} is common", table.name, column.name);
+                assert!(!column.doc.is_empty(), "{}.{} is undocumented", table.name, column.name);
+            }
+            for key in table.keys {
+                assert!(columns.contains(key), "{}: key {key} is no column", table.name);
+            }
+        }
+    }
+
+    #[test]
+    fn presets_meet_their_own_rule() {
+        for table in TABLES {
+            for column in table.columns {
+                if column.preset != Preset::Required {
+                    let value = column.preset.value(column.kind);
+                    assert!(crate::repair::check(column, &value).is_ok(), "{}.{}: {value:?}", table.name, column.name);
+                }
+            }
+        }
+    }
+}
