@@ -3,11 +3,13 @@
 //! Calendar arithmetic only. Days are never counted in seconds: some have 23 hours, some 25, and a
 //! zone may skip a whole date.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 
 use crate::Millis;
+
+pub use jiff::civil::Date;
 
 /// The latest start of a day, in minutes after midnight.
 pub const MAX_DAY_START: u16 = 720;

@@ -1,0 +1,106 @@
+//! The hub's clock. Injected everywhere, so that a night or a change of clocks takes a test milliseconds.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use kairos_core::Millis;
+use tokio::sync::watch;
+
+/// Tells the time; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    /// The system's clock, shifted (by `--clock`).
+    System { shift: Millis },
+    /// A clock that stands until it is moved.
+    Manual(watch::Sender<Millis>),
+}
+
+/// How long a sleeper trusts the system's clock at a stretch: it may be set while we wait.
+const LONGEST_NAP: Duration = Duration::from_secs(30);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(Kind::System { shift: 0 }))
+    }
+
+    /// A clock that runs like the system's but starts at the given time.
+    #[must_use]
+    pub fn starting_at(now: Millis) -> Self {
+        Self(Arc::new(Kind::System { shift: now.saturating_sub(system_now()) }))
+    }
+
+    /// A clock that stands at the given time until [`Clock::set`] moves it.
+    #[must_use]
+    pub fn manual(now: Millis) -> Self {
+        Self(Arc::new(Kind::Manual(watch::Sender::new(now))))
+    }
+
+    /// Moves a manual clock; does nothing to one that runs.
+    pub fn set(&self, now: Millis) {
+        if let Kind::Manual(time) = &*self.0 {
+            time.send_replace(now);
+        }
+    }
+
+    /// Milliseconds since the epoch, UTC.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        match &*self.0 {
+            Kind::System { shift } => system_now().saturating_add(*shift),
+            Kind::Manual(time) => *time.borrow(),
+        }
+    }
+
+    /// Waits until the clock reaches a time, also when it is set meanwhile.
+    pub async fn sleep_until(&self, at: Millis) {
+        match &*self.0 {
+            Kind::System { .. } => loop {
+                let left = at.saturating_sub(self.now());
+                let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { return };
+                tokio::time::sleep(Duration::from_millis(left).min(LONGEST_NAP)).await;
+            },
+            Kind::Manual(time) => {
+                // The sender lives in `self`, so waiting cannot end for any other reason.
+                let _ = time.subscribe().wait_for(|now| *now >= at).await;
+            }
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // the one place that reads the system's clock
+fn system_now() -> Millis {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| Millis::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_the_clock_is_moved() {
+        let clock = Clock::manual(1_000);
+        let waiter = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(5_000).await }
+        });
+        clock.set(4_999);
+        assert!(!waiter.is_finished());
+        clock.set(5_000);
+        assert!(waiter.await.is_ok());
+    }
+
+    #[test]
+    fn a_shifted_clock_runs_on_from_where_it_was_put() {
+        let clock = Clock::starting_at(1_000_000);
+        assert!((1_000_000..1_010_000).contains(&clock.now()));
+    }
+}

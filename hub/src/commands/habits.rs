@@ -1,0 +1,61 @@
+//! Making, changing and deleting habits.
+
+use kairos_core::change::Origin;
+use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
+use kairos_core::ids::HabitId;
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::schema::{DEVICE_BINDINGS, HABITS};
+use kairos_core::scope::Scope;
+use kairos_core::value::Value;
+
+use super::{applied, require_edit, set_fields, unchanged, visible};
+use crate::store::{StoreError, Tx};
+
+/// What the engine, sharing and imports set, and nobody else.
+const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
+
+pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
+    let scope = Scope::Person(by.user.clone());
+    require_edit(by, &scope)?;
+    if tx.row(&HABITS, id.as_str())?.is_some() {
+        return Err(Rejection::new(RejectionCode::Conflict, "This id is already in use.").into());
+    }
+    let mut row = Row::new(&HABITS, id.as_str(), scope, by.user.clone(), tx.now());
+    let at = tx.tick();
+    row.stamp_all(&at);
+    set_fields(tx, &mut row, fields, CLOSED)?;
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+pub(super) fn edit(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
+    let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
+    require_edit(by, &row.scope)?;
+    if !set_fields(tx, &mut row, fields, CLOSED)? {
+        return Ok(unchanged());
+    }
+    if fields.contains_key("status") {
+        let at = tx.tick();
+        let since = |wanted: &str| if row.text("status") == wanted { Value::Integer(tx.now()) } else { Value::Null };
+        let (paused, archived) = (since("PAUSED"), since("ARCHIVED"));
+        row.set("paused_at", paused, &at);
+        row.set("archived_at", archived, &at);
+    }
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+/// The habit goes, and with it what buttons would do for it; what was done stays in its events.
+pub(super) fn delete(tx: &mut Tx<'_>, by: &Principal, id: &HabitId) -> Result<Receipt, StoreError> {
+    let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
+    require_edit(by, &row.scope)?;
+    for mut binding in tx.rows_where(&DEVICE_BINDINGS, "habit_id", id.as_str())? {
+        if binding.deleted_at.is_none() {
+            let at = tx.tick();
+            binding.set_deleted(Some(tx.now()), &at);
+            tx.put(&binding, Origin::Local)?;
+        }
+    }
+    let at = tx.tick();
+    row.set_deleted(Some(tx.now()), &at);
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}

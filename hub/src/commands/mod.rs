@@ -1,0 +1,165 @@
+//! The one door in: every wish to change data, whoever has it.
+//!
+//! A command is authorised and validated here, inside the writer's transaction, so that nothing can
+//! change between the question and the deed. Its first answer is kept; repeating it gives that answer.
+
+mod devices;
+mod habits;
+mod record;
+
+use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};
+use kairos_core::principal::{Principal, Via};
+use kairos_core::repair;
+use kairos_core::row::Row;
+use kairos_core::schema::{Table, USERS};
+use kairos_core::scope::Scope;
+use sha2::{Digest, Sha256};
+
+use crate::store::{Store, StoreError, Tx};
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    store: Store,
+}
+
+impl Commands {
+    /// A door to a store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Carries a command out and answers after its commit. A refusal is an answer too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nothing is known to be saved; the sender should say it again, under
+    /// the same id.
+    pub async fn submit(&self, command: Command) -> Result<Receipt, StoreError> {
+        self.store.write(move |tx| apply(tx, &command)).await
+    }
+}
+
+fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
+    let (author, id) = (command.by.author(), command.id.as_str());
+    let print = fingerprint(command);
+    if let Some((asked, receipt)) = tx.answer(&author, id)? {
+        if asked != print {
+            let reused = Rejection::new(RejectionCode::IdReused, "This id was already used for a different command.");
+            return Ok(rejected(reused));
+        }
+        return Ok(Receipt { repeated: true, ..receipt });
+    }
+    tx.set_command(id);
+    let receipt = match tx.attempt(|tx| carry_out(tx, command)) {
+        Ok(receipt) => receipt,
+        Err(StoreError::Rejected(rejection)) => rejected(rejection),
+        Err(error) => return Err(error),
+    };
+    if !receipt.repeated {
+        tx.remember(&author, id, &print, &receipt)?;
+    }
+    Ok(receipt)
+}
+
+fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
+    let by = &command.by;
+    match &command.wish {
+        Wish::Record(deed) => record::record(tx, by, &command.id, deed),
+        Wish::AddHabit { id, fields } => habits::add(tx, by, id, fields),
+        Wish::EditHabit { id, fields } => habits::edit(tx, by, id, fields),
+        Wish::DeleteHabit { id } => habits::delete(tx, by, id),
+        Wish::EditProfile { fields } => edit_profile(tx, by, fields),
+        Wish::AddDevice { id, fields, secret_hash } => devices::add(tx, by, id, fields, secret_hash),
+        Wish::RevokeDevice { id } => devices::revoke(tx, by, id),
+        Wish::Bind { device, bindings } => devices::bind(tx, by, device, bindings),
+        Wish::NoteDevice { id, fields } => devices::note(tx, by, id, fields),
+    }
+}
+
+/// What was asked, as a hash: tells a repetition from an id used twice.
+///
+/// A device sends a press again with a larger age; its press id alone names the press.
+fn fingerprint(command: &Command) -> Vec<u8> {
+    if matches!(command.by.via, Via::Device(_)) {
+        return Vec::new();
+    }
+    let asked = match &command.wish {
+        Wish::Record(deed) => {
+            format!(
+                "{:?}",
+                (&deed.habit, deed.verb, deed.value, deed.date, &deed.undo_of, &deed.skip_reason, &deed.note)
+            )
+        }
+        // Ids and secrets are minted anew at each repetition.
+        Wish::AddHabit { fields, .. } => format!("add habit {fields:?}"),
+        Wish::AddDevice { fields, .. } => format!("add device {fields:?}"),
+        other => format!("{other:?}"),
+    };
+    Sha256::digest(asked.as_bytes())[..16].to_vec()
+}
+
+fn rejected(rejection: Rejection) -> Receipt {
+    Receipt { seq: 0, outcome: Outcome::Rejected(rejection), event_id: None, repeated: false }
+}
+
+fn applied(seq: i64) -> Receipt {
+    Receipt { seq, outcome: Outcome::Applied, event_id: None, repeated: false }
+}
+
+fn unchanged() -> Receipt {
+    Receipt { seq: 0, outcome: Outcome::Unchanged, event_id: None, repeated: false }
+}
+
+/// A living row that this principal may see, else the answer that tells nothing.
+fn visible(tx: &Tx<'_>, by: &Principal, table: &'static Table, id: &str, what: &str) -> Result<Row, StoreError> {
+    match tx.row(table, id)? {
+        Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => Ok(row),
+        _ => Err(Rejection::not_found(what).into()),
+    }
+}
+
+fn require_edit(by: &Principal, scope: &Scope) -> Result<(), StoreError> {
+    if by.may_edit(scope) {
+        Ok(())
+    } else {
+        Err(Rejection::new(RejectionCode::Forbidden, "This may only be changed by a person.").into())
+    }
+}
+
+/// Sets the given columns; says which is unknown, closed to the caller, or holds a wrong value.
+///
+/// Gives whether anything differs from before.
+fn set_fields(tx: &mut Tx<'_>, row: &mut Row, fields: &Fields, closed: &[&str]) -> Result<bool, StoreError> {
+    let at = tx.tick();
+    let mut differs = false;
+    for (name, value) in fields {
+        let Some(column) = row.table.column(name) else {
+            return Err(Rejection::field(name.clone(), format!("{name} is not a known field.")).into());
+        };
+        if closed.contains(&column.name) || column.derived {
+            return Err(Rejection::field(name.clone(), format!("{name} cannot be set here.")).into());
+        }
+        repair::check(column, value).map_err(|message| Rejection::field(name.clone(), format!("{name} {message}.")))?;
+        if row.get(name) != *value {
+            differs = true;
+            row.set(name, value.clone(), &at);
+        }
+    }
+    if let Some(fault) = repair::faults(row).into_iter().next() {
+        return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
+    }
+    Ok(differs)
+}
+
+fn edit_profile(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Receipt, StoreError> {
+    let mut row = visible(tx, by, &USERS, by.user.as_str(), "person")?;
+    require_edit(by, &row.scope)?;
+    if !set_fields(tx, &mut row, fields, &[])? {
+        return Ok(unchanged());
+    }
+    Ok(applied(tx.put(&row, kairos_core::change::Origin::Local)?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Recording a deed: an event, and the day cell folded again from all events of that day.
+
+use kairos_core::Millis;
+use kairos_core::change::Origin;
+use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, When};
+use kairos_core::day::{Date, Zone, logical_day};
+use kairos_core::event::{Event, TimeSource, Verb};
+use kairos_core::fold::{Measure, fold, standing_events, write_cell};
+use kairos_core::ids::{CellId, CommandId, EventId};
+use kairos_core::principal::{Principal, Via};
+use kairos_core::repair;
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS, USERS};
+
+use super::{unchanged, visible};
+use crate::store::{StoreError, Tx};
+
+/// How far ahead of ours a sender's clock may be before its time is replaced by ours.
+const MAX_AHEAD: Millis = 5 * 60 * 1000;
+/// A button that says it waited longer than this has lost count; its press counts at arrival.
+const MAX_AGE: Millis = 400 * 24 * 3_600_000;
+/// The largest amount one deed may carry.
+const MAX_VALUE: f64 = 1e9;
+
+pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed: &Deed) -> Result<Receipt, StoreError> {
+    let habit = repair::repaired(&visible(tx, by, &HABITS, deed.habit.as_str(), "habit")?);
+    if !by.may_record(&habit.scope) {
+        return Err(Rejection::new(RejectionCode::Forbidden, "This screen only shows; it may not complete.").into());
+    }
+    let id = EventId::of(&by.author(), command);
+    if let Some(known) = tx.row(&COMPLETION_EVENTS, id.as_str())? {
+        // Its first answer is forgotten, the deed is not.
+        let event_id = EventId::new(known.id).ok();
+        return Ok(Receipt { seq: 0, outcome: Outcome::Applied, event_id, repeated: true });
+    }
+    let person = person(tx, by)?;
+    let (occurred_at, time_source) = moment(deed.when, tx.now());
+    let today = logical_day(tx.now(), &person.zone, person.day_start_min);
+    let date = deed.date.unwrap_or_else(|| logical_day(occurred_at, &person.zone, person.day_start_min));
+    if date > today {
+        return Err(Rejection::new(RejectionCode::FutureDate, format!("{date} has not come yet.")).into());
+    }
+    let value = value(deed, &habit)?;
+    let actor = if habit.text("completion_mode") == "EVERYONE" { by.user.to_string() } else { String::new() };
+    let mut events = tx.cell_events(&deed.habit, &date.to_string(), &actor)?;
+    let undo_of = match (deed.verb, &deed.undo_of) {
+        (Verb::Undo, Some(wanted)) => match events.iter().find(|event| event.id == *wanted) {
+            Some(event) => Some(event.id.clone()),
+            None => return Err(Rejection::new(RejectionCode::NothingToUndo, "There is nothing to take back.").into()),
+        },
+        (Verb::Undo, None) => {
+            match standing_events(&events).iter().rev().find(|event| event.source.class() <= by.source().class()) {
+                Some(event) => Some(event.id.clone()),
+                None => return Ok(unchanged()),
+            }
+        }
+        _ => None,
+    };
+    let at = tx.tick();
+    let event = Event {
+        id,
+        user_id: by.user.clone(),
+        habit_id: deed.habit.clone(),
+        date,
+        actor: actor.clone(),
+        verb: deed.verb,
+        value,
+        undo_of,
+        skip_reason: deed.skip_reason.clone(),
+        occurred_at,
+        time_source,
+        tz: person.tz,
+        tz_offset_min: person.zone.offset_minutes(occurred_at),
+        source: by.source(),
+        device_id: match &by.via {
+            Via::Device(id) | Via::Display { id, .. } => Some(id.clone()),
+            _ => None,
+        },
+        press_id: deed.press_id.clone(),
+        note: deed.note.clone(),
+        at,
+    };
+    let row = event.to_row(habit.scope.clone());
+    if let Some(fault) = repair::faults(&row).into_iter().next() {
+        return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
+    }
+    tx.put(&row, Origin::Local)?;
+    let event_id = event.id.clone();
+    events.push(event);
+    let seq = refold(tx, &habit, date, &actor, &events, deed.note.as_deref())?;
+    Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event_id), repeated: false })
+}
+
+/// Folds a cell anew and writes it.
+fn refold(
+    tx: &mut Tx<'_>,
+    habit: &Row,
+    date: Date,
+    actor: &str,
+    events: &[Event],
+    note: Option<&str>,
+) -> Result<i64, StoreError> {
+    let habit_id = kairos_core::ids::HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let id = CellId::of(&habit_id, date, actor);
+    let at = tx.tick();
+    let mut cell = match tx.row(&COMPLETIONS, id.as_str())? {
+        Some(cell) => cell,
+        None => {
+            let author = events.last().map_or_else(|| habit.user_id.clone(), |event| event.user_id.clone());
+            let mut cell = Row::new(&COMPLETIONS, id.as_str(), habit.scope.clone(), author, tx.now());
+            cell.set("habit_id", habit.id.as_str(), &at);
+            cell.set("date", date.to_string(), &at);
+            cell.set("actor", actor, &at);
+            // What the day stands at when nothing stands: never shown, the cell is then deleted.
+            cell.set("type", "FULL", &at);
+            cell.stamp_all(&at);
+            cell
+        }
+    };
+    if let Some(note) = note {
+        cell.set("note", note, &at);
+    }
+    write_cell(&mut cell, fold(events, &Measure::of(habit)).as_ref(), &at);
+    tx.put(&cell, Origin::Local)
+}
+
+struct Person {
+    tz: String,
+    zone: Zone,
+    day_start_min: u16,
+}
+
+fn person(tx: &Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
+    let row = tx.row(&USERS, by.user.as_str())?.map(|row| repair::repaired(&row));
+    let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
+    let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
+    Ok(Person { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })
+}
+
+/// When a deed happened, as well as the hub can know.
+fn moment(when: When, now: Millis) -> (Millis, TimeSource) {
+    match when {
+        When::Arrival => (now, TimeSource::Hub),
+        When::Before(age) if (0..=MAX_AGE).contains(&age) => (now - age, TimeSource::Device),
+        When::Before(_) => (now, TimeSource::Estimated),
+        When::At(at, source) if at <= now.saturating_add(MAX_AHEAD) => (at, source),
+        When::At(..) => (now, TimeSource::Estimated),
+    }
+}
+
+/// The value a verb needs, from the deed or from the habit.
+fn value(deed: &Deed, habit: &Row) -> Result<Option<f64>, StoreError> {
+    if let Some(value) = deed.value
+        && !(value.is_finite() && value.abs() <= MAX_VALUE)
+    {
+        return Err(Rejection::field("value", "value must be a number up to a thousand million.").into());
+    }
+    match deed.verb {
+        Verb::Add => Ok(Some(deed.value.or_else(|| habit.number("step")).unwrap_or(1.0))),
+        Verb::Set => match deed.value {
+            Some(value) if value >= 0.0 => Ok(Some(value)),
+            _ => Err(Rejection::field("value", "value must be zero or more.").into()),
+        },
+        Verb::Partial => match deed.value {
+            Some(percent) if (1.0..=99.0).contains(&percent) => Ok(Some(percent)),
+            _ => Err(Rejection::field("percent", "percent must be from 1 to 99.").into()),
+        },
+        Verb::Miss => {
+            Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into())
+        }
+        Verb::Full | Verb::Skip | Verb::Undo | Verb::Lapse => Ok(None),
+    }
+}

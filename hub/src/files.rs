@@ -1,0 +1,39 @@
+//! Files that only the hub's own user may read.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Makes a directory and its parents; the directory itself has mode 0700.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn create_private_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Opens a file for writing, making it with mode 0600.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+}
+
+/// Writes a file of mode 0600 as a whole: whoever reads it sees the old content or the new.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+    // A draft left behind by an earlier run keeps the mode it had.
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)
+}

@@ -1,0 +1,88 @@
+//! What can go wrong with the database, and for whom it is said.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use kairos_core::command::Rejection;
+use rusqlite::ErrorCode;
+
+/// Why a piece of work has no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It was refused; saying it again gives the same answer.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// It could not be saved or read right now; saying it again may help.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl StoreError {
+    /// The hub is stopping.
+    pub(crate) fn stopping() -> Self {
+        Self::Unavailable("the hub is stopping".into())
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(in_words(&error))
+    }
+}
+
+/// One sentence about a failed database operation, without a value of any row.
+pub(super) fn in_words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full".into(),
+        Some(ErrorCode::ReadOnly) => "the disk is read-only".into(),
+        Some(ErrorCode::SystemIoFailure) => "the disk reports an error".into(),
+        Some(ErrorCode::CannotOpen) => "the database file cannot be opened".into(),
+        Some(ErrorCode::PermissionDenied) => "the database file may not be read".into(),
+        Some(ErrorCode::NotADatabase) => "the file is not a database".into(),
+        Some(ErrorCode::DatabaseCorrupt) => "the database is damaged".into(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program holds the database".into(),
+        Some(ErrorCode::OutOfMemory) => "memory ran out".into(),
+        // The text of SQLite names tables and columns, never values.
+        _ => format!("the database said: {error}"),
+    }
+}
+
+/// Why the database could not be opened, in one sentence that names the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+impl OpenError {
+    pub(super) fn new(path: &Path, what: &str) -> Self {
+        Self(format!("Cannot use {}: {what}.", path.display()))
+    }
+
+    pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let hint = match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                "; nothing was changed: move the file away to start anew, or put a backup in its place"
+            }
+            _ => "",
+        };
+        Self::new(path, &format!("{}{hint}", in_words(error)))
+    }
+}
+
+/// Makes the data directory (mode 0700) and takes the lock that keeps a second hub out.
+pub(super) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
+    let cannot =
+        |error: &std::io::Error| OpenError::new(dir, &format!("the data directory is not writable ({})", plain(error)));
+    crate::files::create_private_dir(dir).map_err(|error| cannot(&error))?;
+    let path = dir.join("hub.lock");
+    let file = crate::files::open_private(&path).map_err(|error| cannot(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::new(dir, "another hub is running there")),
+        Err(TryLockError::Error(error)) => Err(cannot(&error)),
+    }
+}
+
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

@@ -1,0 +1,82 @@
+//! Watches the writer: says when it cannot commit or does not come back, and tries again meanwhile.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::meta;
+use super::writer::Job;
+use crate::health::{Board, State};
+
+/// A commit that takes longer is a disk that does not answer.
+const STALLED: Duration = Duration::from_secs(2);
+/// How often the writer is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a writer that cannot commit is asked to try, when nobody else asks.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the writer tells of itself.
+#[derive(Debug, Default)]
+pub(super) struct Pulse(Mutex<Beat>);
+
+#[derive(Debug, Default, Clone)]
+struct Beat {
+    busy_since: Option<Instant>,
+    trouble: Option<String>,
+}
+
+impl Pulse {
+    pub(super) fn begin(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).busy_since = Some(Instant::now());
+    }
+
+    pub(super) fn end(&self, outcome: Result<(), String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Beat { busy_since: None, trouble: outcome.err() };
+    }
+
+    fn beat(&self) -> Beat {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Reports to the board until dropped.
+pub(super) fn watch(pulse: Arc<Pulse>, writer: mpsc::WeakSender<Job>, board: Board) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut tried = Instant::now();
+        loop {
+            let beat = pulse.beat();
+            let stalled = beat.busy_since.is_some_and(|since| since.elapsed() > STALLED);
+            let state = match (stalled, beat.trouble) {
+                (true, _) => {
+                    State::Degraded("the disk does not answer; presses are not acknowledged until it does".into())
+                }
+                (false, Some(reason)) => {
+                    if tried.elapsed() > RETRY
+                        && let Some(writer) = writer.upgrade()
+                    {
+                        tried = Instant::now();
+                        // A full queue has wishes enough to try with.
+                        let _ = writer.try_send(probe());
+                    }
+                    State::Degraded(format!("{reason}; presses are not acknowledged until this is mended"))
+                }
+                (false, None) => State::Ok,
+            };
+            board.set("store", state);
+            tokio::time::sleep(LOOK).await;
+        }
+    }))
+}
+
+/// A wish that changes nothing anybody sees but must reach the disk.
+fn probe() -> Job {
+    Box::new(|tx| {
+        if let Ok(tx) = tx {
+            let _ = meta::set(tx.connection, "probe", &tx.now().to_string());
+        }
+        Box::new(|_| {})
+    })
+}

@@ -1,0 +1,152 @@
+//! The store: one SQLite database, one writer, and the log of what happened. Only this module holds SQL.
+//!
+//! - [`writer`]: the one thread that writes. Many wishes share a commit; none is answered before it.
+//! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
+//! - [`rows`]: synced rows in and out, by their description in core.
+//! - [`reader`]: read-only connections.
+//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`meta`], [`migrations`].
+
+mod answers;
+mod cursors;
+mod devices;
+mod error;
+mod health;
+pub(crate) mod meta;
+mod migrations;
+mod reader;
+mod retained;
+mod rows;
+mod tx;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use error::{OpenError, StoreError};
+pub use reader::Snapshot;
+pub use retained::RetainedMessage;
+pub use tx::Tx;
+
+use crate::clock::Clock;
+use crate::feed::Feed;
+use crate::health::Board;
+
+/// How many wishes may wait for the writer. When it is full, senders wait; whoever gives up waiting
+/// was not saved and is told so.
+const QUEUE: usize = 1024;
+
+/// Read-only connections.
+const READERS: usize = 4;
+
+/// The database of this hub. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    writer: mpsc::Sender<writer::Job>,
+    readers: reader::Pool,
+    feed: Arc<Feed>,
+    identity: meta::Identity,
+    clock: Clock,
+    path: PathBuf,
+    // Held, not used: the lock on the data directory ends with the store.
+    _lock: std::fs::File,
+    _watchdog: tokio_util::task::AbortOnDropHandle<()>,
+}
+
+impl Store {
+    /// Opens the database in a data directory, making and migrating it as needed.
+    ///
+    /// # Errors
+    /// [`OpenError`], one sentence for whoever started the hub: directory not writable, already in use,
+    /// not a database, damaged, from a newer version. Nothing is changed in those cases.
+    pub async fn open(data_dir: &Path, clock: Clock, board: &Board) -> Result<Self, OpenError> {
+        let dir = data_dir.to_owned();
+        let path = dir.join("hub.db");
+        let lock = error::lock_directory(&dir)?;
+        let opened = {
+            let (path, clock) = (path.clone(), clock.clone());
+            tokio::task::spawn_blocking(move || writer::Writer::open(&path, clock))
+                .await
+                .map_err(|_| OpenError::new(&dir, "opening it was interrupted"))??
+        };
+        let feed = Arc::new(Feed::new(opened.head()));
+        let identity = opened.identity().clone();
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let pulse = opened.start(receiver, feed.clone());
+        let watchdog = health::watch(pulse, sender.downgrade(), board.clone());
+        let readers = reader::Pool::open(&path, READERS)?;
+        Ok(Self(Arc::new(Inner {
+            writer: sender,
+            readers,
+            feed,
+            identity,
+            clock,
+            path,
+            _lock: lock,
+            _watchdog: watchdog,
+        })))
+    }
+
+    /// Runs a piece of work in the writer's next group and answers after its commit.
+    ///
+    /// The work is undone as a whole when it returns an error. It may run even when the caller has
+    /// stopped waiting.
+    ///
+    /// # Errors
+    /// What the work returned, or [`StoreError::Unavailable`] when it could not be committed.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: writer::Job = Box::new(move |tx| {
+            let result = tx.and_then(|tx| tx.attempt(work));
+            Box::new(move |committed| {
+                // Nobody may be waiting any more; what was saved is saved.
+                let _ = answer.send(committed.and(result));
+            })
+        });
+        self.0.writer.send(job).await.map_err(|_| StoreError::stopping())?;
+        answered.await.map_err(|_| StoreError::stopping())?
+    }
+
+    /// Runs a piece of work on a read-only snapshot of the database.
+    ///
+    /// # Errors
+    /// What the work returned, or [`StoreError::Unavailable`] when the database cannot be read.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.readers.run(work).await
+    }
+
+    /// The newest part of the log, and its nudges.
+    #[must_use]
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
+    }
+
+    /// Who this hub is: its id, its epoch, the name of its clock.
+    #[must_use]
+    pub fn identity(&self) -> &meta::Identity {
+        &self.0.identity
+    }
+
+    /// The hub's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+}

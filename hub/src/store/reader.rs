@@ -1,0 +1,216 @@
+//! Read-only connections: answers for people, while the writer writes.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use kairos_core::change::{Change, Op, Origin};
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETIONS, HABITS, Table};
+use kairos_core::scope::Scope;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::error::{OpenError, StoreError};
+use super::rows;
+
+/// A few connections, handed out one request at a time. Requests beyond that wait their turn.
+pub(super) struct Pool {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+        let idle = (0..count)
+            .map(|_| connect(path))
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .map_err(|error| OpenError::sqlite(path, &error))?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), turns: Arc::new(Semaphore::new(count)) })
+    }
+
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| StoreError::stopping())?;
+        let idle = self.idle.clone();
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(connection) = taken else { return Err(StoreError::Unavailable("no connection is free".into())) };
+            let result = snapshot(&connection, work);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            result
+        })
+        .await
+        .map_err(|_| StoreError::Unavailable("an internal fault while reading".into()))?
+    }
+}
+
+/// One transaction, so that what is read together belongs together.
+fn snapshot<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Snapshot<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("BEGIN")?;
+    // A panic in the work leaves the transaction open; the guard ends it either way.
+    let end = End(connection);
+    let result = work(&Snapshot { connection });
+    drop(end);
+    result
+}
+
+struct End<'a>(&'a Connection);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.execute_batch("COMMIT");
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // the one place that opens the database for reading
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+/// The database as it stood at one moment.
+pub struct Snapshot<'a> {
+    pub(super) connection: &'a Connection,
+}
+
+impl Snapshot<'_> {
+    /// A row by its id, whatever its scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn row(&self, table: &'static Table, id: &str) -> Result<Option<Row>, StoreError> {
+        Ok(rows::by_id(self.connection, table, id)?)
+    }
+
+    /// The rows of a table in which one column has a value.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn rows_where(&self, table: &'static Table, column: &'static str, value: &str) -> Result<Vec<Row>, StoreError> {
+        Ok(rows::select(self.connection, table, &format!("WHERE {column} = ?1 AND deleted_at IS NULL"), [value])?)
+    }
+
+    /// The living rows of a table in the given scopes, at most `limit`, in the order of their ids, after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn rows_in(
+        &self,
+        table: &'static Table,
+        scopes: &[Scope],
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::new();
+        for scope in scopes {
+            found.extend(rows::select(
+                self.connection,
+                table,
+                "WHERE scope = ?1 AND deleted_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3",
+                (scope.to_string(), after, bounded(limit)),
+            )?);
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The habits of the given scopes and their cells of one day.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn day(&self, scopes: &[Scope], date: &str) -> Result<(Vec<Row>, Vec<Row>), StoreError> {
+        let (mut habits, mut cells) = (Vec::new(), Vec::new());
+        for scope in scopes {
+            let scope = scope.to_string();
+            habits.extend(rows::select(self.connection, &HABITS, "WHERE scope = ?1 AND deleted_at IS NULL", [&scope])?);
+            cells.extend(rows::select(
+                self.connection,
+                &COMPLETIONS,
+                "WHERE scope = ?1 AND date = ?2 AND deleted_at IS NULL",
+                [&scope, date],
+            )?);
+        }
+        Ok((
+            habits.iter().map(kairos_core::repair::repaired).collect(),
+            cells.iter().map(kairos_core::repair::repaired).collect(),
+        ))
+    }
+
+    /// The newest change's place in the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn head(&self) -> Result<i64, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// The changes after a place in the log, of the given scopes, oldest first; `None`: of all scopes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn changes_after(
+        &self,
+        seq: i64,
+        scopes: Option<&[Scope]>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Change>>, StoreError> {
+        const COLUMNS: &str = "SELECT seq, at, scope, tbl, row_id, op, row_json, origin FROM changes";
+        let read = |condition: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Vec<Arc<Change>>, StoreError> {
+            let mut statement = self
+                .connection
+                .prepare_cached(&format!("{COLUMNS} {condition} ORDER BY seq LIMIT {}", bounded(limit)))?;
+            let mut found = statement.query(params)?;
+            let mut changes = Vec::new();
+            while let Some(row) = found.next()? {
+                changes.extend(change(row)?);
+            }
+            Ok(changes)
+        };
+        let Some(scopes) = scopes else { return read("WHERE seq > ?1", &[&seq]) };
+        let mut changes = Vec::new();
+        for scope in scopes {
+            changes.extend(read("WHERE scope = ?1 AND seq > ?2", &[&scope.to_string(), &seq])?);
+        }
+        changes.sort_by_key(|change| change.seq);
+        changes.truncate(limit);
+        Ok(changes)
+    }
+}
+
+fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Reads a change; `None` for one of a table this version does not know.
+fn change(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Arc<Change>>> {
+    let (table, scope, op, origin): (String, String, String, String) =
+        (row.get(3)?, row.get(2)?, row.get(5)?, row.get(7)?);
+    let known = (Table::named(&table), Scope::parse(&scope), Op::parse(&op), Origin::parse(&origin));
+    let (Some(table), Ok(scope), Some(op), Some(origin)) = known else { return Ok(None) };
+    Ok(Some(Arc::new(Change {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        scope,
+        table: table.name,
+        row_id: row.get(4)?,
+        op,
+        row: row.get::<_, Option<String>>(6)?.map(Into::into),
+        origin,
+        encoded: OnceLock::new(),
+    })))
+}

@@ -1,0 +1,186 @@
+//! What can be done inside a wish's transaction.
+
+use std::sync::{Arc, OnceLock};
+
+use kairos_core::change::{Change, Op, Origin};
+use kairos_core::event::Event;
+use kairos_core::hlc::{Hlc, HybridClock};
+use kairos_core::ids::HabitId;
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETION_EVENTS, Table};
+use kairos_core::{Millis, value::Value};
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use super::rows;
+
+/// One wish's part of the writer's transaction. Work that returns an error leaves no trace.
+pub struct Tx<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) clock: &'a mut HybridClock,
+    /// Changes of the whole group so far; announced after the commit.
+    pub(super) changes: &'a mut Vec<Arc<Change>>,
+    pub(super) now: Millis,
+    /// The command whose changes these are.
+    pub(super) command: Option<String>,
+}
+
+impl Tx<'_> {
+    /// The time of this wish.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// The next reading of the hub's clock.
+    pub fn tick(&mut self) -> Hlc {
+        self.clock.tick(self.now)
+    }
+
+    /// Names the command whose changes follow, for the log.
+    pub fn set_command(&mut self, id: &str) {
+        self.command = Some(id.to_owned());
+    }
+
+    /// Runs work that leaves no trace when it returns an error.
+    ///
+    /// # Errors
+    /// What the work returned, or that the database could not follow.
+    pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let before = self.changes.len();
+        self.connection.prepare_cached("SAVEPOINT wish")?.execute([])?;
+        let result = work(self);
+        if result.is_err() {
+            self.changes.truncate(before);
+            // When SQLite has already undone the whole transaction there is no savepoint left; the
+            // writer notices and fails the group.
+            if !self.connection.is_autocommit() {
+                self.connection.prepare_cached("ROLLBACK TO wish")?.execute([])?;
+            }
+        }
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("RELEASE wish")?.execute([])?;
+        }
+        result
+    }
+
+    /// Reads a row by its id, whatever its scope: the caller asks whether it may be seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn row(&self, table: &'static Table, id: &str) -> Result<Option<Row>, StoreError> {
+        Ok(rows::by_id(self.connection, table, id)?)
+    }
+
+    /// Reads the rows of a table in which one column has a value.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn rows_where(&self, table: &'static Table, column: &'static str, value: &str) -> Result<Vec<Row>, StoreError> {
+        Ok(rows::select(self.connection, table, &format!("WHERE {column} = ?1"), [value])?)
+    }
+
+    /// The events of one cell.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn cell_events(&self, habit: &HabitId, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
+        let found = rows::select(
+            self.connection,
+            &COMPLETION_EVENTS,
+            "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL",
+            [habit.as_str(), date, actor],
+        )?;
+        Ok(found.iter().filter_map(Event::from_row).collect())
+    }
+
+    /// Writes a row and its change; gives its place in the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when the id lives in another scope.
+    pub fn put(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
+        if !rows::upsert(self.connection, row)? {
+            return Err(kairos_core::command::Rejection::new(
+                kairos_core::command::RejectionCode::Conflict,
+                "This id is already in use.",
+            )
+            .into());
+        }
+        self.log(row, origin)
+    }
+
+    fn log(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
+        let op = if row.deleted_at.is_some() { Op::Remove } else { Op::Put };
+        let json = match op {
+            Op::Put => Some(serde_json::Value::Object(row.to_json()).to_string()),
+            Op::Remove => None,
+        };
+        let checksum = checksum(row.table.name, &row.id, json.as_deref());
+        let scope = row.scope.to_string();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO changes (at, hlc, scope, tbl, row_id, op, keys, row_json, checksum, origin, command_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute((
+                self.now,
+                row.hlc().map(Hlc::to_string).unwrap_or_default(),
+                &scope,
+                row.table.name,
+                &row.id,
+                op.as_str(),
+                keys(row),
+                json.as_deref(),
+                checksum,
+                origin.as_str(),
+                self.command.as_deref(),
+            ))?;
+        let seq = self.connection.last_insert_rowid();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO buckets (scope, stream, checksum, count) VALUES (?1, ?2, ?3, 1)
+                 ON CONFLICT (scope, stream) DO UPDATE SET checksum = (checksum + excluded.checksum) & 4294967295, count = count + 1",
+            )?
+            .execute((&scope, row.table.stream.as_str(), checksum))?;
+        self.changes.push(Arc::new(Change {
+            seq,
+            at: self.now,
+            scope: row.scope.clone(),
+            table: row.table.name,
+            row_id: row.id.clone(),
+            op,
+            row: json.map(Into::into),
+            origin,
+            encoded: OnceLock::new(),
+        }));
+        Ok(seq)
+    }
+}
+
+/// The checksum of one change, a number clients only add up.
+fn checksum(table: &str, id: &str, json: Option<&str>) -> u32 {
+    let mut hash = Sha256::new();
+    match json {
+        Some(json) => hash.update(format!("put.{table}.{id}.{json}").as_bytes()),
+        None => hash.update(format!("remove.{table}.{id}").as_bytes()),
+    }
+    let digest = hash.finalize();
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// The immutable values by which streams with parameters select; a date also by its month.
+fn keys(row: &Row) -> Option<String> {
+    if row.table.keys.is_empty() {
+        return None;
+    }
+    let mut keys = serde_json::Map::new();
+    for name in row.table.keys {
+        let value = row.get(name);
+        if let (&"date", Value::Text(date)) = (name, &value) {
+            keys.insert("month".into(), date.get(..7).unwrap_or_default().into());
+        }
+        keys.insert((*name).into(), value.to_json());
+    }
+    Some(serde_json::Value::Object(keys).to_string())
+}
