@@ -1,0 +1,52 @@
+/**
+ * The first run in a browser: the setup code, the first account, the first habit, and a tap that completes it.
+ *
+ *   SETUP_CODE=… HUB_URL=http://127.0.0.1:8420 [SHOTS=folder] node setup.mjs
+ *
+ * Also read: NAME, EMAIL, PASSWORD, HABIT, ANCHOR, TAP=0 (leaves the habit open), CHROMIUM, INSECURE=1, HOST_RULES,
+ * TIMEOUT_MS. Prints `{"step":"READY","habit_id":…}` when the habit is on the page.
+ */
+
+import { hook, run, say, setting, Trouble, url } from "./hub.mjs";
+
+await run({ width: 412, height: 915 }, async (page, shot) => {
+  const habit = setting("HABIT", "Drink a glass of water");
+  const code = setting("SETUP_CODE");
+  await page.goto(`${url()}/`);
+
+  await hook(page, "setup-code").waitFor();
+  await shot("setup-1-account");
+  await hook(page, "setup-code").fill(code);
+  await hook(page, "setup-name").fill(setting("NAME", "Ada"));
+  await hook(page, "setup-email").fill(setting("EMAIL", "ada@example.org"));
+  await hook(page, "setup-password").fill(setting("PASSWORD", "correct horse battery staple"));
+  await hook(page, "setup-submit").click();
+
+  await hook(page, "habit-name").waitFor();
+  await shot("setup-2-habit");
+  await hook(page, "habit-name").fill(habit);
+  // The anchor may be folded away for a person in a hurry.
+  const anchor = hook(page, "habit-anchor");
+  if ((await anchor.count()) > 0) await anchor.fill(setting("ANCHOR", "make coffee"));
+  await hook(page, "habit-submit").click();
+
+  const item = hook(page, "today-item").filter({ hasText: habit }).first();
+  await item.waitFor();
+  const habitId = await item.getAttribute("data-habit-id");
+  const done = await item.getAttribute("data-done");
+  if (!habitId) throw new Trouble("today-item has no data-habit-id");
+  if (done !== "false") throw new Trouble(`a new habit has data-done="${done}"`);
+  await shot("setup-3-today");
+  say("READY", { habit_id: habitId });
+
+  if (setting("TAP", "1") === "0") return;
+  await item.locator('[data-testid="today-complete"]').click();
+  await hook(page, "today-item", `[data-habit-id="${habitId}"][data-done="true"]`).waitFor();
+  await shot("setup-4-done");
+  say("DONE", { habit_id: habitId });
+
+  // A reload shows what the hub holds, and that the session outlives the page.
+  await page.reload();
+  await hook(page, "today-item", `[data-habit-id="${habitId}"][data-done="true"]`).waitFor();
+  say("RELOADED", { habit_id: habitId });
+});
