@@ -214,9 +214,9 @@ impl Firmware {
             }
             LinkEvent::Puback(press_id) => {
                 self.queue.pubacked(press_id);
-                self.note(press_id, |record, age| {
+                self.note(press_id, |record, waited| {
                     record.pubacks += 1;
-                    record.puback_after.get_or_insert(age);
+                    record.puback_after.get_or_insert(waited);
                 });
             }
             LinkEvent::Message(Incoming::Ack(ack)) => self.answered(ack),
@@ -260,10 +260,10 @@ impl Firmware {
         };
         self.queue.answered(press_id);
         let mut button = None;
-        self.note(press_id, |record, age| {
+        self.note(press_id, |record, waited| {
             record.acks += 1;
             record.result.get_or_insert(ack.result);
-            record.ack_after.get_or_insert(age);
+            record.ack_after.get_or_insert(waited);
             button = Some(record.button.clone());
         });
         if let Some(button) = button {
@@ -279,13 +279,16 @@ impl Firmware {
         }
     }
 
-    /// Writes into the record of a press, with the press's age for a test's stop watch.
+    /// Writes into the record of a press, with the time since it was first sent.
     fn note(&self, press_id: PressId, write: impl FnOnce(&mut PressRecord, Duration)) {
         let mut ledger = self.shared.ledger();
         match ledger.get_mut(press_id) {
             Some(record) => {
-                let age = record.pressed_at.elapsed();
-                write(record, age);
+                let waited = record
+                    .sent_at
+                    .map(|sent| sent.elapsed())
+                    .unwrap_or_default();
+                write(record, waited);
             }
             None => ledger.counts.stray_acks += 1,
         }
@@ -314,6 +317,7 @@ impl Firmware {
                 if let Some(record) = ledger.get_mut(press_id) {
                     twice = chosen && record.sends == 0 && link.send_press(press_id, payload);
                     record.sends += 1 + u32::from(twice);
+                    record.sent_at.get_or_insert_with(Instant::now);
                 }
                 ledger.counts.duplicated += u64::from(twice);
             }

@@ -19,9 +19,9 @@ pub struct PressRecord {
     pub press_id: PressId,
     /// Which button of the device.
     pub button: String,
-    /// When, for the stop watches below. The device sends ages only.
+    /// When it was first sent, for the stop watches below.
     #[serde(skip)]
-    pub(crate) pressed_at: Instant,
+    pub(crate) sent_at: Option<Instant>,
     /// How often it was sent, over all connections, duplicates on purpose included.
     pub sends: u32,
     /// How many PUBACKs came for it. One is enough: from a hub with its own broker it means saved.
@@ -32,10 +32,10 @@ pub struct PressRecord {
     pub result: Option<AckResult>,
     /// Gone with a restart of a device without flash, before any answer.
     pub lost: bool,
-    /// From the press to its first PUBACK.
+    /// From its first sending to its first PUBACK.
     #[serde(rename = "puback_us", serialize_with = "as_micros")]
     pub puback_after: Option<Duration>,
-    /// From the press to its first answer.
+    /// From its first sending to its first answer.
     #[serde(rename = "ack_us", serialize_with = "as_micros")]
     pub ack_after: Option<Duration>,
 }
@@ -141,7 +141,7 @@ impl ButtonLedger {
             device_id: Arc::clone(&self.device_id),
             press_id,
             button: button.to_owned(),
-            pressed_at: Instant::now(),
+            sent_at: None,
             sends: 0,
             pubacks: 0,
             acks: 0,

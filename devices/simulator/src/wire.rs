@@ -97,6 +97,17 @@ pub enum Light {
     Error,
 }
 
+impl fmt::Display for Light {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Open => "open",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// The habit behind a button, as `ack` and `state` describe it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HabitView {

@@ -69,7 +69,7 @@ pub(crate) async fn press(arguments: PressArguments) -> Result<Outcome> {
                     .map(|habit| format!(" ({})", habit.name))
                     .unwrap_or_default();
                 println!(
-                    "{} {}{habit}, light {:?}",
+                    "{} {}{habit}, light {}",
                     acked.press_id, acked.result, acked.light
                 );
             }

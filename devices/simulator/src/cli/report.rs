@@ -29,7 +29,7 @@ pub(crate) struct Report {
     pub(crate) sends: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
-    /// Only presses answered at the first sending: others measure the outage, not the hub.
+    /// From the first sending, of presses sent only once: others measure an outage, not the hub.
     pub(crate) puback_ms: Option<Spread>,
     pub(crate) ack_ms: Option<Spread>,
     /// What was wrong last with some connection, when anything is unanswered.
