@@ -7,7 +7,7 @@ use kairos_core::change::{Change, Op, Origin};
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, HABITS, Table};
 use kairos_core::scope::Scope;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::error::{OpenError, StoreError};
@@ -157,6 +157,24 @@ impl Snapshot<'_> {
             .connection
             .prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?
             .query_row([], |row| row.get(0))?)
+    }
+
+    /// Running checksum and count of one stream of a scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn bucket(&self, scope: &str, stream: &str) -> Result<(i64, i64), StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT checksum, count FROM buckets WHERE scope = ?1 AND stream = ?2")?;
+        Ok(statement.query_row([scope, stream], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default())
+    }
+
+    /// The sum of the checksums in the log, to hold the running one against.
+    #[cfg(test)]
+    pub(crate) fn sum_checksums(&self, scope: &str, table: &str) -> Result<i64, StoreError> {
+        let mut statement =
+            self.connection.prepare("SELECT coalesce(sum(checksum), 0) FROM changes WHERE scope = ?1 AND tbl = ?2")?;
+        Ok(statement.query_row([scope, table], |row| row.get(0))?)
     }
 
     /// The changes after a place in the log, of the given scopes, oldest first; `None`: of all scopes.
