@@ -70,11 +70,7 @@ pub trait Hub: Send + Sync {
     fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>>;
     /// The changes after a cursor; waits until there is at least one.
     fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>>;
-    /// Where this outlet stands, as last saved.
-    fn cursor<'a>(&'a self, outlet: &'a str) -> BoxFuture<'a, Result<Option<Cursor>, Unavailable>>;
-    /// Saves where this outlet stands.
-    fn save_cursor<'a>(&'a self, outlet: &'a str, cursor: &'a Cursor) -> BoxFuture<'a, Result<(), Unavailable>>;
-    /// Sends a message to a device: QoS 1, and retained when it is the present state.
+    /// Sends a message to a device: `QoS` 1, and retained when it is the present state.
     fn tell<'a>(&'a self, device: &'a DeviceId, leaf: &'a str, payload: String, retain: bool) -> BoxFuture<'a, ()>;
     /// Waits until the hub's clock reaches a time.
     fn sleep_until(&self, at: Millis) -> BoxFuture<'_, ()>;
@@ -82,23 +78,36 @@ pub trait Hub: Send + Sync {
     fn random(&self) -> [u8; 10];
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Handled {
-    /// A command was answered; it is saved, or refused for good.
-    Answered(Receipt),
-    /// It was refused before it became a command.
-    Refused(Rejection),
-    /// There was nothing to do.
-    Noted,
+/// What became of a message; handed back to the adapter when the device's wait is over.
+#[derive(Debug, Clone)]
+pub struct Handled {
+    /// The device's own name for the press, if it gave one that can be read.
+    pub press_id: Option<String>,
+    /// The habit it concerned.
+    pub habit: Option<HabitId>,
+    /// In whose name it was done.
+    pub by: Option<Principal>,
+    /// The answer: saved, or refused for good.
+    pub answer: Result<Receipt, Rejection>,
 }
 
 /// A compiled-in adapter.
 pub trait Adapter: Send + Sync {
     /// Its name in logs, health and cursors.
     fn name(&self) -> &'static str;
-    /// Takes a message from a device. An error means not saved: the device must send again.
-    fn message<'a>(&'a self, hub: &'a dyn Hub, message: Message<'a>) -> BoxFuture<'a, Result<Handled, Unavailable>>;
+
+    /// Takes a message from a device, while the device waits for its acknowledgement: short work only.
+    ///
+    /// `None`: there is nothing to answer. An error means not saved; the device must send again.
+    fn message<'a>(
+        &'a self,
+        hub: &'a dyn Hub,
+        message: Message<'a>,
+    ) -> BoxFuture<'a, Result<Option<Handled>, Unavailable>>;
+
+    /// Tells the device what came of it, after it was acknowledged.
+    fn answer<'a>(&'a self, hub: &'a dyn Hub, device: &'a DeviceId, handled: Handled) -> BoxFuture<'a, ()>;
+
     /// Works until it is dropped: reads the log from its own cursor and shows what changed.
     fn run<'a>(&'a self, hub: &'a dyn Hub) -> BoxFuture<'a, Result<(), Unavailable>>;
 }

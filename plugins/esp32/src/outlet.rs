@@ -1,0 +1,145 @@
+//! Keeps each device's retained `state` true: after every change that concerns it, and when its day begins.
+//!
+//! State-based: it starts from current rows and needs no stored cursor. A state is published only when
+//! it differs from the last one, so a restart or a doubled nudge is silent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+use kairos_core::Millis;
+use kairos_core::adapter::{Device, Hub, Page, Unavailable};
+use kairos_core::change::{Change, Cursor};
+use kairos_core::ids::{DeviceId, HabitId};
+
+use crate::messages;
+
+#[derive(Default)]
+struct Shown {
+    device: Option<Device>,
+    state: String,
+    next_day: Millis,
+}
+
+/// Runs until dropped.
+pub(crate) async fn run(hub: &dyn Hub) -> Result<(), Unavailable> {
+    let mut cursor: Option<Cursor> = None;
+    let mut shown: BTreeMap<DeviceId, Shown> = BTreeMap::new();
+    loop {
+        let next_day = shown.values().map(|shown| shown.next_day).min().unwrap_or(Millis::MAX);
+        match first(hub.changes(cursor.clone()), hub.sleep_until(next_day)).await {
+            Some(page) => match page? {
+                Page::Resync(now) => {
+                    cursor = Some(now);
+                    for device in hub.devices().await? {
+                        refresh(hub, &mut shown, device, true).await?;
+                    }
+                }
+                Page::Changes(changes, now) => {
+                    for (device, reload) in concerned(&changes, &shown) {
+                        refresh(hub, &mut shown, device, reload).await?;
+                    }
+                    cursor = Some(now);
+                }
+            },
+            None => {
+                let now = hub.now();
+                let due: Vec<DeviceId> =
+                    shown.iter().filter(|(_, shown)| shown.next_day <= now).map(|(id, _)| id.clone()).collect();
+                for device in due {
+                    refresh(hub, &mut shown, device, false).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Whichever comes first: the page, or (`None`) the time.
+async fn first<T>(page: impl Future<Output = T>, time: impl Future<Output = ()>) -> Option<T> {
+    let (mut page, mut time) = (pin!(page), pin!(time));
+    std::future::poll_fn(|cx| {
+        if let std::task::Poll::Ready(page) = page.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(page));
+        }
+        time.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Which devices a page of changes concerns, and whether their bindings must be read again.
+fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Shown>) -> BTreeMap<DeviceId, bool> {
+    let mut found = BTreeMap::new();
+    let mut habits: BTreeSet<HabitId> = BTreeSet::new();
+    for change in changes {
+        let row: Option<serde_json::Value> = change.row.as_deref().and_then(|row| serde_json::from_str(row).ok());
+        let field = |name: &str| {
+            row.as_ref().and_then(|row| row.get(name)).and_then(serde_json::Value::as_str).map(str::to_owned)
+        };
+        match change.table {
+            "devices" => found.extend(DeviceId::new(change.row_id.as_str()).map(|id| (id, true))),
+            // A removed binding does not say whose it was, a profile concerns all of a person's devices.
+            "device_bindings" | "users" => match field("device_id").and_then(|id| DeviceId::new(id).ok()) {
+                Some(id) => drop(found.insert(id, true)),
+                None => found.extend(shown.keys().map(|id| (id.clone(), true))),
+            },
+            "habits" => habits.extend(HabitId::new(change.row_id.as_str())),
+            "completions" => match field("habit_id").and_then(|id| HabitId::new(id).ok()) {
+                Some(id) => drop(habits.insert(id)),
+                // A cell that was emptied: its habit is not in the change.
+                None => {
+                    for id in shown.keys() {
+                        found.entry(id.clone()).or_insert(false);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+    for (id, shown) in shown {
+        let bound =
+            shown.device.iter().flat_map(|device| &device.bindings).filter_map(|binding| binding.habit.as_ref());
+        if bound.into_iter().any(|habit| habits.contains(habit)) {
+            found.entry(id.clone()).or_insert(false);
+        }
+    }
+    found
+}
+
+async fn refresh(
+    hub: &dyn Hub,
+    shown: &mut BTreeMap<DeviceId, Shown>,
+    id: DeviceId,
+    reload: bool,
+) -> Result<(), Unavailable> {
+    let mut entry = shown.remove(&id).unwrap_or_default();
+    if reload || entry.device.is_none() {
+        entry.device = hub.device(&id).await?;
+    }
+    // Revoked: its topics were cleared with its access.
+    let Some(device) = &entry.device else { return Ok(()) };
+    entry.next_day = hub.next_day(&device.by.user).await?;
+    let mut buttons: Vec<(String, Option<kairos_core::today::Item>)> = Vec::new();
+    let mut date = String::new();
+    for binding in &device.bindings {
+        // One light a button: the plain press decides, else the first binding that names a habit.
+        let Some(habit) = &binding.habit else { continue };
+        let known = buttons.iter().position(|(button, _)| *button == binding.button);
+        if known.is_some() && binding.trigger != "press" {
+            continue;
+        }
+        let item = hub.item(&device.by, habit).await?;
+        if let Some(item) = &item {
+            date.clone_from(&item.date);
+        }
+        match known {
+            Some(place) => buttons[place].1 = item,
+            None => buttons.push((binding.button.clone(), item)),
+        }
+    }
+    let state = messages::state(&date, &buttons);
+    if state != entry.state {
+        hub.tell(&id, "state", state.clone(), true).await;
+        entry.state = state;
+    }
+    shown.insert(id, entry);
+    Ok(())
+}
