@@ -1,0 +1,118 @@
+//! What must hold between settings, once each of them alone is right.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::read::Notes;
+use super::{Config, Size, TlsMode};
+
+/// Checks the configuration as a whole. A value that could not be read stands at its default here.
+pub(super) fn whole(config: &Config, notes: &mut Notes) {
+    tls(config, notes);
+    ports(config, notes);
+    limits(config, notes);
+}
+
+fn tls(config: &Config, notes: &mut Notes) {
+    let tls = &config.tls;
+    if notes.refused("tls.mode") {
+        return;
+    }
+    for (key, file) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {
+        match (tls.mode, file) {
+            _ if notes.refused(key) => {}
+            (TlsMode::Files, None) => notes.about(key, "tls.mode files needs a path here"),
+            (TlsMode::Files, Some(path)) => {
+                if let Err(error) = super::place::open(path) {
+                    notes.about(key, format!("{} cannot be opened: {error}", path.display()));
+                }
+            }
+            (TlsMode::Auto | TlsMode::Off, Some(_)) => {
+                notes.about(
+                    key,
+                    "is only used with tls.mode files; set that mode or remove this",
+                );
+            }
+            (TlsMode::Auto | TlsMode::Off, None) => {}
+        }
+    }
+    if tls.require_tls && tls.mode == TlsMode::Off {
+        notes.about("tls.require_tls", "needs TLS, but tls.mode is off");
+    }
+}
+
+fn ports(config: &Config, notes: &mut Notes) {
+    let mut listeners = vec![
+        ("http.listen", config.http.listen),
+        ("mqtt.listen", config.mqtt.listen),
+    ];
+    if config.tls.mode != TlsMode::Off {
+        listeners.push(("http.https_listen", config.http.https_listen));
+        listeners.push(("mqtt.tls_listen", config.mqtt.tls_listen));
+    }
+    listeners.retain(|(key, _)| !notes.refused(key));
+    for (index, (key, address)) in listeners.iter().enumerate() {
+        for (other_key, other) in &listeners[..index] {
+            if collide(*address, *other) {
+                notes.about(
+                    key,
+                    format!("{address} is already taken by {other_key} ({other})"),
+                );
+            }
+        }
+    }
+}
+
+/// Tells whether the second of two listeners could not be bound. Port 0 is a new port each time.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() != 0
+        && a.port() == b.port()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn limits(config: &Config, notes: &mut Notes) {
+    let mqtt = &config.mqtt;
+    let sizes = Size::kib(1)..=Size::kib(16 * 1024);
+    range(
+        notes,
+        "mqtt.max_packet",
+        &mqtt.max_packet,
+        &sizes,
+        ("1KiB", "16MiB"),
+    );
+    range(
+        notes,
+        "mqtt.max_connections",
+        &mqtt.max_connections,
+        &(1..=100_000),
+        ("1", "100000"),
+    );
+    range(
+        notes,
+        "mqtt.device_rate",
+        &mqtt.device_rate,
+        &(1..=100_000),
+        ("1", "100000"),
+    );
+    let waits = Duration::from_millis(100)..=Duration::from_secs(300);
+    range(
+        notes,
+        "mqtt.commit_timeout",
+        &mqtt.commit_timeout,
+        &waits,
+        ("100ms", "5m"),
+    );
+}
+
+fn range<T: PartialOrd>(
+    notes: &mut Notes,
+    key: &str,
+    value: &T,
+    allowed: &RangeInclusive<T>,
+    (from, to): (&str, &str),
+) {
+    if !allowed.contains(value) {
+        notes.about(key, format!("is outside {from} to {to}"));
+    }
+}
