@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use mdns_sd::{DaemonEvent, IfKind, Receiver, ServiceDaemon, ServiceInfo};
+use mdns_sd::{DaemonEvent, HostnameResolutionEvent, IfKind, Receiver, ServiceDaemon, ServiceInfo};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -13,8 +13,10 @@ use super::{Announced, GOODBYE, Names, Settings, Status, interfaces};
 
 /// A name is asked for during about a second; a daemon that announced nothing after this long never will.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How long to ask who else answers to our host name.
+const QUESTION: Duration = Duration::from_secs(3);
 /// Several records of one name are renamed one after another; this long after the first, all of them are.
-const SETTLE: Duration = Duration::from_millis(500);
+const SETTLE: Duration = Duration::from_millis(1500);
 /// How often to look whether a network has appeared, and whether it is still there.
 const LOOK: Duration = Duration::from_secs(5);
 /// The first and the longest wait before the next try; doubled in between.
@@ -30,6 +32,13 @@ enum End {
     Renamed,
     /// It could not announce, for this reason.
     Silent(String),
+}
+
+/// What a daemon tells.
+struct Heard {
+    events: Receiver<DaemonEvent>,
+    /// Who answers to our host name.
+    hosts: Receiver<HostnameResolutionEvent>,
 }
 
 pub(super) struct Announcer {
@@ -96,13 +105,13 @@ impl Announcer {
         if !self.network_is_there().await {
             return End::Stopped;
         }
-        let (daemon, events) = match self.open() {
+        let (daemon, heard) = match self.open() {
             Ok(opened) => opened,
             Err(error) => return End::Silent(format!("mDNS cannot start: {error}")),
         };
         let end = self
             .cancel
-            .run_until_cancelled(self.follow(&events))
+            .run_until_cancelled(self.follow(&heard))
             .await
             .unwrap_or(End::Stopped);
         close(&daemon).await;
@@ -136,7 +145,7 @@ impl Announcer {
         interfaces::lan_interfaces(&self.settings.interfaces, self.settings.ipv6)
     }
 
-    fn open(&self) -> mdns_sd::Result<(ServiceDaemon, Receiver<DaemonEvent>)> {
+    fn open(&self) -> mdns_sd::Result<(ServiceDaemon, Heard)> {
         let daemon = ServiceDaemon::new_with_port(self.settings.port)?;
         let opened = self.register(&daemon);
         if opened.is_err() {
@@ -146,7 +155,7 @@ impl Announcer {
         Ok((daemon, opened?))
     }
 
-    fn register(&self, daemon: &ServiceDaemon) -> mdns_sd::Result<Receiver<DaemonEvent>> {
+    fn register(&self, daemon: &ServiceDaemon) -> mdns_sd::Result<Heard> {
         // First of all, so that no event is lost.
         let events = daemon.monitor()?;
         daemon.disable_interface(IfKind::All)?;
@@ -158,41 +167,60 @@ impl Announcer {
         for service in services(&self.announced, &names)? {
             daemon.register(service)?;
         }
-        Ok(events)
+        // Not every device answers the daemon's own probe (which asks for any record of the name),
+        // but all answer who wants its address.
+        let host = format!("{}.", names.host());
+        let milliseconds = u64::try_from(QUESTION.as_millis()).ok();
+        let hosts = daemon.resolve_hostname(&host, milliseconds)?;
+        Ok(Heard { events, hosts })
     }
 
-    /// Follows the daemon's events until it must be replaced.
-    async fn follow(&self, events: &Receiver<DaemonEvent>) -> End {
+    /// Follows what the daemon hears until it must be replaced.
+    async fn follow(&self, heard: &Heard) -> End {
         let silent_at = Instant::now() + SILENCE;
-        let mut announced = false;
+        let (mut announced, mut asking) = (false, true);
         let mut look = Instant::now() + LOOK;
         loop {
-            match timeout_at(look, events.recv_async()).await {
-                Ok(Ok(DaemonEvent::NameChange(change))) => {
-                    if self.rename(&change.new_name, events).await {
-                        return End::Renamed;
+            tokio::select! {
+                event = heard.events.recv_async() => match event {
+                    Ok(DaemonEvent::NameChange(change)) => {
+                        if self.rename(&change.new_name, &heard.events).await {
+                            return End::Renamed;
+                        }
+                    }
+                    Ok(DaemonEvent::Announce(..)) => {
+                        announced = true;
+                        self.recovered();
+                    }
+                    Ok(DaemonEvent::Error(error)) => return End::Silent(error.to_string()),
+                    Ok(_) => {}
+                    // Its thread is gone, which it never should be.
+                    Err(_) => return End::Silent(String::new()),
+                },
+                answer = heard.hosts.recv_async(), if asking => match answer {
+                    Ok(HostnameResolutionEvent::AddressesFound(_, found)) => {
+                        let mine = interfaces::own_addresses();
+                        if found.iter().any(|address| !mine.contains(&address.to_ip_addr())) {
+                            let next = self.names.borrow().next_host();
+                            self.rename(&next, &heard.events).await;
+                            return End::Renamed;
+                        }
+                    }
+                    Ok(_) => {}
+                    // The question is over.
+                    Err(_) => asking = false,
+                },
+                () = sleep_until(look) => {
+                    look = Instant::now() + LOOK;
+                    // The daemon follows addresses by itself; this only tells people.
+                    if self.interfaces().is_empty() {
+                        self.degraded("the network is gone".to_owned());
+                    } else if announced {
+                        self.recovered();
+                    } else if Instant::now() >= silent_at {
+                        return End::Silent(String::new());
                     }
                 }
-                Ok(Ok(DaemonEvent::Announce(..))) => {
-                    announced = true;
-                    self.recovered();
-                }
-                Ok(Ok(DaemonEvent::Error(error))) => return End::Silent(error.to_string()),
-                Ok(Ok(_)) | Err(_) => {}
-                // Its thread is gone, which it never should be.
-                Ok(Err(_)) => return End::Silent(String::new()),
-            }
-            if Instant::now() < look {
-                continue;
-            }
-            look = Instant::now() + LOOK;
-            // The daemon follows addresses by itself; this only tells people.
-            if self.interfaces().is_empty() {
-                self.degraded("the network is gone".to_owned());
-            } else if announced {
-                self.recovered();
-            } else if Instant::now() >= silent_at {
-                return End::Silent(String::new());
             }
         }
     }

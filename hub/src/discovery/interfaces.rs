@@ -1,11 +1,11 @@
 //! Which network interfaces lead into the home.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use if_addrs::{IfAddr, Interface};
+use if_addrs::Interface;
 use mdns_sd::{IfKind, IfPredicate};
 
 /// Interfaces of containers, virtual machines and VPNs: whoever is there is not at home.
@@ -41,8 +41,6 @@ struct Address {
     interface: String,
     index: u32,
     ip: IpAddr,
-    /// The network behind an IPv4 address.
-    network: Option<(Ipv4Addr, u8)>,
     loopback: bool,
     point_to_point: bool,
 }
@@ -68,10 +66,15 @@ pub fn lan_addresses(wanted: &[String], ipv6: bool) -> Vec<IpAddr> {
     ips
 }
 
+/// Returns every address of this machine, whatever it leads to.
+pub(super) fn own_addresses() -> HashSet<IpAddr> {
+    addresses().into_iter().map(|address| address.ip).collect()
+}
+
 /// Chooses interfaces, in the order of the system.
 ///
-/// Two interfaces in one network (cable and wireless of the same home) count as one, the first: announced on both,
-/// the hub would hear its own name from the other one with another address, and take itself for a stranger.
+/// Cable and wireless of one home are both chosen: whoever asks gets both addresses, and one is left when the other goes.
+/// (The kernel drops what comes back in by the other interface, so the hub does not take itself for a stranger.)
 fn choose(all: &[Address], wanted: &[String], ipv6: bool) -> Vec<String> {
     let mut all: Vec<&Address> = all
         .iter()
@@ -79,7 +82,6 @@ fn choose(all: &[Address], wanted: &[String], ipv6: bool) -> Vec<String> {
         .collect();
     all.sort_by_key(|address| address.index);
     let mut chosen: Vec<String> = Vec::new();
-    let mut networks: HashSet<(Ipv4Addr, u8)> = HashSet::new();
     for address in all {
         let name = &address.interface;
         if chosen.contains(name) {
@@ -92,11 +94,7 @@ fn choose(all: &[Address], wanted: &[String], ipv6: bool) -> Vec<String> {
         } else {
             wanted.contains(name)
         };
-        if fits
-            && address
-                .network
-                .is_none_or(|network| networks.insert(network))
-        {
+        if fits {
             chosen.push(name.clone());
         }
     }
@@ -131,15 +129,6 @@ fn addresses() -> Vec<Address> {
         .filter(Interface::is_oper_up)
         .map(|interface| Address {
             ip: interface.ip(),
-            network: match &interface.addr {
-                IfAddr::V4(v4) => {
-                    let mask = u32::MAX
-                        .checked_shl(32 - u32::from(v4.prefixlen))
-                        .unwrap_or(0);
-                    Some((Ipv4Addr::from_bits(v4.ip.to_bits() & mask), v4.prefixlen))
-                }
-                IfAddr::V6(_) => None,
-            },
             loopback: interface.is_loopback(),
             point_to_point: interface.is_p2p(),
             index: interface.index.unwrap_or(u32::MAX),
@@ -150,22 +139,15 @@ fn addresses() -> Vec<Address> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
-    fn address(index: u32, interface: &str, ip: &str, prefix: u8) -> Address {
-        let ip: IpAddr = ip.parse().unwrap();
-        let network = match ip {
-            IpAddr::V4(v4) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-                Some((Ipv4Addr::from_bits(v4.to_bits() & mask), prefix))
-            }
-            IpAddr::V6(_) => None,
-        };
+    fn address(index: u32, interface: &str, ip: &str) -> Address {
         Address {
             interface: interface.to_owned(),
             index,
-            ip,
-            network,
+            ip: ip.parse().unwrap(),
             loopback: interface == "lo",
             point_to_point: false,
         }
@@ -173,21 +155,21 @@ mod tests {
 
     fn home() -> Vec<Address> {
         vec![
-            address(1, "lo", "127.0.0.1", 8),
-            address(1, "lo", "::1", 128),
-            address(5, "wlan0", "192.168.1.7", 24),
-            address(2, "eth0", "192.168.1.5", 24),
-            address(2, "eth0", "fe80::5", 64),
-            address(3, "enp4s0", "10.1.0.5", 16),
-            address(6, "docker0", "172.17.0.1", 16),
-            address(7, "br-6b1f", "172.18.0.1", 16),
-            address(8, "veth12ab", "169.254.3.4", 16),
-            address(9, "virbr0", "192.168.122.1", 24),
-            address(10, "tun0", "10.8.0.2", 24),
-            address(11, "six0", "fd00::5", 64),
+            address(1, "lo", "127.0.0.1"),
+            address(1, "lo", "::1"),
+            address(5, "wlan0", "192.168.1.7"),
+            address(2, "eth0", "192.168.1.5"),
+            address(2, "eth0", "fe80::5"),
+            address(3, "enp4s0", "10.1.0.5"),
+            address(6, "docker0", "172.17.0.1"),
+            address(7, "br-6b1f", "172.18.0.1"),
+            address(8, "veth12ab", "169.254.3.4"),
+            address(9, "virbr0", "192.168.122.1"),
+            address(10, "tun0", "10.8.0.2"),
+            address(11, "six0", "fd00::5"),
             Address {
                 point_to_point: true,
-                ..address(12, "strange0", "10.9.0.1", 32)
+                ..address(12, "strange0", "10.9.0.1")
             },
         ]
     }
@@ -197,13 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leads_into_the_home_and_one_interface_a_network() {
-        assert_eq!(choose(&home(), &[], false), ["eth0", "enp4s0"]);
+    fn only_what_leads_into_the_home() {
+        assert_eq!(choose(&home(), &[], false), ["eth0", "enp4s0", "wlan0"]);
     }
 
     #[test]
     fn ipv6_only_when_it_is_served() {
-        assert_eq!(choose(&home(), &[], true), ["eth0", "enp4s0", "six0"]);
+        assert_eq!(
+            choose(&home(), &[], true),
+            ["eth0", "enp4s0", "wlan0", "six0"]
+        );
     }
 
     #[test]
@@ -212,16 +197,6 @@ mod tests {
             choose(&home(), &names(&["docker0", "lo", "absent"]), false),
             ["lo", "docker0"]
         );
-        assert_eq!(choose(&home(), &names(&["eth0", "wlan0"]), false), ["eth0"]);
         assert!(choose(&home(), &names(&["absent"]), false).is_empty());
-    }
-
-    #[test]
-    fn the_other_interface_steps_in_when_the_first_is_gone() {
-        let unplugged: Vec<Address> = home()
-            .into_iter()
-            .filter(|address| address.interface != "eth0")
-            .collect();
-        assert_eq!(choose(&unplugged, &[], false), ["enp4s0", "wlan0"]);
     }
 }

@@ -33,6 +33,15 @@ impl Names {
         }
     }
 
+    /// Returns the host name to try after this one.
+    pub(super) fn next_host(&self) -> String {
+        Self {
+            host: self.host.saturating_add(1),
+            ..*self
+        }
+        .host()
+    }
+
     /// Takes over a name that the mDNS daemon gave itself on some interface, host or instance.
     ///
     /// Returns whether that was news: numbers only grow, so that interfaces which settle on different ones agree.
