@@ -29,10 +29,7 @@ fn tls(config: &Config, notes: &mut Notes) {
                 }
             }
             (TlsMode::Auto | TlsMode::Off, Some(_)) => {
-                notes.about(
-                    key,
-                    "is only used with tls.mode files; set that mode or remove this",
-                );
+                notes.about(key, "is only used with tls.mode files; set that mode or remove this");
             }
             (TlsMode::Auto | TlsMode::Off, None) => {}
         }
@@ -43,10 +40,7 @@ fn tls(config: &Config, notes: &mut Notes) {
 }
 
 fn ports(config: &Config, notes: &mut Notes) {
-    let mut listeners = vec![
-        ("http.listen", config.http.listen),
-        ("mqtt.listen", config.mqtt.listen),
-    ];
+    let mut listeners = vec![("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)];
     if config.tls.mode != TlsMode::Off {
         listeners.push(("http.https_listen", config.http.https_listen));
         listeners.push(("mqtt.tls_listen", config.mqtt.tls_listen));
@@ -55,10 +49,7 @@ fn ports(config: &Config, notes: &mut Notes) {
     for (index, (key, address)) in listeners.iter().enumerate() {
         for (other_key, other) in &listeners[..index] {
             if collide(*address, *other) {
-                notes.about(
-                    key,
-                    format!("{address} is already taken by {other_key} ({other})"),
-                );
+                notes.about(key, format!("{address} is already taken by {other_key} ({other})"));
             }
         }
     }
@@ -66,43 +57,17 @@ fn ports(config: &Config, notes: &mut Notes) {
 
 /// Tells whether the second of two listeners could not be bound. Port 0 is a new port each time.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() != 0
-        && a.port() == b.port()
-        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+    a.port() != 0 && a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
 fn limits(config: &Config, notes: &mut Notes) {
     let mqtt = &config.mqtt;
     let sizes = Size::kib(1)..=Size::kib(16 * 1024);
-    range(
-        notes,
-        "mqtt.max_packet",
-        &mqtt.max_packet,
-        &sizes,
-        ("1KiB", "16MiB"),
-    );
-    range(
-        notes,
-        "mqtt.max_connections",
-        &mqtt.max_connections,
-        &(1..=100_000),
-        ("1", "100000"),
-    );
-    range(
-        notes,
-        "mqtt.device_rate",
-        &mqtt.device_rate,
-        &(1..=100_000),
-        ("1", "100000"),
-    );
+    range(notes, "mqtt.max_packet", &mqtt.max_packet, &sizes, ("1KiB", "16MiB"));
+    range(notes, "mqtt.max_connections", &mqtt.max_connections, &(1..=100_000), ("1", "100000"));
+    range(notes, "mqtt.device_rate", &mqtt.device_rate, &(1..=100_000), ("1", "100000"));
     let waits = Duration::from_millis(100)..=Duration::from_secs(300);
-    range(
-        notes,
-        "mqtt.commit_timeout",
-        &mqtt.commit_timeout,
-        &waits,
-        ("100ms", "5m"),
-    );
+    range(notes, "mqtt.commit_timeout", &mqtt.commit_timeout, &waits, ("100ms", "5m"));
 }
 
 fn range<T: PartialOrd>(

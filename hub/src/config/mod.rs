@@ -23,10 +23,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use sections::{Auth, Discovery, Http, Log, Mqtt, Store, Tls};
-pub use value::{
-    AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size,
-    TlsMode,
-};
+pub use value::{AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size, TlsMode};
 
 /// The shipped `config.yaml`: what serves when there is no file.
 pub const DEFAULTS: &str = include_str!("../../../config.yaml");
@@ -153,10 +150,7 @@ impl Config {
             return Err(mistakes);
         }
         config.file = file;
-        config.log.filter = env
-            .get("KAIROS_LOG")
-            .filter(|filter| !filter.is_empty())
-            .map(str::to_owned);
+        config.log.filter = env.get("KAIROS_LOG").filter(|filter| !filter.is_empty()).map(str::to_owned);
         config.data_dir = place::data_dir(config.store.data_dir.as_deref(), env);
         Ok(config)
     }
@@ -166,10 +160,5 @@ impl Config {
 ///
 /// A value that is not UTF-8 keeps a replacement character, which the reader reports; `std::env::vars` would panic.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().map(|(name, value)| {
-        (
-            name.to_string_lossy().into_owned(),
-            value.to_string_lossy().into_owned(),
-        )
-    })
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }

@@ -13,47 +13,24 @@ const MAX_FILE: u64 = 256 * 1024;
 /// Chooses the file: the flag, `KAIROS_CONFIG`, `./config.yaml` if it is there, or none.
 pub(super) fn config_file(path: Option<&Path>, env: &Environment) -> Option<PathBuf> {
     let named = path.map(Path::to_owned);
-    let named = named.or_else(|| {
-        env.get("KAIROS_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from)
-    });
+    let named = named.or_else(|| env.get("KAIROS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
     named.or_else(|| Some(PathBuf::from("config.yaml")).filter(|path| path.is_file()))
 }
 
 /// Reads the file, whatever is really at that path.
 pub(super) fn read_text(path: &Path) -> Result<String, Mistake> {
-    let mistake = |line, message: String| Mistake {
-        line,
-        column: None,
-        key: path.display().to_string(),
-        message,
-    };
+    let mistake = |line, message: String| Mistake { line, column: None, key: path.display().to_string(), message };
     let mut bytes = Vec::new();
     open(path)
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| {
-            mistake(
-                None,
-                format!("the configuration file cannot be read: {error}"),
-            )
-        })?;
+        .map_err(|error| mistake(None, format!("the configuration file cannot be read: {error}")))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(mistake(
-            None,
-            format!(
-                "the configuration file is larger than {} KiB",
-                MAX_FILE / 1024
-            ),
-        ));
+        return Err(mistake(None, format!("the configuration file is larger than {} KiB", MAX_FILE / 1024)));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
-        mistake(
-            Some(line),
-            "the configuration file is not valid UTF-8 here".to_owned(),
-        )
+        mistake(Some(line), "the configuration file is not valid UTF-8 here".to_owned())
     })
 }
 
@@ -78,11 +55,7 @@ pub(super) fn data_dir(set: Option<&Path>, env: &Environment) -> PathBuf {
     } else if let Some(state) = variable("XDG_STATE_HOME") {
         Path::new(state).join("kairos-hub")
     } else if let Some(home) = variable("HOME") {
-        let below = if cfg!(target_os = "macos") {
-            "Library/Application Support"
-        } else {
-            ".local/state"
-        };
+        let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
         Path::new(home).join(below).join("kairos-hub")
     } else {
         PathBuf::from("/var/lib/kairos-hub")
@@ -101,7 +74,5 @@ fn current_dir_is_ours() -> bool {
     }
     // Permission bits do not tell about read-only mounts, access lists or root: trying does.
     let probe = current.join(format!(".kairos-hub-{}", std::process::id()));
-    std::fs::create_dir(&probe)
-        .and_then(|()| std::fs::remove_dir(&probe))
-        .is_ok()
+    std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).is_ok()
 }

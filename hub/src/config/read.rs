@@ -12,14 +12,8 @@ use super::{Config, Mistake, Override};
 ///
 /// `KAIROS_CONFIG` names the file, `KAIROS_LOG` is a filter by module, `KAIROS_SETUP_CODE` sets `auth.setup_code`
 /// on a flashed image, `KAIROS_WEB_DIST` and `KAIROS_SKIP_WEB` belong to the build, `KAIROS_HUB_BIN` to the tests.
-const OTHER_VARIABLES: &[&str] = &[
-    "KAIROS_CONFIG",
-    "KAIROS_LOG",
-    "KAIROS_SETUP_CODE",
-    "KAIROS_WEB_DIST",
-    "KAIROS_SKIP_WEB",
-    "KAIROS_HUB_BIN",
-];
+const OTHER_VARIABLES: &[&str] =
+    &["KAIROS_CONFIG", "KAIROS_LOG", "KAIROS_SETUP_CODE", "KAIROS_WEB_DIST", "KAIROS_SKIP_WEB", "KAIROS_HUB_BIN"];
 
 /// The environment, sorted so that mistakes come in a steady order.
 pub(super) struct Environment(BTreeMap<String, String>);
@@ -52,18 +46,8 @@ pub(super) struct Notes {
 impl Notes {
     fn add(&mut self, line: Option<usize>, key: impl Into<String>, message: impl Into<String>) {
         // A key is somebody's text too: escaped, and only the start of anything long.
-        let key: String = key
-            .into()
-            .chars()
-            .take(80)
-            .flat_map(char::escape_debug)
-            .collect();
-        self.mistakes.push(Mistake {
-            line,
-            column: None,
-            key,
-            message: message.into(),
-        });
+        let key: String = key.into().chars().take(80).flat_map(char::escape_debug).collect();
+        self.mistakes.push(Mistake { line, column: None, key, message: message.into() });
     }
 
     /// Reports a mistake about `key` under the name by which the person set it.
@@ -82,8 +66,7 @@ impl Notes {
 
     /// Returns all mistakes: the file's by line, then the rest by name.
     pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
-        self.mistakes
-            .sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+        self.mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
         self.mistakes
     }
 }
@@ -98,11 +81,7 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub(super) fn new(config: &'a mut Config, base: Option<&'a Path>) -> Self {
-        Self {
-            fields: config.fields(),
-            base,
-            notes: Notes::default(),
-        }
+        Self { fields: config.fields(), base, notes: Notes::default() }
     }
 
     pub(super) fn finish(self) -> Notes {
@@ -119,36 +98,22 @@ impl<'a> Reading<'a> {
             return;
         };
         for (name, line, item) in sections {
-            if let Some(section) = self
-                .fields
-                .iter()
-                .map(|field| field.section)
-                .find(|section| *section == name)
-            {
+            if let Some(section) = self.fields.iter().map(|field| field.section).find(|section| *section == name) {
                 for (key, line, item) in self.entries(section, item).unwrap_or_default() {
                     self.key(section, &key, line, item);
                 }
             } else if planned(&name, None) {
-                self.notes.add(
-                    Some(line),
-                    name,
-                    "is not available yet; remove this section",
-                );
+                self.notes.add(Some(line), name, "is not available yet; remove this section");
             } else {
                 let hint = self.hint("", &name);
-                self.notes
-                    .add(Some(line), name, format!("there is no such section{hint}"));
+                self.notes.add(Some(line), name, format!("there is no such section{hint}"));
             }
         }
     }
 
     fn key(&mut self, section: &'static str, key: &str, line: usize, item: &Item) {
         let name = format!("{section}.{key}");
-        let Some(field) = self
-            .fields
-            .iter_mut()
-            .find(|field| field.section == section && field.key == key)
-        else {
+        let Some(field) = self.fields.iter_mut().find(|field| field.section == section && field.key == key) else {
             let message = if planned(section, Some(key)) {
                 "is not available yet; remove this line".to_owned()
             } else {
@@ -164,14 +129,8 @@ impl<'a> Reading<'a> {
                 self.notes.origins.insert(name, Origin::Line(line));
             }
             Err(problems) => {
-                for Problem {
-                    line: inner,
-                    suffix,
-                    message,
-                } in problems
-                {
-                    self.notes
-                        .add(inner.or(Some(line)), format!("{name}{suffix}"), message);
+                for Problem { line: inner, suffix, message } in problems {
+                    self.notes.add(inner.or(Some(line)), format!("{name}{suffix}"), message);
                 }
                 self.notes.refused.insert(name);
             }
@@ -179,29 +138,17 @@ impl<'a> Reading<'a> {
     }
 
     /// Returns the entries of a map with their keys as text; reports repeated keys and keys that are not words.
-    fn entries<'i>(
-        &mut self,
-        section: &str,
-        item: &'i Item,
-    ) -> Option<Vec<(String, usize, &'i Item)>> {
+    fn entries<'i>(&mut self, section: &str, item: &'i Item) -> Option<Vec<(String, usize, &'i Item)>> {
         let entries = match &item.node {
             // `http:` with all its keys commented out, or an empty file.
             Node::Null => return Some(Vec::new()),
             Node::Map(entries) => entries,
             _ if section.is_empty() => {
-                self.notes.add(
-                    Some(item.line),
-                    "",
-                    "the file should hold sections such as http: and mqtt:",
-                );
+                self.notes.add(Some(item.line), "", "the file should hold sections such as http: and mqtt:");
                 return None;
             }
             _ => {
-                self.notes.add(
-                    Some(item.line),
-                    section,
-                    "is a section; its keys stand below it, indented",
-                );
+                self.notes.add(Some(item.line), section, "is a section; its keys stand below it, indented");
                 return None;
             }
         };
@@ -209,21 +156,12 @@ impl<'a> Reading<'a> {
         let mut result = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let Node::Text(name) = &key.node else {
-                self.notes
-                    .add(Some(key.line), section, "a key here is not a word");
+                self.notes.add(Some(key.line), section, "a key here is not a word");
                 continue;
             };
-            let full = if section.is_empty() {
-                name.clone()
-            } else {
-                format!("{section}.{name}")
-            };
+            let full = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
             if let Some(first) = seen.insert(name, key.line) {
-                self.notes.add(
-                    Some(key.line),
-                    full,
-                    format!("stands here a second time, first on line {first}"),
-                );
+                self.notes.add(Some(key.line), full, format!("stands here a second time, first on line {first}"));
                 continue;
             }
             result.push((name.clone(), key.line, value));
@@ -261,27 +199,16 @@ impl<'a> Reading<'a> {
     fn stray(&mut self, name: &str, wanted: &str) {
         let (section, key) = wanted.split_once('_').unwrap_or((wanted, ""));
         if planned(section, None) || planned(section, Some(key)) {
-            return self
-                .notes
-                .add(None, name, "is not available yet; remove this variable");
+            return self.notes.add(None, name, "is not available yet; remove this variable");
         }
         let known = self.fields.iter().map(|field| field.section);
-        if !known
-            .clone()
-            .any(|known| distance(known, section) <= usize::from(known.len() > 3))
-        {
+        if !known.clone().any(|known| distance(known, section) <= usize::from(known.len() > 3)) {
             return;
         }
-        let variables = self
-            .fields
-            .iter()
-            .map(|field| format!("KAIROS_{}_{}", field.section, field.key).to_uppercase());
+        let variables =
+            self.fields.iter().map(|field| format!("KAIROS_{}_{}", field.section, field.key).to_uppercase());
         let hint = closest(variables, &name.to_ascii_uppercase());
-        self.notes.add(
-            None,
-            name,
-            format!("there is no such setting{}", did_you_mean(hint)),
-        );
+        self.notes.add(None, name, format!("there is no such setting{}", did_you_mean(hint)));
     }
 
     /// Reads what the command line says.
@@ -292,25 +219,16 @@ impl<'a> Reading<'a> {
     }
 
     fn text(&mut self, key: &str, value: &str, name: &str) {
-        let field = self
-            .fields
-            .iter_mut()
-            .find(|field| format!("{}.{}", field.section, field.key) == key);
+        let field = self.fields.iter_mut().find(|field| format!("{}.{}", field.section, field.key) == key);
         let Some(field) = field else {
-            return self.notes.add(
-                None,
-                name,
-                format!("there is no such key as {}", quoted(key)),
-            );
+            return self.notes.add(None, name, format!("there is no such key as {}", quoted(key)));
         };
         if value.contains('\u{fffd}') {
             return self.notes.add(None, name, "is not valid UTF-8");
         }
         match field.value.read_text(value) {
             Ok(()) => {
-                self.notes
-                    .origins
-                    .insert(key.to_owned(), Origin::Name(name.to_owned()));
+                self.notes.origins.insert(key.to_owned(), Origin::Name(name.to_owned()));
             }
             Err(problems) => {
                 for problem in problems {
@@ -327,15 +245,9 @@ impl<'a> Reading<'a> {
             let sections = self.fields.iter().map(|field| field.section.to_owned());
             let homes = self.fields.iter().filter(|field| field.key == key);
             let homes = homes.map(|field| format!("{}.{}", field.section, field.key));
-            return did_you_mean(
-                closest(sections, key).or_else(|| homes.reduce(|a, b| format!("{a} or {b}"))),
-            );
+            return did_you_mean(closest(sections, key).or_else(|| homes.reduce(|a, b| format!("{a} or {b}"))));
         }
-        let here = self
-            .fields
-            .iter()
-            .filter(|field| field.section == section)
-            .map(|field| field.key.to_owned());
+        let here = self.fields.iter().filter(|field| field.section == section).map(|field| field.key.to_owned());
         let elsewhere = self.fields.iter().find(|field| field.key == key);
         let elsewhere = elsewhere.map(|field| format!("{}.{}", field.section, field.key));
         did_you_mean(closest(here, key).or(elsewhere))
@@ -343,14 +255,11 @@ impl<'a> Reading<'a> {
 }
 
 fn planned(section: &str, key: Option<&str>) -> bool {
-    PLANNED
-        .iter()
-        .any(|(s, k)| *s == section && (*k == "*" || Some(*k) == key))
+    PLANNED.iter().any(|(s, k)| *s == section && (*k == "*" || Some(*k) == key))
 }
 
 fn did_you_mean(hint: Option<String>) -> String {
-    hint.map(|hint| format!("; did you mean {hint}?"))
-        .unwrap_or_default()
+    hint.map(|hint| format!("; did you mean {hint}?")).unwrap_or_default()
 }
 
 /// Returns the candidate that is only a slip of the finger away.

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting,
-    Size, TlsMode,
+    AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting, Size, TlsMode,
 };
 
 /// The web pages and the API.
@@ -96,10 +95,7 @@ pub struct Discovery {
 
 impl Default for Discovery {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            interfaces: Vec::new(),
-        }
+        Self { enabled: true, interfaces: Vec::new() }
     }
 }
 
@@ -151,24 +147,10 @@ pub(super) struct Field<'a> {
 impl Config {
     /// Returns every key there is, in the order of `config.yaml`.
     pub(super) fn fields(&mut self) -> Vec<Field<'_>> {
-        let Self {
-            http,
-            mqtt,
-            tls,
-            discovery,
-            auth,
-            store,
-            log,
-            file: _,
-            data_dir: _,
-        } = self;
+        let Self { http, mqtt, tls, discovery, auth, store, log, file: _, data_dir: _ } = self;
         let mut fields = Vec::new();
         let mut add = |section, keys: Vec<(&'static str, _)>| {
-            fields.extend(keys.into_iter().map(|(key, value)| Field {
-                section,
-                key,
-                value,
-            }));
+            fields.extend(keys.into_iter().map(|(key, value)| Field { section, key, value }));
         };
         add(
             "http",
@@ -201,25 +183,10 @@ impl Config {
                 ("devices_allow_tls12", &mut tls.devices_allow_tls12),
             ],
         );
-        add(
-            "discovery",
-            vec![
-                ("enabled", &mut discovery.enabled),
-                ("interfaces", &mut discovery.interfaces),
-            ],
-        );
-        add(
-            "auth",
-            vec![
-                ("provider", &mut auth.provider),
-                ("setup_code", &mut auth.setup_code),
-            ],
-        );
+        add("discovery", vec![("enabled", &mut discovery.enabled), ("interfaces", &mut discovery.interfaces)]);
+        add("auth", vec![("provider", &mut auth.provider), ("setup_code", &mut auth.setup_code)]);
         add("store", vec![("data_dir", &mut store.data_dir)]);
-        add(
-            "log",
-            vec![("level", &mut log.level), ("format", &mut log.format)],
-        );
+        add("log", vec![("level", &mut log.level), ("format", &mut log.format)]);
         fields
     }
 }

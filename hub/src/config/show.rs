@@ -38,9 +38,6 @@ impl Config {
     fn shown(&self) -> Vec<(&'static str, &'static str, Json)> {
         let mut copy = self.clone();
         copy.store.data_dir = Some(self.data_dir.clone());
-        copy.fields()
-            .into_iter()
-            .map(|field| (field.section, field.key, field.value.show()))
-            .collect()
+        copy.fields().into_iter().map(|field| (field.section, field.key, field.value.show())).collect()
     }
 }

@@ -57,15 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Item, Mistake> {
     };
     // A file that holds only comments has no document at all.
     serde_saphyr::from_str_with_options::<Option<Spanned<Node>>>(text, options)
-        .map(|item| {
-            item.map_or(
-                Item {
-                    node: Node::Null,
-                    line: 1,
-                },
-                Item::from,
-            )
-        })
+        .map(|item| item.map_or(Item { node: Node::Null, line: 1 }, Item::from))
         .map_err(|error| syntax(&error))
 }
 
@@ -76,12 +68,8 @@ fn syntax(error: &Error) -> Mistake {
     // The library repeats the place at the end of its sentence.
     let said = said.split(" at line ").next().unwrap_or_default();
     let message = match error.without_snippet() {
-        Error::MultipleDocuments { .. } => {
-            "a second document starts here; the settings are one".to_owned()
-        }
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
+        Error::MultipleDocuments { .. } => "a second document starts here; the settings are one".to_owned(),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
             format!("this is more, or deeper, than any settings need ({said})")
         }
         _ => format!("this is not readable YAML: {said}"),
@@ -97,10 +85,7 @@ fn syntax(error: &Error) -> Mistake {
 impl From<Spanned<Node>> for Item {
     fn from(spanned: Spanned<Node>) -> Self {
         let line = usize::try_from(spanned.referenced.line()).unwrap_or(usize::MAX);
-        Self {
-            node: spanned.value,
-            line,
-        }
+        Self { node: spanned.value, line }
     }
 }
 

@@ -7,7 +7,7 @@ use mdns_sd::{DaemonEvent, HostnameResolutionEvent, IfKind, Receiver, ServiceDae
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Announced, GOODBYE, Names, Settings, Status, interfaces};
 
@@ -57,13 +57,7 @@ impl Announcer {
         status: watch::Sender<Status>,
         cancel: CancellationToken,
     ) -> Self {
-        Self {
-            settings,
-            announced,
-            names,
-            status,
-            cancel,
-        }
+        Self { settings, announced, names, status, cancel }
     }
 
     pub(super) async fn run(self) {
@@ -76,9 +70,7 @@ impl Announcer {
                 End::Renamed => {
                     renames += 1;
                     if renames > FREE_RENAMES {
-                        self.degraded(
-                            "every name the hub tries is taken by another device".to_owned(),
-                        );
+                        self.degraded("every name the hub tries is taken by another device".to_owned());
                         BACKOFF.1
                     } else {
                         Duration::ZERO
@@ -109,11 +101,7 @@ impl Announcer {
             Ok(opened) => opened,
             Err(error) => return End::Silent(format!("mDNS cannot start: {error}")),
         };
-        let end = self
-            .cancel
-            .run_until_cancelled(self.follow(&heard))
-            .await
-            .unwrap_or(End::Stopped);
+        let end = self.cancel.run_until_cancelled(self.follow(&heard)).await.unwrap_or(End::Stopped);
         close(&daemon).await;
         match end {
             // Asked only now that our own daemon has let go of the port.
@@ -129,10 +117,7 @@ impl Announcer {
             self.degraded(if wanted.is_empty() {
                 "no network interface with an address leads into the home".to_owned()
             } else {
-                format!(
-                    "no interface of discovery.interfaces is up: {}",
-                    wanted.join(", ")
-                )
+                format!("no interface of discovery.interfaces is up: {}", wanted.join(", "))
             });
             if self.cancel.run_until_cancelled(sleep(LOOK)).await.is_none() {
                 return false;
@@ -159,10 +144,7 @@ impl Announcer {
         // First of all, so that no event is lost.
         let events = daemon.monitor()?;
         daemon.disable_interface(IfKind::All)?;
-        daemon.enable_interface(interfaces::filter(
-            self.settings.interfaces.clone(),
-            self.settings.ipv6,
-        ))?;
+        daemon.enable_interface(interfaces::filter(self.settings.interfaces.clone(), self.settings.ipv6))?;
         let names = self.names.borrow().clone();
         for service in services(&self.announced, &names)? {
             daemon.register(service)?;
@@ -246,26 +228,17 @@ impl Announcer {
     fn silence(&self) -> String {
         let port = self.settings.port;
         match UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)) {
-            Ok(_) => format!(
-                "nothing could be announced on {}; is multicast allowed?",
-                self.interfaces().join(", ")
-            ),
+            Ok(_) => format!("nothing could be announced on {}; is multicast allowed?", self.interfaces().join(", ")),
             Err(error) => format!("UDP port {port} cannot be used: {error}"),
         }
     }
 
-    /// Says it once, when it begins.
+    /// Says nothing to the log: the board of `/health` does, once when it begins and once when it ends.
     fn degraded(&self, reason: String) {
         let status = Status::Degraded(reason);
-        if self
-            .status
-            .send_if_modified(|now| replace(now, status.clone()))
-        {
-            warn!(%status, "Not announced in the network.");
-        }
+        self.status.send_if_modified(|now| replace(now, status));
     }
 
-    /// Says it once, when it ends.
     fn recovered(&self) {
         if self.status.send_if_modified(|now| replace(now, Status::Ok)) {
             info!(host = %self.names.borrow().host(), "Announced in the network.");
@@ -288,14 +261,7 @@ async fn close(daemon: &ServiceDaemon) {
 
 /// Lists the services to announce. Each points at the port that a device in the home can really use.
 fn services(announced: &Announced, names: &Names) -> mdns_sd::Result<Vec<ServiceInfo>> {
-    let Announced {
-        hub_id,
-        version,
-        http_port,
-        https_port,
-        mqtt_port,
-        mqtts_port,
-    } = announced;
+    let Announced { hub_id, version, http_port, https_port, mqtt_port, mqtts_port } = announced;
     let port = |port: &Option<u16>| port.unwrap_or(0).to_string();
     let mut hub = vec![
         ("id", hub_id.clone()),
@@ -315,19 +281,14 @@ fn services(announced: &Announced, names: &Names) -> mdns_sd::Result<Vec<Service
         ("_http._tcp.local.", *http_port, web),
         ("_mqtt._tcp.local.", *mqtt_port, id.clone()),
         // Only where the plain ones are closed: most programs look for nothing else.
-        (
-            "_secure-mqtt._tcp.local.",
-            mqtts_port.filter(|_| mqtt_port.is_none()),
-            id,
-        ),
+        ("_secure-mqtt._tcp.local.", mqtts_port.filter(|_| mqtt_port.is_none()), id),
     ];
     let host = format!("{}.", names.host());
     wanted
         .into_iter()
         .filter_map(|(kind, port, text)| port.map(|port| (kind, port, text)))
         .map(|(kind, port, text)| {
-            let service =
-                ServiceInfo::new(kind, &names.instance(), &host, "", port, text.as_slice())?;
+            let service = ServiceInfo::new(kind, &names.instance(), &host, "", port, text.as_slice())?;
             Ok(service.enable_addr_auto())
         })
         .collect()

@@ -54,13 +54,8 @@ pub fn lan_interfaces(wanted: &[String], ipv6: bool) -> Vec<String> {
 pub fn lan_addresses(wanted: &[String], ipv6: bool) -> Vec<IpAddr> {
     let all = addresses();
     let chosen = choose(&all, wanted, ipv6);
-    let usable =
-        |address: &&Address| chosen.contains(&address.interface) && (ipv6 || address.ip.is_ipv4());
-    let mut ips: Vec<IpAddr> = all
-        .iter()
-        .filter(usable)
-        .map(|address| address.ip)
-        .collect();
+    let usable = |address: &&Address| chosen.contains(&address.interface) && (ipv6 || address.ip.is_ipv4());
+    let mut ips: Vec<IpAddr> = all.iter().filter(usable).map(|address| address.ip).collect();
     ips.sort();
     ips.dedup();
     ips
@@ -76,10 +71,7 @@ pub(super) fn own_addresses() -> HashSet<IpAddr> {
 /// Cable and wireless of one home are both chosen: whoever asks gets both addresses, and one is left when the other goes.
 /// (The kernel drops what comes back in by the other interface, so the hub does not take itself for a stranger.)
 fn choose(all: &[Address], wanted: &[String], ipv6: bool) -> Vec<String> {
-    let mut all: Vec<&Address> = all
-        .iter()
-        .filter(|address| ipv6 || address.ip.is_ipv4())
-        .collect();
+    let mut all: Vec<&Address> = all.iter().filter(|address| ipv6 || address.ip.is_ipv4()).collect();
     all.sort_by_key(|address| address.index);
     let mut chosen: Vec<String> = Vec::new();
     for address in all {
@@ -88,9 +80,7 @@ fn choose(all: &[Address], wanted: &[String], ipv6: bool) -> Vec<String> {
             continue;
         }
         let fits = if wanted.is_empty() {
-            !address.loopback
-                && !address.point_to_point
-                && !VIRTUAL.iter().any(|prefix| name.starts_with(prefix))
+            !address.loopback && !address.point_to_point && !VIRTUAL.iter().any(|prefix| name.starts_with(prefix))
         } else {
             wanted.contains(name)
         };
@@ -115,9 +105,7 @@ pub(super) fn filter(wanted: Vec<String>, ipv6: bool) -> IfKind {
         if !fresh {
             *cache = Some((Instant::now(), lan_interfaces(&wanted, ipv6)));
         }
-        cache
-            .as_ref()
-            .is_some_and(|(_, names)| names.contains(&interface.name))
+        cache.as_ref().is_some_and(|(_, names)| names.contains(&interface.name))
     }))
 }
 
@@ -167,10 +155,7 @@ mod tests {
             address(9, "virbr0", "192.168.122.1"),
             address(10, "tun0", "10.8.0.2"),
             address(11, "six0", "fd00::5"),
-            Address {
-                point_to_point: true,
-                ..address(12, "strange0", "10.9.0.1")
-            },
+            Address { point_to_point: true, ..address(12, "strange0", "10.9.0.1") },
         ]
     }
 
@@ -185,18 +170,12 @@ mod tests {
 
     #[test]
     fn ipv6_only_when_it_is_served() {
-        assert_eq!(
-            choose(&home(), &[], true),
-            ["eth0", "enp4s0", "wlan0", "six0"]
-        );
+        assert_eq!(choose(&home(), &[], true), ["eth0", "enp4s0", "wlan0", "six0"]);
     }
 
     #[test]
     fn a_list_is_taken_at_its_word() {
-        assert_eq!(
-            choose(&home(), &names(&["docker0", "lo", "absent"]), false),
-            ["lo", "docker0"]
-        );
+        assert_eq!(choose(&home(), &names(&["docker0", "lo", "absent"]), false), ["lo", "docker0"]);
         assert!(choose(&home(), &names(&["absent"]), false).is_empty());
     }
 }

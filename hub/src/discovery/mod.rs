@@ -26,6 +26,7 @@ pub use interfaces::{lan_addresses, lan_interfaces};
 pub use names::Names;
 
 use crate::config;
+use crate::health::State;
 
 /// How long a stop waits for the goodbye to leave.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -45,12 +46,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            interfaces: Vec::new(),
-            ipv6: false,
-            port: MDNS_PORT,
-        }
+        Self { enabled: true, interfaces: Vec::new(), ipv6: false, port: MDNS_PORT }
     }
 }
 
@@ -58,12 +54,7 @@ impl From<&config::Config> for Settings {
     fn from(config: &config::Config) -> Self {
         Self {
             enabled: config.discovery.enabled,
-            interfaces: config
-                .discovery
-                .interfaces
-                .iter()
-                .map(|name| name.as_str().to_owned())
-                .collect(),
+            interfaces: config.discovery.interfaces.iter().map(|name| name.as_str().to_owned()).collect(),
             ipv6: config.http.listen.is_ipv6(),
             port: MDNS_PORT,
         }
@@ -111,6 +102,17 @@ impl fmt::Display for Status {
     }
 }
 
+impl From<&Status> for State {
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::Off => Self::Off("switched off by discovery.enabled".to_owned()),
+            // Nothing is wrong during the second that this takes.
+            Status::Starting | Status::Ok => Self::Ok,
+            Status::Degraded(reason) => Self::Degraded(reason.clone()),
+        }
+    }
+}
+
 /// The running announcement.
 pub struct Discovery {
     names: watch::Receiver<Names>,
@@ -125,25 +127,13 @@ impl Discovery {
     pub fn start(settings: Settings, announced: Announced) -> Self {
         let (names_sender, names) = watch::channel(Names::default());
         let off = !settings.enabled;
-        let (status_sender, status) =
-            watch::channel(if off { Status::Off } else { Status::Starting });
+        let (status_sender, status) = watch::channel(if off { Status::Off } else { Status::Starting });
         let cancel = CancellationToken::new();
         let task = (!off).then(|| {
-            let announcer = announcer::Announcer::new(
-                settings,
-                announced,
-                names_sender,
-                status_sender,
-                cancel.clone(),
-            );
+            let announcer = announcer::Announcer::new(settings, announced, names_sender, status_sender, cancel.clone());
             tokio::spawn(announcer.run())
         });
-        Self {
-            names,
-            status,
-            cancel,
-            task,
-        }
+        Self { names, status, cancel, task }
     }
 
     /// Returns the names in force and every later change. The `Host` check and the certificates follow them.

@@ -9,10 +9,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self {
-            host: 1,
-            instance: 1,
-        }
+        Self { host: 1, instance: 1 }
     }
 }
 
@@ -35,11 +32,7 @@ impl Names {
 
     /// Returns the host name to try after this one.
     pub(super) fn next_host(&self) -> String {
-        Self {
-            host: self.host.saturating_add(1),
-            ..*self
-        }
-        .host()
+        Self { host: self.host.saturating_add(1), ..*self }.host()
     }
 
     /// Takes over a name that the mDNS daemon gave itself on some interface, host or instance.

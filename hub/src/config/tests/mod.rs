@@ -9,10 +9,7 @@ use super::read::Environment;
 use super::*;
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn read_with(text: &str, pairs: &[(&str, &str)]) -> Result<Config, Vec<Mistake>> {
@@ -25,11 +22,7 @@ fn read(text: &str) -> Result<Config, Vec<Mistake>> {
 
 fn said(result: Result<Config, Vec<Mistake>>) -> String {
     let mistakes = result.expect_err("these settings are wrong");
-    mistakes
-        .iter()
-        .map(Mistake::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Every wrong file and all that is said about it.
@@ -56,29 +49,18 @@ fn the_shipped_file_has_every_key_in_order_with_a_sentence_above() {
     let mut documented = Vec::new();
     let mut section = String::new();
     for (index, line) in lines.iter().enumerate() {
-        let Some((name, _)) = line
-            .split_once(':')
-            .filter(|_| !line.trim_start().starts_with('#'))
-        else {
+        let Some((name, _)) = line.split_once(':').filter(|_| !line.trim_start().starts_with('#')) else {
             continue;
         };
         let above = lines[index.checked_sub(1).unwrap()].trim_start();
-        assert!(
-            above.starts_with("# ") && above.ends_with('.'),
-            "no sentence above line {}: {line}",
-            index + 1
-        );
+        assert!(above.starts_with("# ") && above.ends_with('.'), "no sentence above line {}: {line}", index + 1);
         match name.strip_prefix("  ") {
             Some(key) => documented.push(format!("{section}.{key}")),
             None => section = name.to_owned(),
         }
     }
     let mut config = Config::default();
-    let keys: Vec<String> = config
-        .fields()
-        .iter()
-        .map(|field| format!("{}.{}", field.section, field.key))
-        .collect();
+    let keys: Vec<String> = config.fields().iter().map(|field| format!("{}.{}", field.section, field.key)).collect();
     assert_eq!(documented, keys);
 }
 
@@ -93,14 +75,7 @@ fn nothing_planned_is_already_there() {
 
 #[test]
 fn no_file_an_empty_file_and_empty_sections_mean_the_defaults() {
-    for text in [
-        "",
-        "\n",
-        "# nothing\n",
-        "---\n",
-        "http:\n",
-        "http: {}\nmqtt:\n  # listen: x\n",
-    ] {
+    for text in ["", "\n", "# nothing\n", "---\n", "http:\n", "http: {}\nmqtt:\n  # listen: x\n"] {
         let config = read(text).unwrap();
         assert_eq!(config.http, Http::default(), "{text:?}");
         assert_eq!(config.mqtt, Mqtt::default(), "{text:?}");
@@ -125,32 +100,13 @@ log: { level: debug, format: json }
     )
     .unwrap();
     assert_eq!(config.http.listen, "[::1]:0".parse().unwrap());
-    assert_eq!(
-        config
-            .http
-            .names
-            .iter()
-            .map(HostName::as_str)
-            .collect::<Vec<_>>(),
-        ["habits.example.org", "pi"]
-    );
+    assert_eq!(config.http.names.iter().map(HostName::as_str).collect::<Vec<_>>(), ["habits.example.org", "pi"]);
     let trusted = |text: &str| {
         let address: IpAddr = text.parse().unwrap();
-        config
-            .http
-            .trusted_proxies
-            .iter()
-            .any(|network| network.contains(address))
+        config.http.trusted_proxies.iter().any(|network| network.contains(address))
     };
-    assert!(
-        trusted("127.0.0.1")
-            && trusted("::ffff:127.0.0.1")
-            && trusted("10.200.1.1")
-            && trusted("fd12::1")
-    );
-    assert!(
-        !trusted("127.0.0.2") && !trusted("11.0.0.1") && !trusted("fe80::1") && !trusted("::1")
-    );
+    assert!(trusted("127.0.0.1") && trusted("::ffff:127.0.0.1") && trusted("10.200.1.1") && trusted("fd12::1"));
+    assert!(!trusted("127.0.0.2") && !trusted("11.0.0.1") && !trusted("fe80::1") && !trusted("::1"));
     assert_eq!(config.mqtt.max_packet.bytes(), 1024 * 1024);
     assert_eq!(config.mqtt.commit_timeout, Duration::from_millis(250));
     assert_eq!(config.mqtt.device_rate, 16);
@@ -177,11 +133,7 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
         ("KAIROS_PORT_8420_TCP", "tcp://10.0.0.1:8420"),
         ("PATH", "/bin"),
     ]);
-    let flag = Override {
-        key: "store.data_dir",
-        value: "/from/flag".to_owned(),
-        from: "--data-dir",
-    };
+    let flag = Override { key: "store.data_dir", value: "/from/flag".to_owned(), from: "--data-dir" };
     let config = Config::from_text(text, None, &Environment::collect(variables), &[flag]).unwrap();
     assert_eq!(config.log.level, LogLevel::Debug);
     assert_eq!(config.log.directives(), "info,kairos_hub=trace");
@@ -196,16 +148,8 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
 fn secrets_are_masked_everywhere() {
     let planted = "canary-7431";
     let config = read(&format!("auth: {{ setup_code: {planted} }}\n")).unwrap();
-    for text in [
-        config.show_yaml(),
-        config.show_json().to_string(),
-        format!("{config:?}"),
-        format!("{config:#?}"),
-    ] {
-        assert!(
-            !text.contains(planted) && text.contains("********"),
-            "{text}"
-        );
+    for text in [config.show_yaml(), config.show_json().to_string(), format!("{config:?}"), format!("{config:#?}")] {
+        assert!(!text.contains(planted) && text.contains("********"), "{text}");
     }
     let refused = said(read(&format!("auth: {{ setup_code: '{planted} !' }}\n")));
     assert!(!refused.contains(planted), "{refused}");
@@ -217,10 +161,7 @@ fn what_is_shown_can_be_read_again() {
     let config = read(text).unwrap();
     assert_eq!(read(&config.show_yaml()).unwrap(), config);
     assert_eq!(config.show_json()["mqtt"]["commit_timeout"], "90s");
-    assert_eq!(
-        config.show_json()["http"]["trusted_proxies"],
-        serde_json::json!(["10.0.0.0/8"])
-    );
+    assert_eq!(config.show_json()["http"]["trusted_proxies"], serde_json::json!(["10.0.0.0/8"]));
     assert_eq!(config.show_json()["store"]["data_dir"], "/a: b #c");
 }
 
@@ -229,10 +170,9 @@ fn files_are_found_and_their_relative_paths_start_beside_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub.yaml");
     std::fs::write(&path, "store: { data_dir: data }\n").unwrap();
-    for (given, variables) in [
-        (Some(path.as_path()), env(&[])),
-        (None, env(&[("KAIROS_CONFIG", path.to_str().unwrap())])),
-    ] {
+    for (given, variables) in
+        [(Some(path.as_path()), env(&[])), (None, env(&[("KAIROS_CONFIG", path.to_str().unwrap())]))]
+    {
         let config = Config::load(given, variables, &[]).unwrap();
         assert_eq!(config.data_dir, folder.path().join("data"));
         assert_eq!(config.file.as_deref(), Some(path.as_path()));
@@ -248,26 +188,14 @@ fn a_file_that_cannot_be_read_is_one_sentence() {
         path
     };
     for (path, expected) in [
-        (
-            folder.path().join("absent"),
-            "cannot be read: No such file or directory (os error 2)",
-        ),
+        (folder.path().join("absent"), "cannot be read: No such file or directory (os error 2)"),
         (folder.path().to_owned(), "cannot be read: it is not a file"),
         ("/dev/zero".into(), "cannot be read: it is not a file"),
-        (
-            file("large", &vec![b'#'; 300 * 1024]),
-            "is larger than 256 KiB",
-        ),
-        (
-            file("latin1", b"a: 1\nb: \xe9\n"),
-            "is not valid UTF-8 here",
-        ),
+        (file("large", &vec![b'#'; 300 * 1024]), "is larger than 256 KiB"),
+        (file("latin1", b"a: 1\nb: \xe9\n"), "is not valid UTF-8 here"),
     ] {
         let said = said(Config::load(Some(&path), env(&[]), &[]));
-        assert!(
-            said.contains(path.to_str().unwrap()) && said.ends_with(expected),
-            "{said}"
-        );
+        assert!(said.contains(path.to_str().unwrap()) && said.ends_with(expected), "{said}");
         assert_eq!(said.contains("line 2"), path.ends_with("latin1"), "{said}");
     }
 }
@@ -275,17 +203,8 @@ fn a_file_that_cannot_be_read_is_one_sentence() {
 #[test]
 fn the_data_directory_follows_the_written_rule() {
     let choose = |pairs: &[(&str, &str)]| place::data_dir(None, &Environment::collect(env(pairs)));
-    assert_eq!(
-        choose(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/h")]),
-        Path::new("/var/lib/a")
-    );
+    assert_eq!(choose(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/h")]), Path::new("/var/lib/a"));
     // The tests run in a folder that can be written to.
-    assert_eq!(
-        choose(&[("HOME", "/h")]),
-        std::env::current_dir().unwrap().join("kairos-data")
-    );
-    assert!(
-        !Path::new("kairos-data").exists(),
-        "choosing a place must not make it"
-    );
+    assert_eq!(choose(&[("HOME", "/h")]), std::env::current_dir().unwrap().join("kairos-data"));
+    assert!(!Path::new("kairos-data").exists(), "choosing a place must not make it");
 }

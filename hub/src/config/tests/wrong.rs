@@ -32,92 +32,38 @@ line 11: logs: there is no such section; did you mean log?");
 
 #[test]
 fn wrong_structure() {
-    wrong(
-        "- http\n",
-        "line 1: the file should hold sections such as http: and mqtt:",
-    );
-    wrong(
-        "hello\n",
-        "line 1: the file should hold sections such as http: and mqtt:",
-    );
-    wrong(
-        "\nhttp: 8420\n",
-        "line 2: http: is a section; its keys stand below it, indented",
-    );
-    wrong(
-        "http: [1]\n",
-        "line 1: http: is a section; its keys stand below it, indented",
-    );
+    wrong("- http\n", "line 1: the file should hold sections such as http: and mqtt:");
+    wrong("hello\n", "line 1: the file should hold sections such as http: and mqtt:");
+    wrong("\nhttp: 8420\n", "line 2: http: is a section; its keys stand below it, indented");
+    wrong("http: [1]\n", "line 1: http: is a section; its keys stand below it, indented");
     wrong("1: 2\n", "line 1: a key here is not a word");
-    wrong(
-        "http:\n  ? [a, b]\n  : 1\n",
-        "line 2: http: a key here is not a word",
-    );
-    wrong(
-        "listen: 1\n",
-        "line 1: listen: there is no such section; did you mean http.listen or mqtt.listen?",
-    );
-    wrong(
-        "http: {}\nhttp: {}\n",
-        "line 2: http: stands here a second time, first on line 1",
-    );
-    wrong(
-        "log:\n  level: info\n  level: warn\n",
-        "line 3: log.level: stands here a second time, first on line 2",
-    );
-    wrong(
-        "---\nlog: {}\n---\nlog: {}\n",
-        "line 4, column 1: a second document starts here; the settings are one",
-    );
+    wrong("http:\n  ? [a, b]\n  : 1\n", "line 2: http: a key here is not a word");
+    wrong("listen: 1\n", "line 1: listen: there is no such section; did you mean http.listen or mqtt.listen?");
+    wrong("http: {}\nhttp: {}\n", "line 2: http: stands here a second time, first on line 1");
+    wrong("log:\n  level: info\n  level: warn\n", "line 3: log.level: stands here a second time, first on line 2");
+    wrong("---\nlog: {}\n---\nlog: {}\n", "line 4, column 1: a second document starts here; the settings are one");
 }
 
 #[test]
 fn unknown_and_planned_keys() {
-    wrong(
-        "quite_other: {}\n",
-        "line 1: quite_other: there is no such section",
-    );
-    wrong(
-        "http: { prot: 1 }\n",
-        "line 1: http.prot: there is no such key",
-    );
+    wrong("quite_other: {}\n", "line 1: quite_other: there is no such section");
+    wrong("http: { prot: 1 }\n", "line 1: http.prot: there is no such key");
     wrong(
         "http: { require_tls: true }\n",
         "line 1: http.require_tls: there is no such key; did you mean tls.require_tls?",
     );
-    wrong(
-        "mqtt: { max_pakcet: 1KiB }\n",
-        "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?",
-    );
-    wrong(
-        "upstream: { url: null }\n",
-        "line 1: upstream: is not available yet; remove this section",
-    );
-    wrong(
-        "plugins: []\n",
-        "line 1: plugins: is not available yet; remove this section",
-    );
-    wrong(
-        "store:\n  backup: { every: 24h }\n",
-        "line 2: store.backup: is not available yet; remove this line",
-    );
-    wrong(
-        "auth: { provider: oidc }\n",
-        "line 1: auth.provider: \"oidc\" is not available yet; write local",
-    );
+    wrong("mqtt: { max_pakcet: 1KiB }\n", "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?");
+    wrong("upstream: { url: null }\n", "line 1: upstream: is not available yet; remove this section");
+    wrong("plugins: []\n", "line 1: plugins: is not available yet; remove this section");
+    wrong("store:\n  backup: { every: 24h }\n", "line 2: store.backup: is not available yet; remove this line");
+    wrong("auth: { provider: oidc }\n", "line 1: auth.provider: \"oidc\" is not available yet; write local");
 }
 
 #[test]
 fn wrong_values() {
     let address = "is not an address and a port such as 0.0.0.0:8420, 127.0.0.1:8420 or [::]:8420";
-    wrong(
-        "http: { listen: 8420 }\n",
-        &format!("line 1: http.listen: \"8420\" {address}"),
-    );
-    wrong(
-        "http: { listen: '1.2.3.4:99999' }\n",
-        &format!("line 1: http.listen: \"1.2.3.4:99999\" {address}"),
-    );
+    wrong("http: { listen: 8420 }\n", &format!("line 1: http.listen: \"8420\" {address}"));
+    wrong("http: { listen: '1.2.3.4:99999' }\n", &format!("line 1: http.listen: \"1.2.3.4:99999\" {address}"));
     wrong(
         "http: { listen: null }\n",
         "line 1: http.listen: is empty; write an address and a port such as 0.0.0.0:8420, 127.0.0.1:8420 or [::]:8420",
@@ -130,10 +76,7 @@ fn wrong_values() {
         "log: { level: { a: 1 } }\n",
         "line 1: log.level: has keys of its own; write error, warn, info, debug or trace",
     );
-    wrong(
-        "log: { level: loud }\n",
-        "line 1: log.level: \"loud\" is not error, warn, info, debug or trace",
-    );
+    wrong("log: { level: loud }\n", "line 1: log.level: \"loud\" is not error, warn, info, debug or trace");
     wrong(
         "http: { names: pi }\n",
         "line 1: http.names: is not a list; write [] for none, or each element as a host name such as habits.example.org, without http:// and without a port in brackets",
@@ -162,14 +105,8 @@ fn wrong_values() {
         "mqtt: { max_packet: 99999999999999GiB }\n",
         "line 1: mqtt.max_packet: \"99999999999999GiB\" is not a size such as 512KiB or 1MiB",
     );
-    wrong(
-        "mqtt: { max_packet: 1 }\n",
-        "line 1: mqtt.max_packet: is outside 1KiB to 16MiB",
-    );
-    wrong(
-        "mqtt: { max_connections: 0 }\n",
-        "line 1: mqtt.max_connections: is outside 1 to 100000",
-    );
+    wrong("mqtt: { max_packet: 1 }\n", "line 1: mqtt.max_packet: is outside 1KiB to 16MiB");
+    wrong("mqtt: { max_connections: 0 }\n", "line 1: mqtt.max_connections: is outside 1 to 100000");
     wrong(
         "mqtt: { max_connections: -1 }\n",
         "line 1: mqtt.max_connections: \"-1\" is not a whole number from 0 to 4294967295",
@@ -182,26 +119,14 @@ fn wrong_values() {
         "mqtt: { commit_timeout: 10 }\n",
         "line 1: mqtt.commit_timeout: \"10\" is not a duration such as 500ms, 10s, 15m, 24h or 7d",
     );
-    wrong(
-        "mqtt: { commit_timeout: 24h }\n",
-        "line 1: mqtt.commit_timeout: is outside 100ms to 5m",
-    );
-    wrong(
-        "discovery: { enabled: 1 }\n",
-        "line 1: discovery.enabled: \"1\" is not true or false",
-    );
+    wrong("mqtt: { commit_timeout: 24h }\n", "line 1: mqtt.commit_timeout: is outside 100ms to 5m");
+    wrong("discovery: { enabled: 1 }\n", "line 1: discovery.enabled: \"1\" is not true or false");
     wrong(
         "discovery: { interfaces: [a-name-that-is-too-long] }\n",
         "line 1: discovery.interfaces[0]: \"a-name-that-is-too-long\" is not the name of a network interface such as eth0 or wlan0",
     );
-    wrong(
-        "store: { data_dir: '' }\n",
-        "line 1: store.data_dir: is empty; write a path",
-    );
-    wrong(
-        "store: { data_dir: \"a\\0b\" }\n",
-        "line 1: store.data_dir: \"a\\0b\" is not a path",
-    );
+    wrong("store: { data_dir: '' }\n", "line 1: store.data_dir: is empty; write a path");
+    wrong("store: { data_dir: \"a\\0b\" }\n", "line 1: store.data_dir: \"a\\0b\" is not a path");
 }
 
 #[test]
@@ -218,23 +143,14 @@ tls.key: tls.mode files needs a path here",
 line 3: tls.cert: /nowhere/cert.pem cannot be opened: No such file or directory (os error 2)
 line 4: tls.key: / cannot be opened: it is not a file",
     );
-    wrong(
-        "tls: { cert: a.pem }\n",
-        "line 1: tls.cert: is only used with tls.mode files; set that mode or remove this",
-    );
-    wrong(
-        "tls:\n  mode: off\n  require_tls: true\n",
-        "line 3: tls.require_tls: needs TLS, but tls.mode is off",
-    );
+    wrong("tls: { cert: a.pem }\n", "line 1: tls.cert: is only used with tls.mode files; set that mode or remove this");
+    wrong("tls:\n  mode: off\n  require_tls: true\n", "line 3: tls.require_tls: needs TLS, but tls.mode is off");
     wrong(
         "mqtt: { listen: '127.0.0.1:8420' }\n",
         "line 1: mqtt.listen: 127.0.0.1:8420 is already taken by http.listen (0.0.0.0:8420)",
     );
     // A key that was refused says nothing about the others.
-    wrong(
-        "tls: { mode: fiels, cert: a.pem }\n",
-        "line 1: tls.mode: \"fiels\" is not auto, files or off",
-    );
+    wrong("tls: { mode: fiels, cert: a.pem }\n", "line 1: tls.mode: \"fiels\" is not auto, files or off");
     assert!(read("http: { listen: '0.0.0.0:0' }\nmqtt: { listen: '0.0.0.0:0' }\n").is_ok());
     assert!(read("tls: { mode: off }\nhttp: { https_listen: '0.0.0.0:8420' }\n").is_ok());
 }
@@ -255,16 +171,8 @@ fn text_that_is_not_yaml_is_one_mistake_with_its_place() {
     ] {
         let mistakes = read(text).expect_err(text);
         assert_eq!(mistakes.len(), 1, "{text:?}: {mistakes:?}");
-        assert!(
-            mistakes[0].line.is_some_and(|found| found >= line),
-            "{text:?}: {}",
-            mistakes[0]
-        );
-        assert!(
-            !mistakes[0].message.contains(" at line "),
-            "{}",
-            mistakes[0]
-        );
+        assert!(mistakes[0].line.is_some_and(|found| found >= line), "{text:?}: {}", mistakes[0]);
+        assert!(!mistakes[0].message.contains(" at line "), "{}", mistakes[0]);
     }
     wrong(
         "http:\n\tlisten: 1\n",
@@ -331,16 +239,8 @@ fn a_message_repeats_only_the_start_of_what_was_written() {
 
 #[test]
 fn wrong_variables_are_named() {
-    wrong_env(
-        "KAIROS_LOG_LEVEL",
-        "loud",
-        "KAIROS_LOG_LEVEL: \"loud\" is not error, warn, info, debug or trace",
-    );
-    wrong_env(
-        "KAIROS_LOG_LEVEL",
-        "",
-        "KAIROS_LOG_LEVEL: is empty; write error, warn, info, debug or trace",
-    );
+    wrong_env("KAIROS_LOG_LEVEL", "loud", "KAIROS_LOG_LEVEL: \"loud\" is not error, warn, info, debug or trace");
+    wrong_env("KAIROS_LOG_LEVEL", "", "KAIROS_LOG_LEVEL: is empty; write error, warn, info, debug or trace");
     wrong_env(
         "KAIROS_HTTP_LISTN",
         "x",
@@ -357,21 +257,9 @@ fn wrong_variables_are_named() {
         "KAIROS_http_listen: there is no such setting; did you mean KAIROS_HTTP_LISTEN?",
     );
     wrong_env("KAIROS_MQTT", "x", "KAIROS_MQTT: there is no such setting");
-    wrong_env(
-        "KAIROS_UPSTREAM_URL",
-        "x",
-        "KAIROS_UPSTREAM_URL: is not available yet; remove this variable",
-    );
-    wrong_env(
-        "KAIROS_MQTT_PASSWORD",
-        "x",
-        "KAIROS_MQTT_PASSWORD: is not available yet; remove this variable",
-    );
-    wrong_env(
-        "KAIROS_STORE_DATA_DIR",
-        "\u{fffd}",
-        "KAIROS_STORE_DATA_DIR: is not valid UTF-8",
-    );
+    wrong_env("KAIROS_UPSTREAM_URL", "x", "KAIROS_UPSTREAM_URL: is not available yet; remove this variable");
+    wrong_env("KAIROS_MQTT_PASSWORD", "x", "KAIROS_MQTT_PASSWORD: is not available yet; remove this variable");
+    wrong_env("KAIROS_STORE_DATA_DIR", "\u{fffd}", "KAIROS_STORE_DATA_DIR: is not valid UTF-8");
     wrong_env(
         "KAIROS_HTTP_NAMES",
         "fine, not fine",
@@ -382,15 +270,8 @@ fn wrong_variables_are_named() {
         "a.pem",
         "KAIROS_TLS_CERT: is only used with tls.mode files; set that mode or remove this",
     );
-    wrong_env(
-        "KAIROS_SETUP_CODE",
-        "a b",
-        "KAIROS_SETUP_CODE: is not 6 to 64 letters, digits or hyphens",
-    );
-    let both = read_with(
-        "log: { level: 1 }\n",
-        &[("KAIROS_TLS_MODE", "x"), ("KAIROS_LOG_FORMAT", "x")],
-    );
+    wrong_env("KAIROS_SETUP_CODE", "a b", "KAIROS_SETUP_CODE: is not 6 to 64 letters, digits or hyphens");
+    let both = read_with("log: { level: 1 }\n", &[("KAIROS_TLS_MODE", "x"), ("KAIROS_LOG_FORMAT", "x")]);
     assert_eq!(
         said(both),
         "\
@@ -398,11 +279,7 @@ line 1: log.level: \"1\" is not error, warn, info, debug or trace
 KAIROS_LOG_FORMAT: \"x\" is not text or json
 KAIROS_TLS_MODE: \"x\" is not auto, files or off"
     );
-    let flag = Override {
-        key: "store.data_dir",
-        value: "a\0".to_owned(),
-        from: "--data-dir",
-    };
+    let flag = Override { key: "store.data_dir", value: "a\0".to_owned(), from: "--data-dir" };
     let result = Config::from_text("", None, &Environment::collect(env(&[])), &[flag]);
     assert_eq!(said(result), "--data-dir: \"a\\0\" is not a path");
 }

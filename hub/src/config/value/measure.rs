@@ -36,24 +36,14 @@ impl Scalar for Duration {
 /// Writes a duration as the file does, in the largest unit that fits without a remainder.
 fn duration_text(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
-    [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-    ]
-    .into_iter()
-    .find(|(_, size)| milliseconds > 0 && milliseconds.is_multiple_of(*size))
-    .map_or_else(
-        || format!("{milliseconds}ms"),
-        |(unit, size)| format!("{}{unit}", milliseconds / size),
-    )
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]
+        .into_iter()
+        .find(|(_, size)| milliseconds > 0 && milliseconds.is_multiple_of(*size))
+        .map_or_else(|| format!("{milliseconds}ms"), |(unit, size)| format!("{}{unit}", milliseconds / size))
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
 }
 

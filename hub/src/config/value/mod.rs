@@ -26,11 +26,7 @@ pub(super) struct Problem {
 
 impl From<String> for Problem {
     fn from(message: String) -> Self {
-        Self {
-            line: None,
-            suffix: String::new(),
-            message,
-        }
+        Self { line: None, suffix: String::new(), message }
     }
 }
 
@@ -143,11 +139,7 @@ impl<T: Scalar> Setting for Vec<T> {
     fn read(&mut self, item: &Item) -> Result<(), Vec<Problem>> {
         let Node::List(items) = &item.node else {
             return Err(vec![
-                format!(
-                    "is not a list; write [] for none, or each element as {} in brackets",
-                    T::EXPECTED
-                )
-                .into(),
+                format!("is not a list; write [] for none, or each element as {} in brackets", T::EXPECTED).into(),
             ]);
         };
         let mut problems = Vec::new();
@@ -156,11 +148,7 @@ impl<T: Scalar> Setting for Vec<T> {
             match scalar(item) {
                 Ok(value) => values.push(value),
                 Err(message) => {
-                    problems.push(Problem {
-                        line: Some(item.line),
-                        suffix: format!("[{index}]"),
-                        message,
-                    });
+                    problems.push(Problem { line: Some(item.line), suffix: format!("[{index}]"), message });
                 }
             }
         }
@@ -172,10 +160,7 @@ impl<T: Scalar> Setting for Vec<T> {
     }
 
     fn read_text(&mut self, text: &str) -> Result<(), Vec<Problem>> {
-        let words = text
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty());
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
         let (mut values, mut problems) = (Vec::new(), Vec::new());
         for word in words {
             match T::parse(word) {
@@ -224,8 +209,7 @@ impl Scalar for u32 {
 }
 
 impl Scalar for SocketAddr {
-    const EXPECTED: &'static str =
-        "an address and a port such as 0.0.0.0:8420, 127.0.0.1:8420 or [::]:8420";
+    const EXPECTED: &'static str = "an address and a port such as 0.0.0.0:8420, 127.0.0.1:8420 or [::]:8420";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| not::<Self>(text))

@@ -30,11 +30,7 @@ impl Scalar for Secret {
 
     fn parse(text: &str) -> Result<Self, String> {
         let fits = (6..=64).contains(&text.len());
-        if !fits
-            || !text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
+        if !fits || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(not::<Self>(text));
         }
         Ok(Self(text.to_owned()))
@@ -57,8 +53,7 @@ impl HostName {
 }
 
 impl Scalar for HostName {
-    const EXPECTED: &'static str =
-        "a host name such as habits.example.org, without http:// and without a port";
+    const EXPECTED: &'static str = "a host name such as habits.example.org, without http:// and without a port";
 
     fn parse(text: &str) -> Result<Self, String> {
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
@@ -66,9 +61,7 @@ impl Scalar for HostName {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
         if name.len() > 253 || !name.split('.').all(label) {
             return Err(not::<Self>(text));
@@ -123,15 +116,11 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(address)) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix))
-                    .unwrap_or(0);
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
                 net.to_bits() & mask == address.to_bits() & mask
             }
             (IpAddr::V6(net), IpAddr::V6(address)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.prefix))
-                    .unwrap_or(0);
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
                 net.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
@@ -150,26 +139,18 @@ impl fmt::Display for Network {
 }
 
 impl Scalar for Network {
-    const EXPECTED: &'static str =
-        "an address such as 192.168.1.4, or a network such as 10.0.0.0/8";
+    const EXPECTED: &'static str = "an address such as 192.168.1.4, or a network such as 10.0.0.0/8";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let (address, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(a, p)| (a, Some(p)));
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
         let address: IpAddr = address.parse().map_err(|_| not::<Self>(text))?;
         let whole = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(whole), |prefix| {
-            prefix.parse().map_err(|_| not::<Self>(text))
-        })?;
+        let prefix = prefix.map_or(Ok(whole), |prefix| prefix.parse().map_err(|_| not::<Self>(text)))?;
         if prefix > whole {
             return Err(not::<Self>(text));
         }
         if prefix == 0 {
-            return Err(format!(
-                "{} would trust every address there is",
-                quoted(text)
-            ));
+            return Err(format!("{} would trust every address there is", quoted(text)));
         }
         Ok(Self { address, prefix })
     }
