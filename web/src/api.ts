@@ -1,0 +1,198 @@
+import { randomId } from "./ids";
+import type { TokenAnswer, WireError } from "./types";
+
+/**
+ * REST with a session.
+ *
+ * The access token lives in memory only; the refresh token is an httpOnly cookie this code never sees.
+ */
+
+/** An answer that was not a success, in the hub's own words; status 0: there was no answer. */
+export class ApiError extends Error {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+/** How long a request may take: a page that waits forever cannot say what is wrong. */
+const REQUEST_MS = 15_000;
+/** A token this close to its end is renewed before it is used. */
+const MARGIN_MS = 30_000;
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface ApiOptions {
+  fetch?: typeof fetch;
+  /** Runs one at a time across tabs, see `exclusive`. */
+  lock?: <R>(work: () => Promise<R>) => Promise<R>;
+  onSignedOut?: () => void;
+  /** The text of an error without an answer. */
+  offlineText?: string;
+}
+
+export class Api {
+  private access: string | null = null;
+  private expires = 0;
+  private refreshing: Promise<boolean> | null = null;
+
+  constructor(private readonly options: ApiOptions = {}) {}
+
+  get signedIn(): boolean {
+    return this.access !== null;
+  }
+
+  /** Takes the answer of login or setup. */
+  login(email: string, password: string): Promise<void> {
+    return this.open("/api/auth/login", { email, password });
+  }
+
+  setup(body: { setup_code: string; email: string; password: string; display_name: string }): Promise<void> {
+    return this.open("/api/setup", body);
+  }
+
+  private async open(path: string, body: unknown): Promise<void> {
+    this.accept(await this.answer<TokenAnswer>(await this.send("POST", path, body, { "X-Kairos-Cookie": "1" })));
+  }
+
+  async logout(): Promise<void> {
+    try {
+      await this.request("POST", "/api/auth/logout", {});
+    } finally {
+      this.forget();
+    }
+  }
+
+  /** The access token, renewed when it is about to end or `renew` asks for it; null: nobody is signed in. */
+  async token(renew = false): Promise<string | null> {
+    if (renew || !this.access || Date.now() > this.expires - MARGIN_MS) await this.refresh();
+    return this.access;
+  }
+
+  /**
+   * Renews the session by its cookie; false: there is none any more. Throws when the hub does not answer.
+   *
+   * Single-flight: refresh tokens rotate, and the second use of one ends the session.
+   */
+  refresh(): Promise<boolean> {
+    this.refreshing ??= (this.options.lock ?? ((work) => work()))(() => this.renew()).finally(() => {
+      this.refreshing = null;
+    });
+    return this.refreshing;
+  }
+
+  private async renew(): Promise<boolean> {
+    const response = await this.send("POST", "/api/auth/refresh", {}, { "X-Kairos-Cookie": "1" });
+    if (response.status === 400 || response.status === 401 || response.status === 403) {
+      this.forget();
+      return false;
+    }
+    this.accept(await this.answer<TokenAnswer>(response));
+    return true;
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.request("GET", path);
+  }
+
+  /** A POST that may be repeated safely: it carries an `Idempotency-Key`. */
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.request("POST", path, body, { "Idempotency-Key": randomId() });
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.request("PUT", path, body);
+  }
+
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.request("PATCH", path, body);
+  }
+
+  delete<T>(path: string): Promise<T> {
+    return this.request("DELETE", path);
+  }
+
+  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    let token = await this.token();
+    let response = await this.send(method, path, body, this.bearer(token, headers));
+    if (response.status === 401 && token) {
+      // Perhaps the hub restarted with new keys or the clock jumped: one renewal, one more try.
+      token = await this.token(true);
+      if (token) response = await this.send(method, path, body, this.bearer(token, headers));
+    }
+    return this.answer<T>(response);
+  }
+
+  private bearer(token: string | null, headers: Record<string, string>): Record<string, string> {
+    return token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
+  }
+
+  /** One request without a session, for setup and displays. */
+  async bare<T>(method: Method, path: string, body?: unknown, bearer: string | null = null): Promise<T> {
+    return this.answer<T>(await this.send(method, path, body, this.bearer(bearer, {})));
+  }
+
+  private async send(method: Method, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+    const init: RequestInit = {
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(REQUEST_MS),
+    };
+    if (body !== undefined) {
+      init.headers = { ...headers, "Content-Type": "application/json" };
+      init.body = JSON.stringify(body);
+    }
+    try {
+      return await (this.options.fetch ?? fetch)(path, init);
+    } catch {
+      throw new ApiError(0, "offline", this.options.offlineText ?? "");
+    }
+  }
+
+  private async answer<T>(response: Response): Promise<T> {
+    const text = await response.text().catch(() => "");
+    let json: unknown;
+    try {
+      json = text ? JSON.parse(text) : undefined;
+    } catch {
+      json = undefined;
+    }
+    if (response.ok) return json as T;
+    const error = (json as { error?: WireError } | undefined)?.error;
+    throw new ApiError(response.status, error?.code ?? "http", error?.message ?? `HTTP ${response.status}`);
+  }
+
+  private accept(answer: TokenAnswer): void {
+    this.access = answer.access_token;
+    this.expires = Date.now() + answer.expires_in * 1000;
+  }
+
+  private forget(): void {
+    const was = this.access;
+    this.access = null;
+    this.expires = 0;
+    if (was) this.options.onSignedOut?.();
+  }
+}
+
+const LEASE = "kairos.refresh-lease";
+
+/**
+ * Runs `work` in one tab at a time, since all tabs share the one refresh cookie.
+ *
+ * Web locks exist on secure origins only; elsewhere a short lease in localStorage does what can be done.
+ */
+export async function exclusive<R>(work: () => Promise<R>): Promise<R> {
+  const locks = (navigator as { locks?: LockManager }).locks;
+  if (locks) return locks.request("kairos.refresh", work) as Promise<R>;
+  for (let tries = 0; tries < 50 && Number(localStorage.getItem(LEASE) ?? 0) > Date.now(); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 100));
+  }
+  localStorage.setItem(LEASE, String(Date.now() + 5_000));
+  try {
+    return await work();
+  } finally {
+    localStorage.removeItem(LEASE);
+  }
+}

@@ -1,0 +1,265 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { locale, t } from "../i18n";
+import { button, check, copy, mirror, trash } from "../icons";
+import { api, session, toast, toastError } from "../session";
+import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
+import { field, View } from "./view";
+
+const LOOK_MS = 5_000;
+
+/** Buttons and mirrors: who is there, what a press does, and how a new one comes in. */
+export class KairosDevices extends View {
+  private devices: Device[] | null = null;
+  private habits: Habit[] = [];
+  private form: "button" | "mirror" | null = null;
+  private working = false;
+  private problem = "";
+  private fresh: (DeviceCredentials & { name: string }) | null = null;
+  private removing: Device | null = null;
+  /** Which text was copied last; said where the eye is, since a toast lies under an open dialog. */
+  private copied = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.load();
+    const timer = setInterval(() => document.hidden || void this.load(), LOOK_MS);
+    this.stop = () => clearInterval(timer);
+    this.follow(session, "rows", () => void this.load());
+  }
+
+  private stop = () => {};
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stop();
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const [devices, habits] = await Promise.all([
+        api.get<List<Device>>("/api/devices"),
+        api.get<List<Habit>>("/api/habits"),
+      ]);
+      this.paint(() => {
+        this.devices = devices.items;
+        this.habits = habits.items;
+      });
+    } catch {
+      // The page keeps what it has; the next look is seconds away.
+    }
+  }
+
+  private async work(event: SubmitEvent, job: (form: HTMLFormElement) => Promise<void>): Promise<void> {
+    event.preventDefault();
+    if (this.working) return;
+    this.paint(() => {
+      this.working = true;
+      this.problem = "";
+    });
+    try {
+      await job(event.target as HTMLFormElement);
+      this.form = null;
+      await this.load();
+    } catch (error) {
+      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
+    } finally {
+      this.paint(() => (this.working = false));
+    }
+  }
+
+  private async addButton(form: HTMLFormElement): Promise<void> {
+    const name = field(form, "name");
+    this.fresh = { ...(await api.post<DeviceCredentials>("/api/devices", { name, kind: "button" })), name };
+  }
+
+  private async addMirror(form: HTMLFormElement): Promise<void> {
+    const code = field(form, "code").toUpperCase().replace(/[^A-Z0-9]/g, "").replace(/^(.{4})(.{4})$/, "$1-$2");
+    const name = field(form, "name");
+    await api.post(`/api/displays/${encodeURIComponent(code)}/approve`, {
+      ...(name ? { name } : {}),
+      show: ["me"],
+      act_as: field(form, "acts") ? "me" : null,
+    });
+    toast(t.approved);
+  }
+
+  /** Binds a press on `key`; what other keys and triggers do is left as it is. */
+  private async bind(device: Device, key: string, habitId: string): Promise<void> {
+    const others = device.bindings
+      .filter((b) => !(b.trigger === "press" && b.button === key))
+      // Only what a binding is written with: the hub may tell more about one than it takes.
+      .map(({ trigger, button, action, habit_id, value, act_as }) => ({ trigger, button, action, habit_id, value, act_as }));
+    const habit = this.habits.find((h) => h.id === habitId);
+    const own: Binding[] = habit
+      ? [habit.kind === "measurable"
+          ? { trigger: "press", button: key, action: "add", habit_id: habit.id, value: habit.step ?? 1 }
+          : { trigger: "press", button: key, action: "complete", habit_id: habit.id }]
+      : [];
+    try {
+      await api.put(`/api/devices/${device.device_id}/bindings`, { bindings: [...others, ...own] });
+      if (habit) toast(t.bound(habit.name));
+    } catch (error) {
+      toastError(error);
+    }
+    await this.load();
+  }
+
+  private async revoke(device: Device): Promise<void> {
+    this.paint(() => (this.removing = null));
+    try {
+      await api.delete(`/api/devices/${device.device_id}`);
+      toast(t.revoked(device.name));
+    } catch (error) {
+      toastError(error);
+    }
+    await this.load();
+  }
+
+  private copy(text: string): void {
+    // The clipboard interface exists on secure origins only; the old way works on both.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "off-screen";
+    (this.querySelector("dialog[open]") ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    if (done) this.paint(() => (this.copied = text));
+  }
+
+  protected override updated(): void {
+    super.updated();
+    for (const dialog of this.querySelectorAll("dialog")) if (!dialog.open) dialog.showModal();
+  }
+
+  protected override render(): TemplateResult {
+    const shown = this.devices?.filter((d) => d.status !== "revoked");
+    return html`
+      <header class="day"><div><p class="eyebrow">${t.devicesLead}</p><h1>${t.devices}</h1></div></header>
+      ${!shown
+        ? html`<p class="lead" role="status">${t.loading}</p>`
+        : shown.length === 0
+          ? html`<div class="empty">${button()}<h2>${t.noDevices}</h2><p>${t.noDevicesLead}</p></div>`
+          : html`<ul class="list">${repeat(shown, (d) => d.device_id, (d) => this.renderDevice(d))}</ul>`}
+      ${this.renderForms()} ${this.renderAccount()}
+      ${this.fresh ? this.renderFresh(this.fresh) : nothing}
+      ${this.removing ? this.renderRemoving(this.removing) : nothing}`;
+  }
+
+  private renderDevice(device: Device): TemplateResult {
+    const display = device.kind === "display";
+    const keys = new Set(["1", ...device.bindings.filter((b) => b.trigger === "press").map((b) => b.button)]);
+    return html`<li class="device">
+      <span class="device-icon">${display ? mirror() : button()}</span>
+      <div class="words">
+        <span class="name">${device.name || (display ? t.mirror : t.button)}</span>
+        <span class="line"><span class="presence ${device.online ? "is-online" : ""}">${device.online ? t.online : t.away}</span>
+          ${device.online ? nothing : html` · ${this.seenText(device)}`}
+          ${device.battery_pct === null ? nothing : html` · ${t.battery(device.battery_pct)}`}</span>
+      </div>
+      <button class="round faint" aria-label=${t.revokeDevice(device.name)} title=${t.revoke} @click=${() => this.paint(() => (this.removing = device))}>${trash()}</button>
+      ${display ? nothing : [...keys].sort().map((key) => this.renderBinding(device, key))}
+    </li>`;
+  }
+
+  private renderBinding(device: Device, key: string): TemplateResult {
+    const bound = device.bindings.find((b) => b.trigger === "press" && b.button === key)?.habit_id ?? "";
+    return html`<label class="binding"><span>${t.pressOf(key)}</span>
+      <select @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
+        <option value="" ?selected=${!bound}>${t.nothing}</option>
+        ${this.habits.map((habit) => html`<option value=${habit.id} ?selected=${habit.id === bound}>${habit.name}</option>`)}
+      </select></label>`;
+  }
+
+  private seenText(device: Device): string {
+    if (device.last_seen_at === null) return t.neverSeen;
+    const minutes = Math.round((new Date(device.last_seen_at).getTime() - Date.now()) / 60_000);
+    const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+    if (minutes > -60) return t.seen(relative.format(Math.min(minutes, 0), "minute"));
+    if (minutes > -48 * 60) return t.seen(relative.format(Math.round(minutes / 60), "hour"));
+    return t.seen(relative.format(Math.round(minutes / 1440), "day"));
+  }
+
+  private renderForms(): TemplateResult {
+    if (this.form === null) {
+      const open = (form: "button" | "mirror") => () => this.paint(() => {
+        this.form = form;
+        this.problem = "";
+      });
+      return html`<div class="pair">
+        <button class="add" @click=${open("button")}>${button()}<span>${t.addButton}</span></button>
+        <button class="add" @click=${open("mirror")}>${mirror()}<span>${t.addMirror}</span></button>
+      </div>`;
+    }
+    const asButton = this.form === "button";
+    const title = asButton ? t.addButton : t.addMirror;
+    return html`<section class="card sheet" aria-label=${title}>
+      <h2>${title}</h2>
+      <form @submit=${(event: SubmitEvent) => this.work(event, (form) => (asButton ? this.addButton(form) : this.addMirror(form)))}>
+        ${asButton
+          ? html`<label class="field"><span>${t.deviceName}</span><input name="name" required maxlength="100" placeholder=${t.deviceNameExample} autocomplete="off" data-focus /></label>`
+          : html`<label class="field"><span>${t.mirrorCode}</span><input class="code" name="code" required minlength="8" maxlength="12" placeholder="K7MF-2QXD" autocomplete="off" autocapitalize="characters" spellcheck="false" data-focus /></label>
+              <label class="field"><span>${t.mirrorName}</span><input name="name" maxlength="100" placeholder=${t.mirrorNameExample} autocomplete="off" /></label>
+              <p class="hint">${t.mirrorShowsMe}</p>
+              <label class="tick"><input type="checkbox" name="acts" checked /><span>${t.mirrorActs}</span></label>`}
+        <p class="problem" role="alert">${this.problem}</p>
+        <button class="primary wide" ?disabled=${this.working}>${asButton ? t.add : t.approve}</button>
+      </form>
+      <button class="quiet wide" @click=${() => this.paint(() => (this.form = null))}>${t.cancel}</button>
+    </section>`;
+  }
+
+  private renderAccount(): TemplateResult {
+    const me = session.me;
+    return html`<section class="account" aria-label=${t.account}>
+      <p><b>${me?.display_name ?? ""}</b><br />${me?.email ?? ""}</p>
+      <div class="account-links">
+        <a class="quiet" href="/mirror">${t.openMirror}</a>
+        <button class="quiet" @click=${() => api.logout().catch(toastError)}>${t.signOut}</button>
+      </div>
+    </section>`;
+  }
+
+  private renderFresh(fresh: DeviceCredentials & { name: string }): TemplateResult {
+    const close = () => this.paint(() => {
+      this.fresh = null;
+      this.copied = "";
+    });
+    return html`<dialog aria-labelledby="fresh-title" @close=${close}>
+      <h2 id="fresh-title">${t.credentialsTitle(fresh.name)}</h2>
+      <p class="lead">${t.credentialsLead}</p>
+      <dl class="secrets">
+        ${this.renderSecret(t.topic, `${fresh.topic}/event`)} ${this.renderSecret(t.username, fresh.username)}
+        ${this.renderSecret(t.password, fresh.password)} ${this.renderSecret(t.tryIt, pressLine(location.hostname, fresh))}
+      </dl>
+      <form method="dialog"><button class="primary wide">${t.done}</button></form>
+    </dialog>`;
+  }
+
+  private renderSecret(label: string, text: string): TemplateResult {
+    return html`<dt>${label}</dt>
+      <dd><code>${text}</code><button class="round" aria-label="${this.copied === text ? t.copied : t.copy}: ${label}"
+        @click=${() => this.copy(text)}>${this.copied === text ? check() : copy()}</button></dd>`;
+  }
+
+  private renderRemoving(device: Device): TemplateResult {
+    const close = () => this.paint(() => (this.removing = null));
+    return html`<dialog aria-labelledby="removing-title" @close=${close}>
+      <h2 id="removing-title">${t.revokeAsk(device.name)}</h2>
+      <p class="lead">${t.revokeLead}</p>
+      <div class="pair">
+        <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>
+        <button class="primary wide" @click=${() => this.revoke(device)}>${t.revoke}</button>
+      </div>
+    </dialog>`;
+  }
+}
+
+/** A press from a terminal. Its id must never repeat, so the shell makes a new one each time. */
+export function pressLine(host: string, device: DeviceCredentials): string {
+  const body = `{\\"event_type\\":\\"press\\",\\"button\\":\\"1\\",\\"press_id\\":\\"terminal:$(date +%s%N)\\"}`;
+  return `mosquitto_pub -h ${host} -q 1 -u ${device.username} -P '${device.password}' -t ${device.topic}/event -m "${body}"`;
+}
+
+customElements.define("kairos-devices", KairosDevices);

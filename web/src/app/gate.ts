@@ -1,0 +1,102 @@
+import { html, type TemplateResult } from "lit";
+import { t } from "../i18n";
+import { mark } from "../icons";
+import { api } from "../session";
+import "./habit-form";
+import { field, View } from "./view";
+
+/** The door: first run, first habit, sign-in. */
+
+abstract class Gate extends View {
+  private problem = "";
+  private working = false;
+
+  /** Runs a form once, shows what the hub says if it refuses, and moves on if it does not. */
+  protected async submit(event: SubmitEvent, work: (form: HTMLFormElement) => Promise<void>): Promise<void> {
+    event.preventDefault();
+    if (this.working) return;
+    this.paint(() => {
+      this.working = true;
+      this.problem = "";
+    });
+    try {
+      await work(event.target as HTMLFormElement);
+      this.dispatchEvent(new Event("done"));
+    } catch (error) {
+      this.paint(() => (this.problem = error instanceof Error && error.message ? error.message : t.somethingElse));
+    } finally {
+      this.paint(() => (this.working = false));
+    }
+  }
+
+  protected renderSubmit(label: string): TemplateResult {
+    return html`<p class="problem" role="alert">${this.problem}</p>
+      <button class="primary wide" ?disabled=${this.working}>${label}</button>`;
+  }
+}
+
+export class KairosSetup extends Gate {
+  /** A link of the hub may carry the code behind the hash, which no server sees. */
+  private readonly code = /^#\/setup\/([\w-]+)/.exec(location.hash)?.[1] ?? "";
+
+  protected override render(): TemplateResult {
+    return html`<main class="gate">
+      <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(1, 2)}</p><h1>${t.setupTitle}</h1></header>
+      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.create(form))}>
+        <label class="field"><span>${t.setupCode}</span>
+          <input name="code" .value=${this.code} required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint" ?data-focus=${!this.code} />
+          <small id="code-hint">${t.setupCodeHint}</small></label>
+        <label class="field"><span>${t.yourName}</span><input name="name" required maxlength="100" autocomplete="name" /></label>
+        <label class="field"><span>${t.email}</span><input name="email" type="email" required autocomplete="username" /></label>
+        <label class="field"><span>${t.password}</span>
+          <input name="password" type="password" required minlength="10" autocomplete="new-password" aria-describedby="password-hint" />
+          <small id="password-hint">${t.passwordHint}</small></label>
+        ${this.renderSubmit(t.continue)}
+      </form>
+    </main>`;
+  }
+
+  private async create(form: HTMLFormElement): Promise<void> {
+    await api.setup({
+      setup_code: field(form, "code"),
+      display_name: field(form, "name"),
+      email: field(form, "email"),
+      // As typed: a space may be part of a password.
+      password: String(new FormData(form).get("password") ?? ""),
+    });
+    if (location.hash.startsWith("#/setup")) history.replaceState(null, "", "#/today");
+  }
+}
+
+export class KairosFirstHabit extends View {
+  static override properties = { name: {} };
+  declare name: string;
+
+  protected override render(): TemplateResult {
+    const done = () => this.dispatchEvent(new Event("done"));
+    return html`<main class="gate">
+      <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(2, 2)}</p><h1>${t.firstTitle(this.name)}</h1><p class="lead">${t.firstLead}</p></header>
+      <div class="card">
+        <kairos-habit-form .first=${true} @done=${done}></kairos-habit-form>
+        <button class="quiet wide" @click=${done}>${t.later}</button>
+      </div>
+    </main>`;
+  }
+}
+
+export class KairosLogin extends Gate {
+  protected override render(): TemplateResult {
+    return html`<main class="gate">
+      <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1></header>
+      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
+        <label class="field"><span>${t.email}</span><input name="email" type="email" required autocomplete="username" data-focus /></label>
+        <label class="field"><span>${t.password}</span><input name="password" type="password" required autocomplete="current-password" /></label>
+        ${this.renderSubmit(t.signIn)}
+      </form>
+    </main>`;
+  }
+}
+
+customElements.define("kairos-setup", KairosSetup);
+customElements.define("kairos-first-habit", KairosFirstHabit);
+customElements.define("kairos-login", KairosLogin);

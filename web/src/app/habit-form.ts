@@ -1,0 +1,85 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { t } from "../i18n";
+import { api } from "../session";
+import type { Frequency, Habit, NewHabit } from "../types";
+import { field, View } from "./view";
+
+/** "I want to … after I …": the two things a habit needs, and the rest only for who asks. */
+export class KairosHabitForm extends View {
+  static override properties = { first: { type: Boolean } };
+  /** The first habit ever: only the sentence, no options. */
+  declare first: boolean;
+  private counted = false;
+  private working = false;
+  private problem = "";
+
+  protected override render(): TemplateResult {
+    return html`<form @submit=${this.submit}>
+      <label class="field"><span>${t.habitName}</span>
+        <input name="name" required maxlength="100" placeholder=${t.habitNameExample} autocomplete="off" autocapitalize="none" data-focus /></label>
+      <label class="field"><span>${t.anchor}</span>
+        <input name="anchor" required maxlength="200" placeholder=${t.anchorExample} autocomplete="off" autocapitalize="none" /></label>
+      <div class="ideas">
+        ${t.anchorIdeas.map((idea) => html`<button type="button" class="chip" @click=${() => this.take(idea)}>${idea}</button>`)}
+      </div>
+      ${this.first ? nothing : this.renderMore()}
+      <p class="problem" role="alert">${this.problem}</p>
+      <button class="primary wide" ?disabled=${this.working}>${this.first ? t.start : t.add}</button>
+    </form>`;
+  }
+
+  private renderMore(): TemplateResult {
+    return html`<label class="field"><span>${t.days}</span>
+        <select name="frequency">
+          <option value="DAILY">${t.daily}</option>
+          <option value="WEEKDAYS">${t.weekdays}</option>
+          <option value="WEEKENDS">${t.weekends}</option>
+        </select></label>
+      <label class="tick"><input type="checkbox" name="counted" .checked=${this.counted}
+          @change=${(event: Event) => this.paint(() => (this.counted = (event.target as HTMLInputElement).checked))} /><span>${t.countIt}</span></label>
+      ${this.counted
+        ? html`<div class="pair">
+            <label class="field"><span>${t.amount}</span><input name="target" type="number" inputmode="decimal" min="0.01" step="any" value="8" required /></label>
+            <label class="field"><span>${t.unit}</span><input name="unit" maxlength="30" placeholder=${t.unitExample} autocomplete="off" /></label>
+          </div>`
+        : nothing}`;
+  }
+
+  private take(idea: string): void {
+    const input = this.querySelector<HTMLInputElement>("input[name=anchor]");
+    if (input) input.value = idea;
+  }
+
+  private async submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    if (this.working) return;
+    const form = event.target as HTMLFormElement;
+    const name = field(form, "name");
+    // It is typed inside a sentence and stands alone afterwards.
+    const habit: NewHabit = { name: name.charAt(0).toUpperCase() + name.slice(1), anchor_behavior: field(form, "anchor") };
+    const frequency = field(form, "frequency");
+    if (frequency) habit.frequency = frequency as Frequency;
+    if (this.counted) {
+      habit.kind = "measurable";
+      habit.target_value = Number(field(form, "target"));
+      const unit = field(form, "unit");
+      if (unit) habit.unit = unit;
+    }
+    this.paint(() => {
+      this.working = true;
+      this.problem = "";
+    });
+    try {
+      const row = await api.post<Habit>("/api/habits", habit);
+      form.reset();
+      this.counted = false;
+      this.dispatchEvent(new CustomEvent<Habit>("done", { detail: row }));
+    } catch (error) {
+      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
+    } finally {
+      this.paint(() => (this.working = false));
+    }
+  }
+}
+
+customElements.define("kairos-habit-form", KairosHabitForm);

@@ -1,0 +1,61 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { t } from "../i18n";
+import type { Toast } from "../session";
+import { View } from "./view";
+
+/** How long an undo is offered. */
+const SHOWN_MS = 5_000;
+
+/** One line at the foot of the page, read aloud politely, with an undo where there is one. */
+export class KairosToast extends View {
+  private toast: Toast | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private count = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.follow(window, "kairos-toast", (event) => this.open((event as CustomEvent<Toast>).detail));
+  }
+
+  private open(toast: Toast): void {
+    this.paint(() => {
+      this.toast = toast;
+      this.count += 1;
+    });
+    this.wait();
+  }
+
+  /** The five seconds do not run while a person is about to press the button. */
+  private wait(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.querySelector(".toast:hover, .toast:focus-within")) this.wait();
+      else this.shut();
+    }, SHOWN_MS);
+  }
+
+  private shut(): void {
+    clearTimeout(this.timer);
+    this.paint(() => (this.toast = null));
+  }
+
+  private undo(): void {
+    const undo = this.toast?.undo;
+    this.shut();
+    undo?.();
+  }
+
+  protected override render(): TemplateResult {
+    const toast = this.toast;
+    return html`<div class="toasts" aria-live="polite" aria-atomic="true">
+      ${toast
+        ? html`<div class="toast ${this.count % 2 ? "odd" : "even"}">
+            <span>${toast.text}</span>
+            ${toast.undo ? html`<button class="toast-undo" @click=${this.undo}>${t.undo}</button>` : nothing}
+          </div>`
+        : nothing}
+    </div>`;
+  }
+}
+
+customElements.define("kairos-toast", KairosToast);

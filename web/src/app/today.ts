@@ -1,0 +1,176 @@
+import { html, nothing, svg, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { amount, locale, t } from "../i18n";
+import { check, leaf, minus, plus, rest } from "../icons";
+import { api, session, toast, toastError } from "../session";
+import type { Habit, HabitCommand, List, Receipt, Today, TodayItem } from "../types";
+import "./habit-form";
+import { View } from "./view";
+
+/** The day: one tap completes, and everything can be taken back. */
+export class KairosToday extends View {
+  private habits = new Map<string, Habit>();
+  private busy = new Set<string>();
+  private adding = false;
+  /** Habits that became done while this page was open, for the small joy of it. */
+  private joy = new Set<string>();
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.follow(session, "today", () => this.requestUpdate());
+    this.follow(session, "rows", () => void this.load());
+    void this.load();
+  }
+
+  /** The anchors stand in the habits, not in the day. */
+  private async load(): Promise<void> {
+    try {
+      const { items } = await api.get<List<Habit>>("/api/habits");
+      this.paint(() => (this.habits = new Map(items.map((habit) => [habit.id, habit]))));
+      if (!session.today) session.today = await api.get<Today>("/api/today");
+      this.requestUpdate();
+    } catch {
+      // The line at the top already says that the hub is away; the next reconnect loads again.
+    }
+  }
+
+  private async run(item: TodayItem, command: HabitCommand, body: object, say: (after: TodayItem) => string): Promise<void> {
+    if (this.busy.has(item.habit_id)) return;
+    this.paint(() => this.busy.add(item.habit_id));
+    try {
+      const receipt = await api.post<Receipt>(`/api/habits/${item.habit_id}/${command}`, { date: item.date, ...body });
+      this.take(receipt.habit);
+      if (receipt.habit.done && !item.done) this.joy.add(item.habit_id);
+      else this.joy.delete(item.habit_id);
+      const event = receipt.event_id;
+      const undo = () => void this.run(receipt.habit, "undo", event ? { event_id: event } : {}, (after) => t.didUndo(after.name));
+      toast(say(receipt.habit), command === "undo" || receipt.outcome === "unchanged" ? undefined : undo);
+    } catch (error) {
+      toastError(error);
+    } finally {
+      this.paint(() => this.busy.delete(item.habit_id));
+    }
+  }
+
+  /** The answer is newer than the view on the screen; the websocket brings the same a moment later. */
+  private take(after: TodayItem): void {
+    const today = session.today;
+    if (!today || today.date !== after.date) return;
+    session.today = { ...today, items: today.items.map((item) => (item.habit_id === after.habit_id ? after : item)) };
+  }
+
+  private toggle(item: TodayItem): void {
+    if (item.done || item.type === "SKIPPED") void this.run(item, "undo", {}, (after) => t.didUndo(after.name));
+    else void this.run(item, "complete", {}, (after) => t.didComplete(after.name));
+  }
+
+  /** A value with `complete` is what is added; a step back takes the last deed back, whoever did it. */
+  private add(item: TodayItem): void {
+    const step = this.habits.get(item.habit_id)?.step ?? 1;
+    void this.run(item, "complete", { value: step }, (after) => t.didAdd(after.name, this.amountOf(after)));
+  }
+
+  private less(item: TodayItem): void {
+    void this.run(item, "undo", {}, (after) => t.didAdd(after.name, this.amountOf(after)));
+  }
+
+  private anchorOf(item: TodayItem): string {
+    const habit = this.habits.get(item.habit_id);
+    if (!habit?.anchor_behavior) return "";
+    return habit.anchor_type === "AFTER_BEHAVIOR" ? t.afterI(habit.anchor_behavior) : habit.anchor_behavior;
+  }
+
+  private amountOf(item: TodayItem): string {
+    const of = item.target ? ` / ${amount(item.target)}` : "";
+    return `${amount(item.value ?? 0)}${of}${item.unit ? ` ${item.unit}` : ""}`;
+  }
+
+  protected override render(): TemplateResult {
+    const today = session.today;
+    if (!today) return html`<p class="lead" role="status">${t.loading}</p>`;
+    const due = today.items.filter((item) => item.due || item.done || item.type === "SKIPPED");
+    const count = due.filter((item) => item.type !== "SKIPPED");
+    const done = count.filter((item) => item.done).length;
+    return html`
+      <header class="day">
+        <div><p class="eyebrow">${this.dateText(today.date)}</p><h1>${t.today}</h1></div>
+        ${count.length > 0 ? this.renderRing(done, count.length) : nothing}
+      </header>
+      ${due.length > 0
+        ? html`<ul class="list">${repeat(due, (item) => item.habit_id, (item) => this.renderItem(item))}</ul>`
+        : this.renderEmpty()}
+      ${count.length > 0 && done === count.length ? html`<p class="all-done">${leaf()}<span><b>${t.allDone}</b> ${t.allDoneMore}</span></p>` : nothing}
+      ${this.renderAdd()}`;
+  }
+
+  /** The hub's day, not the browser's: they differ after midnight for a person whose day starts at four. */
+  private dateText(date: string): string {
+    return new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }).format(new Date(`${date}T12:00:00Z`));
+  }
+
+  private renderRing(done: number, total: number): TemplateResult {
+    return html`<div class="ring" role="img" aria-label=${t.progressLabel(done, total)}>
+      <svg viewBox="0 0 64 64" aria-hidden="true">
+        <circle class="ring-all" cx="32" cy="32" r="28" />
+        ${done > 0 ? svg`<circle class="ring-part" cx="32" cy="32" r="28" pathLength="100" stroke-dasharray="${(100 * done) / total} 100" transform="rotate(-90 32 32)" />` : nothing}
+      </svg>
+      <span aria-hidden="true"><b>${done}</b>/${total}</span>
+    </div>`;
+  }
+
+  private renderItem(item: TodayItem): TemplateResult {
+    const skipped = item.type === "SKIPPED";
+    const settled = item.done || skipped;
+    const busy = this.busy.has(item.habit_id);
+    const measurable = item.kind === "measurable";
+    const state = `${item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
+    const line = skipped ? t.skippedToday : measurable ? this.amountOf(item) : this.anchorOf(item);
+    const part = item.target && !item.done ? Math.min(1, (item.value ?? 0) / item.target) * 100 : 0;
+    return html`<li class="habit ${state}" aria-busy=${busy ? "true" : "false"}>
+      <button class="tap" ?disabled=${busy} @click=${() => this.toggle(item)}
+        aria-label=${settled ? t.takeBack(item.name) : t.complete(item.name)}>
+        <span class="dot">
+          <svg viewBox="0 0 48 48" aria-hidden="true">
+            <circle class="ring-all" cx="24" cy="24" r="20" />
+            ${part > 0 ? svg`<circle class="ring-part" cx="24" cy="24" r="20" pathLength="100" stroke-dasharray="${part} 100" transform="rotate(-90 24 24)" />` : nothing}
+            <circle class="ring-glow" cx="24" cy="24" r="20" />
+          </svg>
+          ${item.done ? check() : skipped ? rest() : nothing}
+        </span>
+        <span class="words"><span class="name">${item.name}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span>
+      </button>
+      ${measurable && !skipped
+        ? html`<span class="steps">
+            ${item.value ? html`<button class="round" ?disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
+            <button class="round" ?disabled=${busy} aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
+          </span>`
+        : nothing}
+      ${settled || item.type === "PARTIAL" ? nothing : html`<button class="round faint" ?disabled=${busy} title=${t.skip} aria-label=${t.skipToday(item.name)}
+          @click=${() => this.run(item, "skip", {}, (after) => t.didSkip(after.name))}>${rest()}</button>`}
+    </li>`;
+  }
+
+  private renderEmpty(): TemplateResult {
+    const none = this.habits.size === 0;
+    return html`<div class="empty">${leaf()}<h2>${none ? t.noHabits : t.nothingDue}</h2><p>${none ? t.noHabitsLead : t.nothingDueLead}</p></div>`;
+  }
+
+  private renderAdd(): TemplateResult {
+    if (!this.adding) {
+      return html`<button class="add" @click=${() => this.paint(() => (this.adding = true))}>${plus()}<span>${t.addHabit}</span></button>`;
+    }
+    return html`<section class="card sheet" aria-label=${t.addHabit}>
+      <h2>${t.addHabit}</h2>
+      <kairos-habit-form @done=${(event: CustomEvent<Habit>) => this.added(event.detail)}></kairos-habit-form>
+      <button class="quiet wide" @click=${() => this.paint(() => (this.adding = false))}>${t.cancel}</button>
+    </section>`;
+  }
+
+  private added(habit: Habit): void {
+    this.paint(() => (this.adding = false));
+    toast(t.added(habit.name));
+    void this.load();
+  }
+}
+
+customElements.define("kairos-today", KairosToday);

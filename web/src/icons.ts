@@ -1,0 +1,26 @@
+import { html, svg, type SVGTemplateResult, type TemplateResult } from "lit";
+
+/** Line icons on a 24-pixel grid, drawn here: a bare kiosk has no emoji font and the page fetches nothing. */
+function icon(paths: SVGTemplateResult): TemplateResult {
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">${paths}</svg>`;
+}
+
+export const check = () => icon(svg`<path class="stroke-check" d="M5 12.5l4.6 4.5L19 7.5" pathLength="1" />`);
+export const plus = () => icon(svg`<path d="M12 5v14M5 12h14" />`);
+export const minus = () => icon(svg`<path d="M5 12h14" />`);
+export const rest = () => icon(svg`<path d="M20 13.8A8 8 0 1 1 10.2 4a6.4 6.4 0 0 0 9.8 9.8z" />`);
+export const sun = () =>
+  icon(svg`<circle cx="12" cy="12" r="4" /><path d="M12 3v2M12 19v2M3 12h2M19 12h2M5.6 5.6l1.4 1.4M17 17l1.4 1.4M18.4 5.6L17 7M7 17l-1.4 1.4" />`);
+export const leaf = () =>
+  icon(svg`<path d="M5 19c0-8 5-13 15-14 0 10-5 15-12 14.5M5 21c.8-5 3.7-8.5 8-10.5" />`);
+export const button = () => icon(svg`<rect x="4" y="4" width="16" height="16" rx="4.5" /><circle cx="12" cy="12" r="3.6" />`);
+export const mirror = () => icon(svg`<rect x="6" y="3" width="12" height="18" rx="2.5" /><path d="M9.5 10l3-3M9.5 14l5-5" />`);
+export const trash = () => icon(svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7" />`);
+export const copy = () => icon(svg`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 9V6.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 6.5 15H9" />`);
+
+/** The mark: a day's ring, open where the right moment sits. */
+export const mark = (className = "mark") =>
+  html`<svg class=${className} viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <path class="mark-ring" d="M19.8 4.7a12 12 0 1 0 7.5 7.5" />
+    <circle class="mark-moment" cx="24.8" cy="7.2" r="3.1" />
+  </svg>`;

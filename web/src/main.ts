@@ -1,0 +1,2 @@
+/** The phone app's entry. */
+import "./app/root";

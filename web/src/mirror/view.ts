@@ -1,0 +1,217 @@
+import { html, LitElement, nothing, svg, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { Api } from "../api";
+import { check, mark, rest } from "../icons";
+import { amount, lang, locale, t } from "../i18n";
+import { CallError, Live, liveUrl } from "../live";
+import type { TodayItem, WallView } from "../types";
+import { reloadWhenUpdated } from "./fresh";
+import { age, arrange, Clock, isNight, isSettled, newlyDone, pixelShift } from "./logic";
+import { pair, storedToken, storeToken, type PairingState } from "./pairing";
+
+/** How long a habit glows after it became done. */
+const JOY_MS = 3_200;
+const MESSAGE_MS = 4_000;
+/** The hub must refuse this often in a row before a mirror forgets who it is. */
+const REFUSALS = 3;
+
+/** The wall: clock, the open habits, x of y. Read from two metres, touched now and then, never reloaded. */
+export class KairosMirror extends LitElement {
+  private readonly api = new Api();
+  private readonly clock = new Clock(locale);
+  private live: Live<WallView> | null = null;
+  private token: string | null = null;
+  private pairing: PairingState = { step: "waiting" };
+  private wall: WallView | null = null;
+  private joy = new Set<string>();
+  private busy = new Set<string>();
+  private message = "";
+  private messageTimer: ReturnType<typeof setTimeout> | undefined;
+  private refusals = 0;
+  private wasLive = false;
+  private shown = "";
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.documentElement.lang = lang;
+    setInterval(() => this.tick(), 1_000);
+    addEventListener("online", () => this.live?.nudge());
+    document.addEventListener("visibilitychange", () => document.hidden || this.live?.nudge());
+    this.tick();
+    void this.begin();
+  }
+
+  private async begin(): Promise<void> {
+    this.token = storedToken();
+    if (this.token === null) {
+      this.token = await pair(this.api, (state) => this.paint(() => (this.pairing = state)));
+      storeToken(this.token);
+      this.paint(() => (this.pairing = { step: "waiting" }));
+    }
+    this.refusals = 0;
+    this.live = new Live<WallView>({
+      url: liveUrl(location),
+      token: () => Promise.resolve(this.token),
+      onToday: (wall) => this.receive(wall),
+      onState: (state) => {
+        if (state === "live") {
+          this.refusals = 0;
+          if (this.wasLive) void reloadWhenUpdated();
+          this.wasLive = true;
+        }
+      },
+      onRefused: () => this.refused(),
+    });
+    this.live.start();
+  }
+
+  private refused(): void {
+    this.refusals += 1;
+    if (this.refusals < REFUSALS) return;
+    this.live?.stop();
+    this.live = null;
+    storeToken(null);
+    this.paint(() => (this.wall = null));
+    void this.begin();
+  }
+
+  private receive(wall: WallView): void {
+    const fresh = newlyDone(this.wall, wall);
+    this.paint(() => {
+      this.wall = wall;
+      for (const id of fresh) this.joy.add(id);
+    });
+    this.tick();
+    if (fresh.length > 0) {
+      setTimeout(() => this.paint(() => fresh.forEach((id) => this.joy.delete(id))), JOY_MS);
+    }
+  }
+
+  /** Once a second: dims, shifts, and renders only when the words on the wall would change. */
+  private tick(): void {
+    const now = new Date();
+    const clock = this.clock.at(now, this.wall?.time_zone);
+    const shift = pixelShift(Math.floor(now.getTime() / 60_000));
+    const style = document.body.style;
+    style.setProperty("--shift-x", `${shift.x}px`);
+    style.setProperty("--shift-y", `${shift.y}px`);
+    document.body.classList.toggle("night", isNight(clock.hour));
+    const shown = `${clock.time}|${clock.date}|${this.ageText(now.getTime())}`;
+    if (shown !== this.shown) this.paint(() => (this.shown = shown));
+  }
+
+  private ageText(now: number): string {
+    const old = this.wall ? age(now, this.live?.lastContact ?? null) : null;
+    return old ? t.wallAge(old) : "";
+  }
+
+  private paint(change: () => void): void {
+    change();
+    this.requestUpdate();
+  }
+
+  private say(message: string): void {
+    clearTimeout(this.messageTimer);
+    this.messageTimer = setTimeout(() => this.paint(() => (this.message = "")), MESSAGE_MS);
+    this.paint(() => (this.message = message));
+  }
+
+  private async touch(item: TodayItem): Promise<void> {
+    if (!this.live || item.done || this.busy.has(item.habit_id)) return;
+    this.paint(() => this.busy.add(item.habit_id));
+    try {
+      await this.live.call("complete", item.habit_id);
+    } catch (error) {
+      const code = error instanceof CallError ? error.code : "";
+      if (code === "forbidden") this.say(t.wallNotAllowed);
+      else this.say(code === "timeout" || code === "busy" || code === "stopped" ? t.offline : t.somethingElse);
+    } finally {
+      this.paint(() => this.busy.delete(item.habit_id));
+    }
+  }
+
+  protected override render(): TemplateResult {
+    const clock = this.clock.at(new Date(), this.wall?.time_zone);
+    const old = this.ageText(Date.now());
+    return html`<main class="wall ${this.wall ? "" : "wall-quiet"}">
+      <header class="wall-head">
+        <time class="wall-time">${clock.time}</time>
+        <p class="wall-date">${clock.date}</p>
+        ${this.wall && this.wall.total > 0 ? this.renderProgress(this.wall) : nothing}
+      </header>
+      ${this.wall ? this.renderWall(this.wall) : this.renderPairing()}
+      <p class="wall-foot" role="status">${this.message || old}</p>
+    </main>`;
+  }
+
+  private renderProgress(wall: WallView): TemplateResult {
+    return html`<div class="wall-progress" aria-label=${t.progressLabel(wall.done, wall.total)}>
+      <p class="wall-of">${t.wallOf(wall.done, wall.total)}</p>
+      <svg class="wall-line" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
+        <path class="wall-line-all" d="M0 1h100" />
+        <path class="wall-line-done" d="M0 1h100" pathLength="100" stroke-dasharray="${(100 * wall.done) / wall.total} 100" />
+      </svg>
+    </div>`;
+  }
+
+  private renderWall(wall: WallView): TemplateResult {
+    if (wall.total === 0) return html`<p class="wall-kind">${t.wallNothing}</p>`;
+    const items = arrange(wall.items);
+    // The open ones come first: when the first is settled, all are, those beyond the eight included.
+    const settled = items[0] !== undefined && isSettled(items[0]);
+    return html`<section class="wall-body">
+      ${settled ? html`<p class="wall-kind wall-all">${t.wallAllDone}</p>` : nothing}
+      <ul class="wall-list" data-n=${items.length}>
+        ${repeat(items, (item) => item.habit_id, (item) => this.renderItem(item))}
+      </ul>
+      ${wall.more > 0 ? html`<p class="wall-more">${t.wallMore(wall.more)}</p>` : nothing}
+    </section>`;
+  }
+
+  private renderItem(item: TodayItem): TemplateResult {
+    const skipped = item.type === "SKIPPED";
+    const state = item.done ? "is-done" : skipped ? "is-resting" : item.type === "PARTIAL" ? "is-partial" : "is-open";
+    const classes = `wall-item ${state} ${this.joy.has(item.habit_id) ? "joy" : ""} ${this.busy.has(item.habit_id) ? "busy" : ""}`;
+    const part = item.target ? Math.min(1, (item.value ?? 0) / item.target) : 0;
+    return html`<li>
+      <button class=${classes} ?disabled=${item.done} @click=${() => this.touch(item)}>
+        <span class="wall-ring">
+          <svg viewBox="0 0 48 48" aria-hidden="true">
+            <circle class="ring-all" cx="24" cy="24" r="20" />
+            ${item.done || part === 0
+              ? nothing
+              : svg`<circle class="ring-part" cx="24" cy="24" r="20" pathLength="100" stroke-dasharray="${part * 100} 100" transform="rotate(-90 24 24)" />`}
+            <circle class="ring-glow" cx="24" cy="24" r="20" />
+          </svg>
+          ${item.done ? check() : skipped ? rest() : nothing}
+        </span>
+        <span class="wall-name">${item.name}</span>
+        ${item.target && !item.done && item.kind === "measurable"
+          ? html`<span class="wall-amount">${amount(item.value ?? 0)}<i>/</i>${amount(item.target)}</span>`
+          : nothing}
+      </button>
+    </li>`;
+  }
+
+  private renderPairing(): TemplateResult {
+    const state = this.pairing;
+    if (state.step === "code") {
+      return html`<section class="wall-pair">
+        <h1>${t.wallPair}</h1>
+        <p class="wall-code">${state.code}</p>
+        <p>${t.wallPairHow}</p>
+        ${/^(localhost|127\.|\[::1\])/.test(location.hostname) ? nothing : html`<p class="wall-address">${location.host}</p>`}
+      </section>`;
+    }
+    return html`<section class="wall-pair">
+      ${mark("wall-mark")}
+      <p>${state.step === "setup" ? t.wallSetup : t.wallWaiting}</p>
+    </section>`;
+  }
+}
+
+customElements.define("kairos-mirror", KairosMirror);

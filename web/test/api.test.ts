@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Api, ApiError } from "../src/api";
+
+interface Seen {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+}
+
+/** A hub of one function: what it answers to each request, and what it saw. */
+function hub(answer: (seen: Seen, n: number) => [number, unknown] | Promise<[number, unknown]>) {
+  const seen: Seen[] = [];
+  const fetch = vi.fn(async (path: string | URL | Request, init?: RequestInit) => {
+    const request = { method: init?.method ?? "GET", path: String(path), headers: (init?.headers ?? {}) as Record<string, string> };
+    seen.push(request);
+    const [status, body] = await answer(request, seen.length);
+    return new Response(body === undefined ? null : JSON.stringify(body), { status });
+  });
+  return { seen, fetch: fetch as typeof globalThis.fetch };
+}
+
+const token = (name: string, expires_in = 900) => ({ access_token: name, token_type: "Bearer", expires_in, user_id: "u1" });
+const refusal = (code: string, message: string) => ({ error: { code, message, details: {} } });
+
+beforeEach(() => vi.useFakeTimers({ toFake: ["Date"] }));
+afterEach(() => vi.useRealTimers());
+
+describe("refresh", () => {
+  it("happens once for many requests", async () => {
+    const { seen, fetch } = hub(({ path }) => [200, path.endsWith("refresh") ? token("a") : { ok: path }]);
+    const api = new Api({ fetch });
+    await Promise.all([api.get("/api/me"), api.get("/api/today"), api.get("/api/habits")]);
+    expect(seen.filter((s) => s.path === "/api/auth/refresh")).toHaveLength(1);
+    expect(seen[0]).toMatchObject({ method: "POST", headers: { "X-Kairos-Cookie": "1" } });
+    for (const s of seen.slice(1)) expect(s.headers["Authorization"]).toBe("Bearer a");
+  });
+
+  it("happens once when many requests are refused together", async () => {
+    let names = 0;
+    const { seen, fetch } = hub(({ path, headers }) => {
+      if (path.endsWith("refresh")) return [200, token(`t${++names}`)];
+      return headers["Authorization"] === "Bearer t2" ? [200, {}] : [401, refusal("unauthorized", "")];
+    });
+    const api = new Api({ fetch });
+    await api.refresh();
+    await Promise.all([api.get("/a"), api.get("/b"), api.get("/c")]);
+    expect(seen.filter((s) => s.path === "/api/auth/refresh")).toHaveLength(2);
+  });
+
+  it("comes before the token ends", async () => {
+    const { seen, fetch } = hub(({ path }) => [200, path.endsWith("refresh") ? token("b") : token("a", 60)]);
+    const api = new Api({ fetch });
+    await api.login("ada@example.org", "secret");
+    expect(await api.token()).toBe("a");
+    vi.setSystemTime(Date.now() + 31_000);
+    expect(await api.token()).toBe("b");
+    expect(seen).toHaveLength(2);
+  });
+
+  it("signs out when the cookie is not good any more", async () => {
+    const onSignedOut = vi.fn();
+    const { fetch } = hub(({ path }) => (path.endsWith("login") ? [200, token("a")] : [401, refusal("unauthorized", "Please sign in again")]));
+    const api = new Api({ fetch, onSignedOut });
+    await api.login("ada@example.org", "secret");
+    await expect(api.get("/api/me")).rejects.toMatchObject({ status: 401 });
+    expect(onSignedOut).toHaveBeenCalledTimes(1);
+    expect(api.signedIn).toBe(false);
+  });
+
+  it("keeps the session while the hub is away", async () => {
+    const onSignedOut = vi.fn();
+    let up = true;
+    const { fetch } = hub(() => {
+      if (!up) throw new TypeError("no route");
+      return [200, token("a", 60)];
+    });
+    const api = new Api({ fetch, onSignedOut, offlineText: "away" });
+    await api.login("ada@example.org", "secret");
+    up = false;
+    vi.setSystemTime(Date.now() + 120_000);
+    await expect(api.get("/api/me")).rejects.toMatchObject({ status: 0, code: "offline", message: "away" });
+    expect(onSignedOut).not.toHaveBeenCalled();
+    up = true;
+    await expect(api.get("/api/me")).resolves.toBeDefined();
+  });
+
+  it("may run again after one that did not work", async () => {
+    const { fetch } = hub((_, n) => (n === 1 ? [500, undefined] : [200, token("a")]));
+    const api = new Api({ fetch });
+    await expect(api.refresh()).rejects.toMatchObject({ status: 500 });
+    await expect(api.refresh()).resolves.toBe(true);
+  });
+});
+
+describe("errors", () => {
+  it("speak in the hub's words", async () => {
+    const { fetch } = hub(() => [422, refusal("name_too_long", "Please choose a shorter name.")]);
+    const error = await new Api({ fetch }).bare("POST", "/api/setup", {}).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ status: 422, code: "name_too_long", message: "Please choose a shorter name." });
+  });
+
+  it("need no body", async () => {
+    const { fetch } = hub(() => [502, undefined]);
+    await expect(new Api({ fetch }).bare("GET", "/api/setup")).rejects.toMatchObject({ status: 502, message: "HTTP 502" });
+  });
+});
+
+it("gives each post a key of its own", async () => {
+  const { seen, fetch } = hub(({ path }) => [200, path.endsWith("login") ? token("a") : {}]);
+  const api = new Api({ fetch });
+  await api.login("ada@example.org", "secret");
+  await api.post("/api/habits/1/complete");
+  await api.post("/api/habits/1/complete");
+  const keys = seen.slice(1).map((s) => s.headers["Idempotency-Key"]);
+  expect(new Set(keys).size).toBe(2);
+  expect(keys[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});

@@ -1,0 +1,36 @@
+import { defineConfig } from "vite";
+
+/** Where `npm run dev` finds a hub: the mock of dev/mock-hub.mjs, or a real one. */
+const hub = process.env["KAIROS_HUB"] ?? "http://127.0.0.1:8420";
+
+export default defineConfig({
+  appType: "mpa",
+  build: {
+    target: "es2022",
+    // Everything is its own file: the hub's Content-Security-Policy allows neither data: nor inline scripts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // scripts/budget.mjs reads which chunks the mirror loads from here.
+    manifest: true,
+    rolldownOptions: {
+      input: ["index.html", "mirror.html"],
+      output: { chunkFileNames: "assets/shared-[hash].js", assetFileNames: "assets/style-[hash][extname]" },
+    },
+  },
+  server: {
+    proxy: { "/api": { target: hub, ws: true, changeOrigin: true, rewriteWsOrigin: true } },
+  },
+  plugins: [
+    {
+      // The hub serves the mirror at /mirror; so does the development server.
+      name: "mirror-route",
+      configureServer(server) {
+        server.middlewares.use((request, _response, next) => {
+          if (request.url?.split("?")[0] === "/mirror") request.url = "/mirror.html";
+          if (request.url?.split("?")[0] === "/admin") request.url = "/index.html";
+          next();
+        });
+      },
+    },
+  ],
+});
