@@ -29,9 +29,9 @@ abstract class Gate extends View {
     }
   }
 
-  protected renderSubmit(label: string): TemplateResult {
+  protected renderSubmit(label: string, hook: string): TemplateResult {
     return html`<p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" ?disabled=${this.working}>${label}</button>`;
+      <button class="primary wide" data-testid=${hook} ?disabled=${this.working}>${label}</button>`;
   }
 }
 
@@ -44,14 +44,14 @@ export class KairosSetup extends Gate {
       <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(1, 2)}</p><h1>${t.setupTitle}</h1></header>
       <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.create(form))}>
         <label class="field"><span>${t.setupCode}</span>
-          <input name="code" .value=${this.code} required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint" ?data-focus=${!this.code} />
+          <input data-testid="setup-code" name="code" .value=${this.code} required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint" ?data-focus=${!this.code} />
           <small id="code-hint">${t.setupCodeHint}</small></label>
-        <label class="field"><span>${t.yourName}</span><input name="name" required maxlength="100" autocomplete="name" /></label>
-        <label class="field"><span>${t.email}</span><input name="email" type="email" required autocomplete="username" /></label>
+        <label class="field"><span>${t.yourName}</span><input data-testid="setup-name" name="name" required maxlength="100" autocomplete="name" /></label>
+        <label class="field"><span>${t.email}</span><input data-testid="setup-email" name="email" type="email" required autocomplete="username" /></label>
         <label class="field"><span>${t.password}</span>
-          <input name="password" type="password" required minlength="10" autocomplete="new-password" aria-describedby="password-hint" />
+          <input data-testid="setup-password" name="password" type="password" required minlength="10" autocomplete="new-password" aria-describedby="password-hint" />
           <small id="password-hint">${t.passwordHint}</small></label>
-        ${this.renderSubmit(t.continue)}
+        ${this.renderSubmit(t.continue, "setup-submit")}
       </form>
     </main>`;
   }
@@ -91,7 +91,7 @@ export class KairosLogin extends Gate {
       <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
         <label class="field"><span>${t.email}</span><input name="email" type="email" required autocomplete="username" data-focus /></label>
         <label class="field"><span>${t.password}</span><input name="password" type="password" required autocomplete="current-password" /></label>
-        ${this.renderSubmit(t.signIn)}
+        ${this.renderSubmit(t.signIn, "login-submit")}
       </form>
     </main>`;
   }

@@ -16,15 +16,15 @@ export class KairosHabitForm extends View {
   protected override render(): TemplateResult {
     return html`<form @submit=${this.submit}>
       <label class="field"><span>${t.habitName}</span>
-        <input name="name" required maxlength="100" placeholder=${t.habitNameExample} autocomplete="off" autocapitalize="none" data-focus /></label>
+        <input data-testid="habit-name" name="name" required maxlength="100" placeholder=${t.habitNameExample} autocomplete="off" autocapitalize="none" data-focus /></label>
       <label class="field"><span>${t.anchor}</span>
-        <input name="anchor" required maxlength="200" placeholder=${t.anchorExample} autocomplete="off" autocapitalize="none" /></label>
+        <input data-testid="habit-anchor" name="anchor" required maxlength="200" placeholder=${t.anchorExample} autocomplete="off" autocapitalize="none" /></label>
       <div class="ideas">
         ${t.anchorIdeas.map((idea) => html`<button type="button" class="chip" @click=${() => this.take(idea)}>${idea}</button>`)}
       </div>
       ${this.first ? nothing : this.renderMore()}
       <p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" ?disabled=${this.working}>${this.first ? t.start : t.add}</button>
+      <button class="primary wide" data-testid="habit-submit" ?disabled=${this.working}>${this.first ? t.start : t.add}</button>
     </form>`;
   }
 

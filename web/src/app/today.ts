@@ -126,8 +126,8 @@ export class KairosToday extends View {
     const state = `${item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
     const line = skipped ? t.skippedToday : measurable ? this.amountOf(item) : this.anchorOf(item);
     const part = item.target && !item.done ? Math.min(1, (item.value ?? 0) / item.target) * 100 : 0;
-    return html`<li class="habit ${state}" aria-busy=${busy ? "true" : "false"}>
-      <button class="tap" ?disabled=${busy} @click=${() => this.toggle(item)}
+    return html`<li class="habit ${state}" data-testid="today-item" data-habit-id=${item.habit_id} data-done=${String(item.done)} aria-busy=${busy ? "true" : "false"}>
+      <button class="tap" data-testid="today-complete" ?disabled=${busy} @click=${() => this.toggle(item)}
         aria-label=${settled ? t.takeBack(item.name) : t.complete(item.name)}>
         <span class="dot">
           <svg viewBox="0 0 48 48" aria-hidden="true">

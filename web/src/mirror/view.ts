@@ -150,7 +150,7 @@ export class KairosMirror extends LitElement {
 
   private renderProgress(wall: WallView): TemplateResult {
     return html`<div class="wall-progress" aria-label=${t.progressLabel(wall.done, wall.total)}>
-      <p class="wall-of">${t.wallOf(wall.done, wall.total)}</p>
+      <p class="wall-of" data-testid="mirror-count">${t.wallOf(wall.done, wall.total)}</p>
       <svg class="wall-line" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
         <path class="wall-line-all" d="M0 1h100" />
         <path class="wall-line-done" d="M0 1h100" pathLength="100" stroke-dasharray="${(100 * wall.done) / wall.total} 100" />
@@ -177,7 +177,7 @@ export class KairosMirror extends LitElement {
     const state = item.done ? "is-done" : skipped ? "is-resting" : item.type === "PARTIAL" ? "is-partial" : "is-open";
     const classes = `wall-item ${state} ${this.joy.has(item.habit_id) ? "joy" : ""} ${this.busy.has(item.habit_id) ? "busy" : ""}`;
     const part = item.target ? Math.min(1, (item.value ?? 0) / item.target) : 0;
-    return html`<li>
+    return html`<li data-testid="mirror-item" data-habit-id=${item.habit_id} data-done=${String(item.done)}>
       <button class=${classes} ?disabled=${item.done} @click=${() => this.touch(item)}>
         <span class="wall-ring">
           <svg viewBox="0 0 48 48" aria-hidden="true">
@@ -202,7 +202,7 @@ export class KairosMirror extends LitElement {
     if (state.step === "code") {
       return html`<section class="wall-pair">
         <h1>${t.wallPair}</h1>
-        <p class="wall-code">${state.code}</p>
+        <p class="wall-code" data-testid="mirror-code">${state.code}</p>
         <p>${t.wallPairHow}</p>
         ${/^(localhost|127\.|\[::1\])/.test(location.hostname) ? nothing : html`<p class="wall-address">${location.host}</p>`}
       </section>`;
