@@ -40,10 +40,10 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
     if date > today {
         return Err(Rejection::new(RejectionCode::FutureDate, format!("{date} has not come yet.")).into());
     }
-    let value = value(deed, &habit)?;
+    let (verb, value) = verb_and_value(deed, &habit)?;
     let actor = if habit.text("completion_mode") == "EVERYONE" { by.user.to_string() } else { String::new() };
     let mut events = tx.cell_events(&deed.habit, &date.to_string(), &actor)?;
-    let undo_of = match (deed.verb, &deed.undo_of) {
+    let undo_of = match (verb, &deed.undo_of) {
         (Verb::Undo, Some(wanted)) => match events.iter().find(|event| event.id == *wanted) {
             Some(event) => Some(event.id.clone()),
             None => return Err(Rejection::new(RejectionCode::NothingToUndo, "There is nothing to take back.").into()),
@@ -63,7 +63,7 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
         habit_id: deed.habit.clone(),
         date,
         actor: actor.clone(),
-        verb: deed.verb,
+        verb,
         value,
         undo_of,
         skip_reason: deed.skip_reason.clone(),
@@ -148,26 +148,31 @@ fn moment(when: When, now: Millis) -> (Millis, TimeSource) {
     }
 }
 
-/// The value a verb needs, from the deed or from the habit.
-fn value(deed: &Deed, habit: &Row) -> Result<Option<f64>, StoreError> {
+/// What is recorded, and with which value: from the deed, else from the habit.
+///
+/// "Done" on a habit that is counted is one step of it, unless an amount says otherwise.
+fn verb_and_value(deed: &Deed, habit: &Row) -> Result<(Verb, Option<f64>), StoreError> {
     if let Some(value) = deed.value
         && !(value.is_finite() && value.abs() <= MAX_VALUE)
     {
         return Err(Rejection::field("value", "value must be a number up to a thousand million.").into());
     }
-    match deed.verb {
-        Verb::Add => Ok(Some(deed.value.or_else(|| habit.number("step")).unwrap_or(1.0))),
+    let counted = habit.text("kind") == "measurable";
+    let verb = if deed.verb == Verb::Full && counted { Verb::Add } else { deed.verb };
+    let value = match verb {
+        Verb::Add => Some(deed.value.or_else(|| habit.number("step")).unwrap_or(1.0)),
         Verb::Set => match deed.value {
-            Some(value) if value >= 0.0 => Ok(Some(value)),
-            _ => Err(Rejection::field("value", "value must be zero or more.").into()),
+            Some(value) if value >= 0.0 => Some(value),
+            _ => return Err(Rejection::field("value", "value must be zero or more.").into()),
         },
         Verb::Partial => match deed.value {
-            Some(percent) if (1.0..=99.0).contains(&percent) => Ok(Some(percent)),
-            _ => Err(Rejection::field("percent", "percent must be from 1 to 99.").into()),
+            Some(percent) if (1.0..=99.0).contains(&percent) => Some(percent),
+            _ => return Err(Rejection::field("percent", "percent must be from 1 to 99.").into()),
         },
         Verb::Miss => {
-            Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into())
+            return Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into());
         }
-        Verb::Full | Verb::Skip | Verb::Undo | Verb::Lapse => Ok(None),
-    }
+        Verb::Full | Verb::Skip | Verb::Undo | Verb::Lapse => None,
+    };
+    Ok((verb, value))
 }

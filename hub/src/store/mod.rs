@@ -22,6 +22,8 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kairos_core::change::Change;
+use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{OpenError, StoreError};
@@ -124,6 +126,19 @@ impl Store {
         F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.0.readers.run(work).await
+    }
+
+    /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub async fn changes_after(&self, seq: i64, scopes: Option<&[Scope]>, limit: usize) -> Result<Vec<Arc<Change>>, StoreError> {
+        if let Some(changes) = self.feed().after(seq, limit) {
+            let visible = |change: &Arc<Change>| scopes.is_none_or(|scopes| scopes.contains(&change.scope));
+            return Ok(changes.into_iter().filter(visible).collect());
+        }
+        let scopes = scopes.map(<[Scope]>::to_vec);
+        self.read(move |snapshot| snapshot.changes_after(seq, scopes.as_deref(), limit)).await
     }
 
     /// The newest part of the log, and its nudges.

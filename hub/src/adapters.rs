@@ -1,0 +1,116 @@
+//! The compiled-in adapters, and what they see of the hub.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kairos_core::Millis;
+use kairos_core::adapter::{Adapter, BoxFuture, Device, Hub, Page, Unavailable};
+use kairos_core::change::Cursor;
+use kairos_core::command::{Command, Receipt};
+use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::principal::Principal;
+use kairos_core::today::Item;
+
+use crate::broker::Broker;
+use crate::commands::Commands;
+use crate::days::Days;
+use crate::health::{Board, State};
+use crate::roster::Roster;
+use crate::store::{Store, StoreError};
+
+/// Every adapter of this hub. A new one is one line here.
+#[must_use]
+pub fn all() -> Vec<Arc<dyn Adapter>> {
+    vec![Arc::new(kairos_esp32::Esp32)]
+}
+
+/// How many changes an adapter gets at a time.
+const PAGE: usize = 512;
+/// How long an adapter rests before it is started again after the hub could not answer it.
+const REST: Duration = Duration::from_secs(2);
+
+/// The hub as adapters see it.
+#[derive(Clone)]
+pub struct Window {
+    /// The store, for the log.
+    pub store: Store,
+    /// The door.
+    pub commands: Commands,
+    /// The devices.
+    pub roster: Roster,
+    /// The days.
+    pub days: Days,
+    /// The broker, for what devices are told.
+    pub broker: Broker,
+}
+
+impl Hub for Window {
+    fn now(&self) -> Millis {
+        self.store.clock().now()
+    }
+
+    fn submit<'a>(&'a self, command: Command) -> BoxFuture<'a, Result<Receipt, Unavailable>> {
+        Box::pin(async move { self.commands.submit(command).await.map_err(unavailable) })
+    }
+
+    fn device<'a>(&'a self, id: &'a DeviceId) -> BoxFuture<'a, Result<Option<Device>, Unavailable>> {
+        Box::pin(async move { Ok(self.roster.device(id).await.map_err(unavailable)?.map(|device| (*device).clone())) })
+    }
+
+    fn devices(&self) -> BoxFuture<'_, Result<Vec<DeviceId>, Unavailable>> {
+        Box::pin(async move { self.roster.active().await.map_err(unavailable) })
+    }
+
+    fn item<'a>(&'a self, by: &'a Principal, habit: &'a HabitId) -> BoxFuture<'a, Result<Option<Item>, Unavailable>> {
+        Box::pin(async move { self.days.item(by, habit, None).await.map_err(unavailable) })
+    }
+
+    fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {
+        Box::pin(async move { self.days.next_day(user).await.map_err(unavailable) })
+    }
+
+    fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>> {
+        Box::pin(async move {
+            let epoch = &self.store.identity().epoch;
+            let at = |seq| Cursor { epoch: epoch.clone(), seq };
+            let Some(after) = after.filter(|cursor| cursor.epoch == *epoch) else {
+                return Ok(Page::Resync(at(self.store.feed().head())));
+            };
+            let mut head = self.store.feed().watch();
+            // The feed lives as long as the store, so waiting can only end with a new head.
+            let _ = head.wait_for(|head| *head > after.seq).await;
+            let changes = self.store.changes_after(after.seq, None, PAGE).await.map_err(unavailable)?;
+            let seq = changes.last().map_or(after.seq, |change| change.seq);
+            Ok(Page::Changes(changes, at(seq)))
+        })
+    }
+
+    fn tell<'a>(&'a self, device: &'a DeviceId, leaf: &'a str, payload: String, retain: bool) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.broker.publish(&format!("kairos/device/{device}/{leaf}"), payload, 1, retain).await;
+        })
+    }
+
+    fn sleep_until(&self, at: Millis) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.store.clock().sleep_until(at).await })
+    }
+
+    fn random(&self) -> [u8; 10] {
+        crate::random::bytes()
+    }
+}
+
+fn unavailable(error: StoreError) -> Unavailable {
+    Unavailable(error.to_string())
+}
+
+/// Runs one adapter's outlet until it is dropped; starts it again when the hub could not answer it.
+pub async fn run(adapter: Arc<dyn Adapter>, window: Window, board: Board) {
+    loop {
+        board.set(adapter.name(), State::Ok);
+        if let Err(error) = adapter.run(&window).await {
+            board.set(adapter.name(), State::Degraded(error.to_string()));
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
