@@ -79,9 +79,8 @@ impl Hub for Window {
             let mut head = self.store.feed().watch();
             // The feed lives as long as the store, so waiting can only end with a new head.
             let _ = head.wait_for(|head| *head > after.seq).await;
-            let changes = self.store.changes_after(after.seq, None, PAGE).await.map_err(unavailable)?;
-            let seq = changes.last().map_or(after.seq, |change| change.seq);
-            Ok(Page::Changes(changes, at(seq)))
+            let stretch = self.store.changes_after(after.seq, None, PAGE).await.map_err(unavailable)?;
+            Ok(Page::Changes(stretch.changes, at(stretch.upto)))
         })
     }
 

@@ -55,7 +55,8 @@ impl Days {
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn calendar(&self, user: &UserId) -> Result<Calendar, StoreError> {
         let id = user.clone();
-        let row = self.store.read(move |snapshot| snapshot.row(&USERS, id.as_str())).await?.map(|row| repair::repaired(&row));
+        let row =
+            self.store.read(move |snapshot| snapshot.row(&USERS, id.as_str())).await?.map(|row| repair::repaired(&row));
         let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
         let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
         Ok(Calendar { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })

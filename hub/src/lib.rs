@@ -3,10 +3,22 @@
 //! One door in, one log out. Every wish to change data goes through [`commands`]; every change that
 //! happened is one row of the [`store`]'s log; whoever wants to know reads the [`feed`] from its own cursor.
 
+pub mod adapters;
+pub mod auth;
+pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod config;
+pub mod days;
+pub mod discovery;
 pub mod feed;
 pub mod files;
+pub mod gate;
 pub mod health;
+pub mod http;
+pub mod hub;
+pub mod net;
 pub mod random;
+pub mod roster;
 pub mod store;

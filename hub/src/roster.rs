@@ -63,7 +63,8 @@ impl Roster {
         let feed = self.store.feed();
         feed.quiet_since(as_of, &device.by.scopes)
             || feed.after(as_of, 512).is_some_and(|changes| {
-                changes.len() < 512 && changes.iter().all(|change| !matches!(change.table, "devices" | "device_bindings"))
+                changes.len() < 512
+                    && changes.iter().all(|change| !matches!(change.table, "devices" | "device_bindings"))
             })
     }
 
@@ -84,6 +85,12 @@ impl Roster {
         } else {
             all.remove(credential);
         }
+    }
+
+    /// Every connected credential.
+    #[must_use]
+    pub fn all_here(&self) -> Vec<String> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Whether a device is connected.

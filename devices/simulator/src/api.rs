@@ -36,10 +36,7 @@ impl Api {
         if authority.is_empty() || authority.contains('/') {
             bail!("{base}: give only scheme, host and port, such as http://127.0.0.1:8420");
         }
-        Ok(Self {
-            authority: authority.to_owned(),
-            token: token.to_owned(),
-        })
+        Ok(Self { authority: authority.to_owned(), token: token.to_owned() })
     }
 
     /// Calls `method path` with an optional JSON body and returns the JSON answer. Any status but 2xx is an error that
@@ -52,16 +49,10 @@ impl Api {
     }
 
     async fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let address = if self.authority.contains(':') {
-            self.authority.clone()
-        } else {
-            format!("{}:80", self.authority)
-        };
-        let stream = TcpStream::connect(&address)
-            .await
-            .context("nothing answers at that address")?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let address =
+            if self.authority.contains(':') { self.authority.clone() } else { format!("{}:80", self.authority) };
+        let stream = TcpStream::connect(&address).await.context("nothing answers at that address")?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // The connection ends with this call.
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let request = Request::builder()
@@ -71,23 +62,16 @@ impl Api {
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(
-                body.map(Value::to_string).unwrap_or_default(),
-            )))?;
+            .body(Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default())))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-        let body = body
-            .map_err(|error| anyhow::anyhow!("the answer could not be read: {error}"))?
-            .to_bytes();
+        let body = body.map_err(|error| anyhow::anyhow!("the answer could not be read: {error}"))?.to_bytes();
         if !status.is_success() {
             let sentence = serde_json::from_slice::<Value>(&body)
                 .ok()
                 .and_then(|body| body.pointer("/error/message")?.as_str().map(str::to_owned));
-            bail!(
-                "the hub answered {status}{}",
-                sentence.map(|text| format!(": {text}")).unwrap_or_default()
-            );
+            bail!("the hub answered {status}{}", sentence.map(|text| format!(": {text}")).unwrap_or_default());
         }
         if body.is_empty() {
             return Ok(Value::Null);
@@ -106,12 +90,7 @@ mod tests {
     #[test]
     fn an_address_is_http_host_and_port() {
         assert!(Api::new("http://127.0.0.1:8420/", "t").is_ok());
-        for base in [
-            "https://kairos.local",
-            "127.0.0.1:8420",
-            "http://",
-            "http://host/api",
-        ] {
+        for base in ["https://kairos.local", "127.0.0.1:8420", "http://", "http://host/api"] {
             assert!(Api::new(base, "t").is_err(), "{base}");
         }
     }
@@ -132,21 +111,11 @@ mod tests {
         });
         let got = Api::new(&base, "secret")
             .unwrap()
-            .call(
-                "POST",
-                "/api/habits",
-                Some(&serde_json::json!({"name":"x"})),
-            )
+            .call("POST", "/api/habits", Some(&serde_json::json!({"name":"x"})))
             .await;
         let request = server.await.unwrap().to_lowercase();
-        assert!(
-            request.starts_with("post /api/habits http/1.1\r\n"),
-            "{request}"
-        );
-        assert!(
-            request.contains("authorization: bearer secret\r\n"),
-            "{request}"
-        );
+        assert!(request.starts_with("post /api/habits http/1.1\r\n"), "{request}");
+        assert!(request.contains("authorization: bearer secret\r\n"), "{request}");
         got
     }
 
@@ -154,16 +123,9 @@ mod tests {
     async fn an_answer_is_json_and_an_error_is_the_hubs_own_sentence() {
         let ok = "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\na\r\n{\"id\":\"1\"}\r\n0\r\n\r\n";
         assert_eq!(answered_with(ok).await.unwrap()["id"], "1");
-        let body =
-            r#"{"error":{"code":"invalid_name","message":"A habit needs a name.","details":{}}}"#;
-        let refused = format!(
-            "HTTP/1.1 422 Unprocessable Content\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
+        let body = r#"{"error":{"code":"invalid_name","message":"A habit needs a name.","details":{}}}"#;
+        let refused = format!("HTTP/1.1 422 Unprocessable Content\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let error = answered_with(refused.leak()).await.unwrap_err();
-        assert!(
-            format!("{error:#}").ends_with("422 Unprocessable Entity: A habit needs a name."),
-            "{error:#}"
-        );
+        assert!(format!("{error:#}").ends_with("422 Unprocessable Entity: A habit needs a name."), "{error:#}");
     }
 }

@@ -26,9 +26,7 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Credentials")
-            .field("device_id", &self.device_id)
-            .finish_non_exhaustive()
+        out.debug_struct("Credentials").field("device_id", &self.device_id).finish_non_exhaustive()
     }
 }
 
@@ -165,28 +163,14 @@ pub struct Button {
 
 impl Button {
     /// A handle, with what the firmware behind it is given.
-    pub(crate) fn new(
-        credentials: &Credentials,
-        settings: &Settings,
-    ) -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn new(credentials: &Credentials, settings: &Settings) -> (Self, mpsc::Receiver<Command>) {
         let device_id: Arc<str> = credentials.device_id.as_str().into();
         let shared = Arc::new(Shared {
-            ledger: Mutex::new(ButtonLedger::new(
-                Arc::clone(&device_id),
-                settings.ledger_limit,
-            )),
+            ledger: Mutex::new(ButtonLedger::new(Arc::clone(&device_id), settings.ledger_limit)),
             status: watch::Sender::new(Status::default()),
         });
         let (commands, inbox) = mpsc::channel(COMMANDS);
-        (
-            Self {
-                device_id,
-                press_timeout: settings.press_timeout,
-                commands,
-                shared,
-            },
-            inbox,
-        )
+        (Self { device_id, press_timeout: settings.press_timeout, commands, shared }, inbox)
     }
 
     /// The device's id.
@@ -217,24 +201,11 @@ impl Button {
         self.enqueue(button, "press", None).await
     }
 
-    async fn enqueue(
-        &self,
-        button: &str,
-        event_type: &str,
-        waiter: Option<Waiter>,
-    ) -> Result<PressId, PressError> {
+    async fn enqueue(&self, button: &str, event_type: &str, waiter: Option<Waiter>) -> Result<PressId, PressError> {
         let (button, event_type) = (button.to_owned(), event_type.to_owned());
         let (reply, taken) = oneshot::channel();
-        let command = Command::Press {
-            button,
-            event_type,
-            waiter,
-            reply,
-        };
-        self.commands
-            .send(command)
-            .await
-            .map_err(|_| PressError::SwitchedOff)?;
+        let command = Command::Press { button, event_type, waiter, reply };
+        self.commands.send(command).await.map_err(|_| PressError::SwitchedOff)?;
         taken.await.map_err(|_| PressError::SwitchedOff)?
     }
 
@@ -277,16 +248,9 @@ impl Button {
     }
 
     /// Waits until the status is as wanted. False when it was not within `patience` or the button has ended.
-    pub async fn wait_until(
-        &self,
-        patience: Duration,
-        wanted: impl FnMut(&Status) -> bool,
-    ) -> bool {
+    pub async fn wait_until(&self, patience: Duration, wanted: impl FnMut(&Status) -> bool) -> bool {
         let mut status = self.shared.status.subscribe();
-        matches!(
-            tokio::time::timeout(patience, status.wait_for(wanted)).await,
-            Ok(Ok(_))
-        )
+        matches!(tokio::time::timeout(patience, status.wait_for(wanted)).await, Ok(Ok(_)))
     }
 
     /// Waits until it is connected and subscribed.

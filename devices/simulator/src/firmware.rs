@@ -128,19 +128,12 @@ impl Firmware {
         if !self.ready {
             return None;
         }
-        self.queue
-            .next_due(self.settings.ack_timeout, self.settings.window)
-            .map(|due| self.booted_at + due)
+        self.queue.next_due(self.settings.ack_timeout, self.settings.window).map(|due| self.booted_at + due)
     }
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Press {
-                button,
-                event_type,
-                waiter,
-                reply,
-            } => {
+            Command::Press { button, event_type, waiter, reply } => {
                 let pressed = self.press(&button, &event_type);
                 if let (Ok(press_id), Some(waiter)) = (&pressed, waiter) {
                     self.waiters.insert(*press_id, waiter);
@@ -180,17 +173,10 @@ impl Firmware {
     }
 
     fn press(&mut self, button: &str, event_type: &str) -> Result<PressId, PressError> {
-        let press_id = PressId {
-            boot: self.boot,
-            n: self.presses + 1,
-        };
+        let press_id = PressId { boot: self.boot, n: self.presses + 1 };
         let uptime = self.uptime();
         let mut ledger = self.shared.ledger();
-        if self
-            .queue
-            .push(press_id, button, event_type, uptime)
-            .is_err()
-        {
+        if self.queue.push(press_id, button, event_type, uptime).is_err() {
             ledger.counts.refused += 1;
             drop(ledger);
             self.show(button, Light::Error);
@@ -241,15 +227,10 @@ impl Firmware {
             fw: env!("CARGO_PKG_VERSION").into(),
             battery_pct: 87,
             rssi: -61,
-            buttons: (1..=self.settings.buttons.max(1))
-                .map(|button| button.to_string())
-                .collect(),
+            buttons: (1..=self.settings.buttons.max(1)).map(|button| button.to_string()).collect(),
         };
         link.announce(&self.topics.status, b"online".to_vec());
-        link.announce(
-            &self.topics.info,
-            serde_json::to_vec(&info).unwrap_or_default(),
-        );
+        link.announce(&self.topics.info, serde_json::to_vec(&info).unwrap_or_default());
         link.subscribe();
     }
 
@@ -270,12 +251,7 @@ impl Firmware {
             self.show(&button, ack.light);
         }
         if let Some(waiter) = self.waiters.remove(&press_id) {
-            let _ = waiter.send(Acked {
-                press_id,
-                result: ack.result,
-                light: ack.light,
-                habit: ack.habit,
-            });
+            let _ = waiter.send(Acked { press_id, result: ack.result, light: ack.light, habit: ack.habit });
         }
     }
 
@@ -284,10 +260,7 @@ impl Firmware {
         let mut ledger = self.shared.ledger();
         match ledger.get_mut(press_id) {
             Some(record) => {
-                let waited = record
-                    .sent_at
-                    .map(|sent| sent.elapsed())
-                    .unwrap_or_default();
+                let waited = record.sent_at.map(|sent| sent.elapsed()).unwrap_or_default();
                 write(record, waited);
             }
             None => ledger.counts.stray_acks += 1,
@@ -380,9 +353,7 @@ impl Firmware {
     }
 
     fn show(&self, button: &str, light: Light) {
-        self.shared.status.send_if_modified(|status| {
-            status.lights.insert(button.to_owned(), light) != Some(light)
-        });
+        self.shared.status.send_if_modified(|status| status.lights.insert(button.to_owned(), light) != Some(light));
     }
 
     fn publish_status(&self) {

@@ -36,14 +36,7 @@ impl FleetConfig {
     /// Devices as they come from the shop, with nobody pressing them.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16, devices: Vec<Credentials>) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            devices,
-            seed: 1,
-            plan: Plan::default(),
-            settings: Settings::default(),
-        }
+        Self { host: host.into(), port, devices, seed: 1, plan: Plan::default(), settings: Settings::default() }
     }
 }
 
@@ -63,10 +56,7 @@ impl Fleet {
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn start(config: &FleetConfig) -> Self {
-        let settings = Arc::new(Settings {
-            buttons: config.plan.buttons,
-            ..config.settings.clone()
-        });
+        let settings = Arc::new(Settings { buttons: config.plan.buttons, ..config.settings.clone() });
         let mut tasks = JoinSet::new();
         let mut buttons = Vec::with_capacity(config.devices.len().min(MAX_DEVICES));
         for (credentials, index) in config.devices.iter().take(MAX_DEVICES).zip(0..) {
@@ -81,23 +71,11 @@ impl Fleet {
                 connect_timeout: settings.connect_timeout,
             };
             let shared = Arc::clone(&button.shared);
-            let firmware = Firmware::new(
-                link_options,
-                credentials,
-                Arc::clone(&settings),
-                shared,
-                config.seed,
-                index,
-            );
+            let firmware = Firmware::new(link_options, credentials, Arc::clone(&settings), shared, config.seed, index);
             tasks.spawn(firmware.run(inbox));
             buttons.push(button);
         }
-        Self {
-            seed: config.seed,
-            plan: config.plan.clone(),
-            buttons,
-            tasks,
-        }
+        Self { seed: config.seed, plan: config.plan.clone(), buttons, tasks }
     }
 
     /// The devices, in the order of their credentials.
@@ -120,10 +98,7 @@ impl Fleet {
     pub async fn online(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         for button in &self.buttons {
-            if !button
-                .online(until.saturating_duration_since(Instant::now()))
-                .await
-            {
+            if !button.online(until.saturating_duration_since(Instant::now())).await {
                 return false;
             }
         }
@@ -134,10 +109,7 @@ impl Fleet {
     pub async fn drained(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         for button in &self.buttons {
-            if !button
-                .drained(until.saturating_duration_since(Instant::now()))
-                .await
-            {
+            if !button.drained(until.saturating_duration_since(Instant::now())).await {
                 return false;
             }
         }

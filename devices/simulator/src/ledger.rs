@@ -40,14 +40,9 @@ pub struct PressRecord {
     pub ack_after: Option<Duration>,
 }
 
-fn as_micros<S: serde::Serializer>(
-    duration: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn as_micros<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match duration {
-        Some(duration) => {
-            serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
-        }
+        Some(duration) => serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
         None => serializer.serialize_none(),
     }
 }
@@ -117,14 +112,7 @@ pub(crate) struct ButtonLedger {
 
 impl ButtonLedger {
     pub(crate) fn new(device_id: Arc<str>, limit: usize) -> Self {
-        Self {
-            device_id,
-            limit,
-            next: 0,
-            records: BTreeMap::new(),
-            index: HashMap::new(),
-            counts: Counts::default(),
-        }
+        Self { device_id, limit, next: 0, records: BTreeMap::new(), index: HashMap::new(), counts: Counts::default() }
     }
 
     pub(crate) fn pressed(&mut self, press_id: PressId, button: &str) {
@@ -178,10 +166,7 @@ impl Ledger {
     /// Names of all presses, as they stand on the wire.
     #[must_use]
     pub fn press_ids(&self) -> BTreeSet<String> {
-        self.presses
-            .iter()
-            .map(|press| press.press_id.to_string())
-            .collect()
+        self.presses.iter().map(|press| press.press_id.to_string()).collect()
     }
 
     /// Presses the hub promised to hold: these must be in its database, each once.
@@ -197,10 +182,7 @@ impl Ledger {
     /// How many first answers said this.
     #[must_use]
     pub fn answered(&self, result: AckResult) -> usize {
-        self.presses
-            .iter()
-            .filter(|press| press.result == Some(result))
-            .count()
+        self.presses.iter().filter(|press| press.result == Some(result)).count()
     }
 }
 
@@ -226,13 +208,7 @@ mod tests {
         assert_eq!(ledger.counts.forgotten, 1);
         let mut all = Ledger::default();
         all.collect(&ledger);
-        assert_eq!(
-            all.presses
-                .iter()
-                .map(|press| press.press_id.n)
-                .collect::<Vec<_>>(),
-            [1, 3, 4]
-        );
+        assert_eq!(all.presses.iter().map(|press| press.press_id.n).collect::<Vec<_>>(), [1, 3, 4]);
     }
 
     #[test]
@@ -246,17 +222,7 @@ mod tests {
         ledger.get_mut(id(3)).unwrap().result = Some(AckResult::Rejected);
         let mut all = Ledger::default();
         all.collect(&ledger);
-        assert_eq!(
-            all.acknowledged()
-                .map(|press| press.press_id.n)
-                .collect::<Vec<_>>(),
-            [1, 2]
-        );
-        assert_eq!(
-            all.unanswered()
-                .map(|press| press.press_id.n)
-                .collect::<Vec<_>>(),
-            [1, 4]
-        );
+        assert_eq!(all.acknowledged().map(|press| press.press_id.n).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(all.unanswered().map(|press| press.press_id.n).collect::<Vec<_>>(), [1, 4]);
     }
 }

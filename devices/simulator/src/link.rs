@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions,
-    NetworkOptions, Outgoing, Packet, QoS, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions, NetworkOptions, Outgoing,
+    Packet, QoS, SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -72,21 +72,12 @@ pub(crate) struct Link {
 impl Link {
     /// Begins to connect; what comes of it arrives through [`next`](Self::next).
     pub(crate) fn open(options: &LinkOptions, topics: Arc<Topics>) -> Self {
-        let mut mqtt = MqttOptions::new(
-            options.client_id.clone(),
-            options.host.clone(),
-            options.port,
-        );
+        let mut mqtt = MqttOptions::new(options.client_id.clone(), options.host.clone(), options.port);
         mqtt.set_credentials(options.username.clone(), options.password.clone());
         mqtt.set_keep_alive(options.keep_alive);
         // What a button must know after a sleep is its retained state; it asks for nothing else to be kept.
         mqtt.set_clean_session(true);
-        mqtt.set_last_will(LastWill::new(
-            &topics.status,
-            "offline",
-            QoS::AtLeastOnce,
-            true,
-        ));
+        mqtt.set_last_will(LastWill::new(&topics.status, "offline", QoS::AtLeastOnce, true));
         mqtt.set_inflight(u16::try_from(CHANNEL).unwrap_or(u16::MAX));
         let (client, mut connection) = AsyncClient::new(mqtt, CHANNEL);
         let mut network = NetworkOptions::new();
@@ -97,21 +88,8 @@ impl Link {
         let handed = Handed::default();
         let (events_tx, events) = mpsc::channel(CHANNEL);
         let (silent, silenced) = watch::channel(false);
-        let task = serve(
-            connection,
-            Arc::clone(&topics),
-            Arc::clone(&handed),
-            events_tx,
-            silenced,
-        );
-        Self {
-            client,
-            topics,
-            handed,
-            events,
-            silent,
-            _task: AbortOnDropHandle::new(tokio::spawn(task)),
-        }
+        let task = serve(connection, Arc::clone(&topics), Arc::clone(&handed), events_tx, silenced);
+        Self { client, topics, handed, events, silent, _task: AbortOnDropHandle::new(tokio::spawn(task)) }
     }
 
     /// The next event; `None` after [`LinkEvent::Closed`].
@@ -123,9 +101,7 @@ impl Link {
     pub(crate) fn subscribe(&self) {
         let filter = |topic: &String| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce);
         // The channel is empty at this moment; were it not, the missing answers would make the button ask again.
-        let _ = self
-            .client
-            .try_subscribe_many([filter(&self.topics.ack), filter(&self.topics.state)]);
+        let _ = self.client.try_subscribe_many([filter(&self.topics.ack), filter(&self.topics.state)]);
     }
 
     /// Says something about the device itself, retained.
@@ -141,10 +117,7 @@ impl Link {
     fn publish(&self, topic: &str, retain: bool, payload: Vec<u8>, what: Sent) -> bool {
         // Noted before it is handed over: its packet id may be drawn at once, by the other task.
         lock(&self.handed).push_back(what);
-        let taken = self
-            .client
-            .try_publish(topic, QoS::AtLeastOnce, retain, payload)
-            .is_ok();
+        let taken = self.client.try_publish(topic, QoS::AtLeastOnce, retain, payload).is_ok();
         if !taken {
             lock(&self.handed).pop_back();
         }
@@ -193,12 +166,10 @@ async fn serve(
             }
             Ok(rumqttc::Event::Outgoing(Outgoing::Disconnect)) => return,
             Ok(rumqttc::Event::Outgoing(_)) => continue,
-            Ok(rumqttc::Event::Incoming(packet)) => {
-                match understand(packet, &topics, &mut under_way) {
-                    Some(event) => event,
-                    None => continue,
-                }
-            }
+            Ok(rumqttc::Event::Incoming(packet)) => match understand(packet, &topics, &mut under_way) {
+                Some(event) => event,
+                None => continue,
+            },
             Err(error) => {
                 let _ = events.send(LinkEvent::Closed(reason(&error))).await;
                 return;
@@ -215,22 +186,12 @@ async fn told_to_be_silent(silenced: &mut watch::Receiver<bool>) {
     let _ = silenced.wait_for(|silent| *silent).await;
 }
 
-fn understand(
-    packet: Packet,
-    topics: &Topics,
-    under_way: &mut HashMap<u16, Sent>,
-) -> Option<LinkEvent> {
+fn understand(packet: Packet, topics: &Topics, under_way: &mut HashMap<u16, Sent>) -> Option<LinkEvent> {
     match packet {
         Packet::ConnAck(_) => Some(LinkEvent::Connected),
         Packet::SubAck(answer) => {
-            let refused = answer
-                .return_codes
-                .iter()
-                .filter(|code| **code == SubscribeReasonCode::Failure)
-                .count();
-            Some(LinkEvent::Subscribed {
-                refused: refused as u64,
-            })
+            let refused = answer.return_codes.iter().filter(|code| **code == SubscribeReasonCode::Failure).count();
+            Some(LinkEvent::Subscribed { refused: refused as u64 })
         }
         Packet::PubAck(answer) => match under_way.remove(&answer.pkid) {
             Some(Sent::Press(press_id)) => Some(LinkEvent::Puback(press_id)),

@@ -43,14 +43,9 @@ pub struct CredentialsFile {
 impl CredentialsFile {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_str(&text).with_context(|| {
-            format!(
-                "{} is not a credentials file written by `provision`",
-                path.display()
-            )
-        })
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a credentials file written by `provision`", path.display()))
     }
 
     /// Writes a new file that only its owner can read. An existing one is left alone: its passwords exist nowhere else.
@@ -60,12 +55,9 @@ impl CredentialsFile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .open(path)
-            .with_context(|| format!("{} cannot be made", path.display()))?;
+        let mut file = options.open(path).with_context(|| format!("{} cannot be made", path.display()))?;
         file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
-        file.sync_all()
-            .with_context(|| format!("{} cannot be written", path.display()))
+        file.sync_all().with_context(|| format!("{} cannot be written", path.display()))
     }
 }
 
@@ -98,8 +90,7 @@ pub async fn provision(
         habits.push(make_habit(api, order, number).await?);
     }
     for (number, habit_id) in (1..=order.buttons).zip(habits.iter().cycle()) {
-        made.devices
-            .push(make_device(api, order, number, habit_id).await?);
+        made.devices.push(make_device(api, order, number, habit_id).await?);
         progress(number);
     }
     Ok(())
@@ -124,25 +115,18 @@ async fn make_device(api: &Api, order: &Order, number: usize, habit_id: &str) ->
         username: text(&device, "username")?,
         password: text(&device, "password")?,
     };
-    let mut binding =
-        json!({"trigger": "press", "button": "1", "action": order.binding, "habit_id": habit_id});
+    let mut binding = json!({"trigger": "press", "button": "1", "action": order.binding, "habit_id": habit_id});
     if order.binding == Binding::Add {
         binding["value"] = json!(1);
     }
     let path = format!("/api/devices/{}/bindings", credentials.device_id);
-    api.call("PUT", &path, Some(&json!({"bindings": [binding]})))
-        .await?;
-    Ok(Device {
-        credentials,
-        habit_id: Some(habit_id.to_owned()),
-        action: Some(order.binding),
-    })
+    api.call("PUT", &path, Some(&json!({"bindings": [binding]}))).await?;
+    Ok(Device { credentials, habit_id: Some(habit_id.to_owned()), action: Some(order.binding) })
 }
 
 fn text(answer: &Value, field: &str) -> Result<String> {
     let text = answer.get(field).and_then(Value::as_str);
-    text.map(str::to_owned)
-        .with_context(|| format!("the hub's answer has no `{field}`"))
+    text.map(str::to_owned).with_context(|| format!("the hub's answer has no `{field}`"))
 }
 
 #[cfg(test)]
@@ -151,17 +135,9 @@ mod tests {
     use super::*;
 
     fn file() -> CredentialsFile {
-        let credentials = Credentials {
-            device_id: "d".into(),
-            username: "d".into(),
-            password: "hush".into(),
-        };
+        let credentials = Credentials { device_id: "d".into(), username: "d".into(), password: "hush".into() };
         CredentialsFile {
-            devices: vec![Device {
-                credentials,
-                habit_id: Some("h".into()),
-                action: Some(Binding::Add),
-            }],
+            devices: vec![Device { credentials, habit_id: Some("h".into()), action: Some(Binding::Add) }],
         }
     }
 
@@ -172,17 +148,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("credentials.json");
         file().write_new(&path).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(file().write_new(&path).is_err());
-        assert_eq!(
-            CredentialsFile::read(&path).unwrap().devices[0]
-                .credentials
-                .password,
-            "hush"
-        );
+        assert_eq!(CredentialsFile::read(&path).unwrap().devices[0].credentials.password, "hush");
     }
 
     #[test]

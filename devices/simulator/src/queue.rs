@@ -64,20 +64,11 @@ impl FlashQueue {
     /// An empty queue.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            waiting: VecDeque::with_capacity(capacity.min(1024)),
-        }
+        Self { capacity, waiting: VecDeque::with_capacity(capacity.min(1024)) }
     }
 
     /// Keeps a press that was made at this uptime.
-    pub fn push(
-        &mut self,
-        press_id: PressId,
-        button: &str,
-        event_type: &str,
-        uptime: Duration,
-    ) -> Result<(), Full> {
+    pub fn push(&mut self, press_id: PressId, button: &str, event_type: &str, uptime: Duration) -> Result<(), Full> {
         if self.waiting.len() >= self.capacity {
             return Err(Full);
         }
@@ -100,20 +91,13 @@ impl FlashQueue {
     #[must_use]
     pub fn due(&self, uptime: Duration, timeout: Duration, window: usize) -> Option<&Waiting> {
         // The first `window` unanswered presses are the ones under way; order is kept because later ones wait.
-        self.waiting
-            .iter()
-            .take(window)
-            .find(|press| press.sent_at.is_none_or(|sent| uptime >= sent + timeout))
+        self.waiting.iter().take(window).find(|press| press.sent_at.is_none_or(|sent| uptime >= sent + timeout))
     }
 
     /// When [`due`](Self::due) will next have something, if nothing else happens.
     #[must_use]
     pub fn next_due(&self, timeout: Duration, window: usize) -> Option<Duration> {
-        self.waiting
-            .iter()
-            .take(window)
-            .map(|press| press.sent_at.map_or(Duration::ZERO, |sent| sent + timeout))
-            .min()
+        self.waiting.iter().take(window).map(|press| press.sent_at.map_or(Duration::ZERO, |sent| sent + timeout)).min()
     }
 
     /// Notes that a press was sent. Returns how often it went over this connection without any PUBACK.
@@ -175,9 +159,7 @@ impl FlashQueue {
     }
 
     fn find(&mut self, press_id: PressId) -> Option<&mut Waiting> {
-        self.waiting
-            .iter_mut()
-            .find(|press| press.press_id == press_id)
+        self.waiting.iter_mut().find(|press| press.press_id == press_id)
     }
 }
 
@@ -234,10 +216,7 @@ mod tests {
         let again = queue.due(secs(1), TIMEOUT, 8).unwrap();
         assert_eq!(again.age(secs(1)), secs(61));
         queue.restart(secs(4), true);
-        assert_eq!(
-            queue.due(secs(2), TIMEOUT, 8).unwrap().age(secs(2)),
-            secs(66)
-        );
+        assert_eq!(queue.due(secs(2), TIMEOUT, 8).unwrap().age(secs(2)), secs(66));
     }
 
     #[test]
@@ -254,11 +233,7 @@ mod tests {
         assert_eq!(queue.sent(id(2), secs(12)), 1);
         queue.pubacked(id(1));
         assert_eq!(queue.len(), 2);
-        assert_eq!(
-            queue.sent(id(1), secs(17)),
-            0,
-            "the hub is there, only its answer is late"
-        );
+        assert_eq!(queue.sent(id(1), secs(17)), 0, "the hub is there, only its answer is late");
         assert_eq!(queue.sent(id(2), secs(17)), 2, "nothing came back at all");
         queue.connection_lost();
         assert_eq!(queue.due(secs(17), TIMEOUT, 8).unwrap().press_id, id(1));

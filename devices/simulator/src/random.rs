@@ -66,9 +66,7 @@ pub fn fresh() -> u64 {
     }
     // Without a random source: std's per-process hasher keys, which it takes from wherever it still can.
     use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish()
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 /// How long to wait before the next attempt to connect: doubling, with full jitter, between two bounds.
@@ -85,19 +83,12 @@ impl Backoff {
     /// Waits between `low` and `high`.
     #[must_use]
     pub fn new(low: Duration, high: Duration) -> Self {
-        Self {
-            low,
-            high,
-            attempt: 0,
-        }
+        Self { low, high, attempt: 0 }
     }
 
     /// The next wait.
     pub fn next(&mut self, rng: &mut Rng) -> Duration {
-        let ceiling = self
-            .low
-            .saturating_mul(1 << self.attempt.min(16))
-            .min(self.high);
+        let ceiling = self.low.saturating_mul(1 << self.attempt.min(16)).min(self.high);
         self.attempt = self.attempt.saturating_add(1);
         rng.between(self.low.min(ceiling) / 2, ceiling)
     }

@@ -69,37 +69,24 @@ pub fn steps(plan: &Plan, seed: u64, index: u64, length: Duration) -> Vec<Step> 
     let mut at = rng.until_next(plan.presses_per_minute);
     while at < length {
         let button = 1 + rng.next_u64() % u64::from(plan.buttons.max(1));
-        steps.push(Step {
-            at,
-            action: Action::Press(u8::try_from(button).unwrap_or(1)),
-        });
+        steps.push(Step { at, action: Action::Press(u8::try_from(button).unwrap_or(1)) });
         at += rng.until_next(plan.presses_per_minute);
     }
 
     let mut rng = stream(2);
     let mut at = rng.until_next(plan.outages_per_minute);
     while at < length {
-        let action = if rng.chance(plan.silent) {
-            Action::GoSilent
-        } else {
-            Action::GoOffline
-        };
+        let action = if rng.chance(plan.silent) { Action::GoSilent } else { Action::GoOffline };
         steps.push(Step { at, action });
         let back = at + rng.between(plan.outage_length / 2, plan.outage_length.mul_f64(1.5));
-        steps.push(Step {
-            at: back.min(length),
-            action: Action::ComeBack,
-        });
+        steps.push(Step { at: back.min(length), action: Action::ComeBack });
         at = back + rng.until_next(plan.outages_per_minute);
     }
 
     let mut rng = stream(3);
     let mut at = rng.until_next(plan.reboots_per_minute);
     while at < length {
-        steps.push(Step {
-            at,
-            action: Action::Reboot,
-        });
+        steps.push(Step { at, action: Action::Reboot });
         at += rng.until_next(plan.reboots_per_minute);
     }
 
@@ -137,16 +124,9 @@ mod tests {
             steps.retain(|step| matches!(step.action, Action::Press(_)));
             steps
         };
-        let calm = Plan {
-            outages_per_minute: 0.0,
-            reboots_per_minute: 0.0,
-            ..busy()
-        };
+        let calm = Plan { outages_per_minute: 0.0, reboots_per_minute: 0.0, ..busy() };
         assert_eq!(presses(&busy()), presses(&calm));
-        assert!(
-            (1500..2100).contains(&presses(&calm).len()),
-            "about 30 a minute"
-        );
+        assert!((1500..2100).contains(&presses(&calm).len()), "about 30 a minute");
     }
 
     #[test]

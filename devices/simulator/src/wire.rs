@@ -221,13 +221,9 @@ impl Topics {
         }
         let shape = |_| Malformed::Shape;
         if topic == self.ack {
-            serde_json::from_slice(payload)
-                .map(Incoming::Ack)
-                .map_err(shape)
+            serde_json::from_slice(payload).map(Incoming::Ack).map_err(shape)
         } else if topic == self.state {
-            serde_json::from_slice(payload)
-                .map(Incoming::State)
-                .map_err(shape)
+            serde_json::from_slice(payload).map(Incoming::State).map_err(shape)
         } else {
             Err(Malformed::Topic)
         }
@@ -264,28 +260,12 @@ mod tests {
 
     #[test]
     fn a_press_id_reads_back_as_it_was_written() {
-        for id in [
-            PressId { boot: 0, n: 1 },
-            PressId {
-                boot: u64::MAX,
-                n: u64::MAX,
-            },
-            PressId {
-                boot: 0x00ab_cdef,
-                n: 7,
-            },
-        ] {
+        for id in
+            [PressId { boot: 0, n: 1 }, PressId { boot: u64::MAX, n: u64::MAX }, PressId { boot: 0x00ab_cdef, n: 7 }]
+        {
             assert_eq!(id.to_string().parse(), Ok(id));
         }
-        for text in [
-            "",
-            ":",
-            "7",
-            "zz:1",
-            "1:1",
-            "0000000000000001:-1",
-            "0000000000000001:1:2",
-        ] {
+        for text in ["", ":", "7", "zz:1", "1:1", "0000000000000001:-1", "0000000000000001:1:2"] {
             assert_eq!(text.parse::<PressId>(), Err(NotAPressId), "{text}");
         }
     }
@@ -315,26 +295,10 @@ mod tests {
                 r#"{"press_id":"a:1","result":"applied","habit":{"name":"Water","done":true,"value":1,"target":8},"light":"done"}"#,
                 Ok("ack"),
             ),
-            (
-                ack,
-                r#"{"press_id":"a:1","result":"rejected","habit":null,"light":"error"}"#,
-                Ok("ack"),
-            ),
-            (
-                ack,
-                r#"{"press_id":"a:1","result":"duplicate","light":"open","later":1}"#,
-                Ok("ack"),
-            ),
-            (
-                ack,
-                r#"{"press_id":"a:1","result":"lost","light":"open"}"#,
-                Err(Malformed::Shape),
-            ),
-            (
-                ack,
-                r#"{"press_id":1,"result":"applied","light":"done"}"#,
-                Err(Malformed::Shape),
-            ),
+            (ack, r#"{"press_id":"a:1","result":"rejected","habit":null,"light":"error"}"#, Ok("ack")),
+            (ack, r#"{"press_id":"a:1","result":"duplicate","light":"open","later":1}"#, Ok("ack")),
+            (ack, r#"{"press_id":"a:1","result":"lost","light":"open"}"#, Err(Malformed::Shape)),
+            (ack, r#"{"press_id":1,"result":"applied","light":"done"}"#, Err(Malformed::Shape)),
             (ack, "", Err(Malformed::Shape)),
             (
                 state,
@@ -346,17 +310,12 @@ mod tests {
             ("kairos/device/d2/ack", "{}", Err(Malformed::Topic)),
         ];
         for (topic, payload, expected) in table {
-            let got = topics
-                .decode(topic, payload.as_bytes())
-                .map(|incoming| match incoming {
-                    Incoming::Ack(_) => "ack",
-                    Incoming::State(_) => "state",
-                });
+            let got = topics.decode(topic, payload.as_bytes()).map(|incoming| match incoming {
+                Incoming::Ack(_) => "ack",
+                Incoming::State(_) => "state",
+            });
             assert_eq!(got, expected, "{topic} {payload}");
         }
-        assert_eq!(
-            topics.decode(ack, &[b' '; MAX_PAYLOAD + 1]),
-            Err(Malformed::TooLong)
-        );
+        assert_eq!(topics.decode(ack, &[b' '; MAX_PAYLOAD + 1]), Err(Malformed::TooLong));
     }
 }

@@ -17,11 +17,7 @@ fn press_ids(database: &Database) -> BTreeSet<String> {
 
 async fn fleet_of(config: &FleetConfig) -> Fleet {
     let fleet = Fleet::start(config);
-    assert!(
-        fleet.online(PATIENCE).await,
-        "{:?}",
-        fleet.button(0).status()
-    );
+    assert!(fleet.online(PATIENCE).await, "{:?}", fleet.button(0).status());
     fleet
 }
 
@@ -33,24 +29,14 @@ async fn a_press_is_answered_and_the_light_follows() {
     let button = fleet.button(0);
 
     let acked = button.press("1").await.unwrap();
-    assert_eq!(
-        (acked.result, acked.light),
-        (AckResult::Applied, Light::Done)
-    );
+    assert_eq!((acked.result, acked.light), (AckResult::Applied, Light::Done));
     assert_eq!(acked.habit.unwrap().name, "Water");
 
     let state = json!({"date": "2026-11-24", "buttons": {"1": {"light": "open", "habit": null}}});
-    hub.publish("kairos/device/device-0/state", true, state)
-        .await;
-    assert!(
-        button
-            .wait_until(PATIENCE, |status| status.lights.get("1")
-                == Some(&Light::Open))
-            .await
-    );
+    hub.publish("kairos/device/device-0/state", true, state).await;
+    assert!(button.wait_until(PATIENCE, |status| status.lights.get("1") == Some(&Light::Open)).await);
 
-    hub.sees(|database| database.is_said("status", "online"))
-        .await;
+    hub.sees(|database| database.is_said("status", "online")).await;
     hub.sees(|database| {
         let info = database.retained.get("kairos/device/device-0/info");
         info.is_some_and(|text| text.contains(r#""buttons":["1"]"#))
@@ -59,16 +45,8 @@ async fn a_press_is_answered_and_the_light_follows() {
 
     let ledger = fleet.stop().await;
     assert_eq!(ledger.presses.len(), 1);
-    assert_eq!(
-        (
-            ledger.presses[0].pubacks,
-            ledger.presses[0].acks,
-            ledger.presses[0].sends
-        ),
-        (1, 1, 1)
-    );
-    hub.sees(|database| database.is_said("status", "offline"))
-        .await;
+    assert_eq!((ledger.presses[0].pubacks, ledger.presses[0].acks, ledger.presses[0].sends), (1, 1, 1));
+    hub.sees(|database| database.is_said("status", "offline")).await;
 }
 
 #[tokio::test]
@@ -81,8 +59,7 @@ async fn out_of_reach_presses_wait_their_age_grows_and_the_will_tells_the_hub() 
     let button = fleet.button(0);
 
     button.go_offline().await;
-    hub.sees(|database| database.is_said("status", "offline"))
-        .await;
+    hub.sees(|database| database.is_said("status", "offline")).await;
     for _ in 0..3 {
         button.push("1").await.unwrap();
     }
@@ -108,19 +85,12 @@ async fn an_unanswered_press_comes_again_under_its_name_and_older() {
 
     hub.leave_unanswered(2);
     let acked = fleet.button(0).press("1").await.unwrap();
-    assert_eq!(
-        acked.result,
-        AckResult::Duplicate,
-        "saved the first time, told the third"
-    );
+    assert_eq!(acked.result, AckResult::Duplicate, "saved the first time, told the third");
 
     let database = hub.sees(|database| !database.presses.is_empty()).await;
     let sent = &database.presses[&acked.press_id.to_string()];
     assert_eq!(sent.len(), 3);
-    assert!(
-        sent[1].age_ms >= sent[0].age_ms + 450 && sent[2].age_ms >= sent[1].age_ms + 450,
-        "{sent:?}"
-    );
+    assert!(sent[1].age_ms >= sent[0].age_ms + 450 && sent[2].age_ms >= sent[1].age_ms + 450, "{sent:?}");
     assert_eq!(fleet.ledger().presses[0].pubacks, 3);
 }
 
@@ -138,24 +108,13 @@ async fn without_flash_a_restart_loses_what_was_queued_and_says_so() {
         let button = button.clone();
         async move { button.press("1").await }
     });
-    assert!(
-        button
-            .wait_until(PATIENCE, |status| status.queued == 1)
-            .await
-    );
+    assert!(button.wait_until(PATIENCE, |status| status.queued == 1).await);
     button.reboot().await;
     assert!(matches!(pressing.await.unwrap(), Err(PressError::Lost(_))));
     button.come_back().await;
     assert_eq!(button.press("1").await.unwrap().result, AckResult::Applied);
     let ledger = fleet.ledger();
-    assert_eq!(
-        ledger
-            .presses
-            .iter()
-            .map(|press| press.lost)
-            .collect::<Vec<_>>(),
-        [true, false]
-    );
+    assert_eq!(ledger.presses.iter().map(|press| press.lost).collect::<Vec<_>>(), [true, false]);
     assert_eq!(hub.database.borrow().presses.len(), 1);
 }
 
@@ -193,25 +152,9 @@ async fn dropping_the_fleet_ends_every_connection() {
     let mut hub = FakeHub::start(broker.port).await;
     let fleet = fleet_of(&fleet_config(&broker, 2)).await;
     let button = fleet.button(0).clone();
-    hub.sees(|database| {
-        database
-            .retained
-            .values()
-            .filter(|text| *text == "online")
-            .count()
-            == 2
-    })
-    .await;
+    hub.sees(|database| database.retained.values().filter(|text| *text == "online").count() == 2).await;
     drop(fleet);
-    hub.sees(|database| {
-        database
-            .retained
-            .values()
-            .filter(|text| *text == "offline")
-            .count()
-            == 2
-    })
-    .await;
+    hub.sees(|database| database.retained.values().filter(|text| *text == "offline").count() == 2).await;
     assert_eq!(button.press("1").await, Err(PressError::SwitchedOff));
 }
 
@@ -238,8 +181,7 @@ async fn no_press_is_lost_or_doubled_when_the_broker_is_killed() {
         for _ in 0..3 {
             // Kills in the middle of traffic: after so many more presses, not after a time.
             let seen = hub.database.borrow().presses.len();
-            hub.sees(|database| database.presses.len() >= seen + 100)
-                .await;
+            hub.sees(|database| database.presses.len() >= seen + 100).await;
             broker.kill().await;
             broker.rise().await;
             hub.sees(|database| database.listening).await;
@@ -250,31 +192,17 @@ async fn no_press_is_lost_or_doubled_when_the_broker_is_killed() {
 
     let ledger = fleet.stop().await;
     let database = hub.database.borrow().clone();
-    assert_eq!(
-        press_ids(&database),
-        ledger.press_ids(),
-        "exactly the presses that were made"
-    );
+    assert_eq!(press_ids(&database), ledger.press_ids(), "exactly the presses that were made");
     assert_eq!(ledger.unanswered().count(), 0);
     assert!(ledger.presses.len() > 300, "{}", ledger.presses.len());
     // Once applied per press, and the repetitions were really there, or the test saw nothing.
     assert!(ledger.answered(AckResult::Applied) > 0);
     let sends: u32 = ledger.presses.iter().map(|press| press.sends).sum();
-    assert!(
-        sends as usize > ledger.presses.len(),
-        "no press was ever repeated"
-    );
+    assert!(sends as usize > ledger.presses.len(), "no press was ever repeated");
     assert!(ledger.counts.duplicated > 0 && ledger.counts.reboots > 0);
-    assert!(
-        ledger.counts.connections >= 4 * DEVICES as u64 / 2,
-        "{}",
-        ledger.counts.connections
-    );
+    assert!(ledger.counts.connections >= 4 * DEVICES as u64 / 2, "{}", ledger.counts.connections);
     // A repetition is the same press, older.
     for sent in database.presses.values() {
-        assert!(
-            sent.iter()
-                .all(|event| event.press_id == sent[0].press_id && event.button == sent[0].button)
-        );
+        assert!(sent.iter().all(|event| event.press_id == sent[0].press_id && event.button == sent[0].button));
     }
 }

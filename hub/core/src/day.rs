@@ -61,6 +61,12 @@ fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at.clamp(low, high)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// Reads an instant such as `2026-03-29T00:59:00Z`.
+#[must_use]
+pub fn parse_instant(text: &str) -> Option<Millis> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
 fn minutes(day_start_min: u16) -> Span {
     i64::from(day_start_min.min(MAX_DAY_START)).minutes()
 }

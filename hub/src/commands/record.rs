@@ -170,7 +170,9 @@ fn verb_and_value(deed: &Deed, habit: &Row) -> Result<(Verb, Option<f64>), Store
             _ => return Err(Rejection::field("percent", "percent must be from 1 to 99.").into()),
         },
         Verb::Miss => {
-            return Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into());
+            return Err(
+                Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into()
+            );
         }
         Verb::Full | Verb::Skip | Verb::Undo | Verb::Lapse => None,
     };

@@ -3,8 +3,19 @@
 use kairos_core::command::Receipt;
 use rusqlite::OptionalExtension;
 
+use super::Store;
 use super::error::StoreError;
 use super::tx::Tx;
+
+impl Store {
+    /// Forgets first answers older than `before`, a bounded number; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub async fn forget_answers(&self, before: kairos_core::Millis) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.forget_answers(before)).await
+    }
+}
 
 impl Tx<'_> {
     /// The first answer to a command, and the fingerprint of what was asked then.

@@ -4,9 +4,24 @@ use kairos_core::Millis;
 use kairos_core::ids::DeviceId;
 use rusqlite::OptionalExtension;
 
+use super::Store;
 use super::error::StoreError;
 use super::reader::Snapshot;
 use super::tx::Tx;
+
+impl Store {
+    /// Notes that a device is here now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub async fn device_seen(&self, device: DeviceId) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let now = tx.now();
+            tx.device_seen(&device, now)
+        })
+        .await
+    }
+}
 
 impl Tx<'_> {
     /// Stores the hash of a device's secret.

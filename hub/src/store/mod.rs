@@ -58,6 +58,15 @@ struct Inner {
     _watchdog: tokio_util::task::AbortOnDropHandle<()>,
 }
 
+/// A stretch of the log.
+#[derive(Debug)]
+pub struct Stretch {
+    /// The changes the reader may see.
+    pub changes: Vec<Arc<Change>>,
+    /// How far the log was read: where the reader goes on, also when nothing was for its eyes.
+    pub upto: i64,
+}
+
 impl Store {
     /// Opens the database in a data directory, making and migrating it as needed.
     ///
@@ -132,13 +141,20 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub async fn changes_after(&self, seq: i64, scopes: Option<&[Scope]>, limit: usize) -> Result<Vec<Arc<Change>>, StoreError> {
-        if let Some(changes) = self.feed().after(seq, limit) {
-            let visible = |change: &Arc<Change>| scopes.is_none_or(|scopes| scopes.contains(&change.scope));
-            return Ok(changes.into_iter().filter(visible).collect());
+    pub async fn changes_after(&self, seq: i64, scopes: Option<&[Scope]>, limit: usize) -> Result<Stretch, StoreError> {
+        if let Some(mut changes) = self.feed().after(seq, limit) {
+            let upto = changes.last().map_or(seq, |change| change.seq);
+            changes.retain(|change| scopes.is_none_or(|scopes| scopes.contains(&change.scope)));
+            return Ok(Stretch { changes, upto });
         }
         let scopes = scopes.map(<[Scope]>::to_vec);
-        self.read(move |snapshot| snapshot.changes_after(seq, scopes.as_deref(), limit)).await
+        self.read(move |snapshot| {
+            let head = snapshot.head()?;
+            let changes = snapshot.changes_after(seq, scopes.as_deref(), limit)?;
+            let upto = if changes.len() < limit { head } else { changes.last().map_or(head, |change| change.seq) };
+            Ok(Stretch { changes, upto })
+        })
+        .await
     }
 
     /// The newest part of the log, and its nudges.

@@ -65,16 +65,11 @@ struct HubAddress {
 
 fn hub_address(text: &str) -> Result<HubAddress, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, "1883"));
-    let port = port
-        .parse()
-        .map_err(|_| "give host:port, such as 127.0.0.1:1883".to_owned())?;
+    let port = port.parse().map_err(|_| "give host:port, such as 127.0.0.1:1883".to_owned())?;
     if host.is_empty() {
         return Err("give host:port, such as 127.0.0.1:1883".into());
     }
-    Ok(HubAddress {
-        host: host.to_owned(),
-        port,
-    })
+    Ok(HubAddress { host: host.to_owned(), port })
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Outcome> {

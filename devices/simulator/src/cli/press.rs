@@ -39,23 +39,15 @@ pub(crate) struct PressArguments {
 }
 
 pub(crate) async fn press(arguments: PressArguments) -> Result<Outcome> {
-    let device_id = arguments
-        .device_id
-        .unwrap_or_else(|| arguments.username.clone());
-    let device = Credentials {
-        device_id,
-        username: arguments.username,
-        password: arguments.password,
-    };
+    let device_id = arguments.device_id.unwrap_or_else(|| arguments.username.clone());
+    let device = Credentials { device_id, username: arguments.username, password: arguments.password };
     let mut config = FleetConfig::new(arguments.hub.host, arguments.hub.port, vec![device]);
     config.settings.press_timeout = Duration::from_secs(arguments.timeout);
     let fleet = Fleet::start(&config);
     let Some(button) = fleet.buttons().first().cloned() else {
         return Ok(Outcome::Short);
     };
-    let answer = button
-        .gesture(&arguments.button, &arguments.event_type)
-        .await;
+    let answer = button.gesture(&arguments.button, &arguments.event_type).await;
     let last_error = button.status().last_error;
     let ledger = fleet.stop().await;
     let pubacked = ledger.presses.iter().any(|press| press.pubacks > 0);
@@ -64,42 +56,22 @@ pub(crate) async fn press(arguments: PressArguments) -> Result<Outcome> {
             if arguments.json {
                 println!("{}", serde_json::to_string(&acked)?);
             } else {
-                let habit = acked
-                    .habit
-                    .map(|habit| format!(" ({})", habit.name))
-                    .unwrap_or_default();
-                println!(
-                    "{} {}{habit}, light {}",
-                    acked.press_id, acked.result, acked.light
-                );
+                let habit = acked.habit.map(|habit| format!(" ({})", habit.name)).unwrap_or_default();
+                println!("{} {}{habit}, light {}", acked.press_id, acked.result, acked.light);
             }
-            Ok(if acked.result.is_saved() {
-                Outcome::Good
-            } else {
-                Outcome::Short
-            })
+            Ok(if acked.result.is_saved() { Outcome::Good } else { Outcome::Short })
         }
         Err(error) => {
             // This process ends, and the press with it: nothing stays queued.
             let sentence = match error {
-                PressError::NotAnswered(_) if pubacked => {
-                    "The press was saved (PUBACK), but no answer came".into()
-                }
+                PressError::NotAnswered(_) if pubacked => "The press was saved (PUBACK), but no answer came".into(),
                 PressError::NotAnswered(_) => {
-                    format!(
-                        "No answer: {}",
-                        last_error
-                            .as_deref()
-                            .unwrap_or("the hub did not acknowledge the press")
-                    )
+                    format!("No answer: {}", last_error.as_deref().unwrap_or("the hub did not acknowledge the press"))
                 }
                 other => other.to_string(),
             };
             if arguments.json {
-                println!(
-                    "{}",
-                    json!({"error": sentence, "puback": pubacked, "connection": last_error})
-                );
+                println!("{}", json!({"error": sentence, "puback": pubacked, "connection": last_error}));
             }
             eprintln!("{sentence}.");
             Ok(Outcome::Short)

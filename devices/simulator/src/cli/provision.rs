@@ -45,21 +45,15 @@ enum ActionArgument {
 
 pub(crate) async fn provision(arguments: ProvisionArguments) -> Result<Outcome> {
     let habits = arguments.habits.unwrap_or(arguments.buttons);
-    if !(1..=MAX_DEVICES).contains(&arguments.buttons) || !(1..=arguments.buttons).contains(&habits)
-    {
-        let sentence =
-            format!("--buttons is 1 to {MAX_DEVICES}, and --habits 1 to the number of buttons.");
+    if !(1..=MAX_DEVICES).contains(&arguments.buttons) || !(1..=arguments.buttons).contains(&habits) {
+        let sentence = format!("--buttons is 1 to {MAX_DEVICES}, and --habits 1 to the number of buttons.");
         return Err(Usage(sentence).into());
     }
     if arguments.out.exists() {
         let path = arguments.out.display();
-        return Err(Usage(format!(
-            "{path} exists; its passwords are kept nowhere else. Choose another --out."
-        ))
-        .into());
+        return Err(Usage(format!("{path} exists; its passwords are kept nowhere else. Choose another --out.")).into());
     }
-    let api = Api::new(&arguments.api.api, &arguments.api.token)
-        .map_err(|error| Usage(error.to_string()))?;
+    let api = Api::new(&arguments.api.api, &arguments.api.token).map_err(|error| Usage(error.to_string()))?;
     let order = Order {
         buttons: arguments.buttons,
         habits,
@@ -81,10 +75,7 @@ pub(crate) async fn provision(arguments: ProvisionArguments) -> Result<Outcome> 
         made.write_new(&arguments.out)?;
         let (count, path) = (made.devices.len(), arguments.out.display().to_string());
         if arguments.json {
-            println!(
-                "{}",
-                json!({"devices": count, "habits": habits, "credentials": path})
-            );
+            println!("{}", json!({"devices": count, "habits": habits, "credentials": path}));
         } else {
             println!("{count} devices in {path}");
         }

@@ -54,17 +54,9 @@ fn spread(durations: impl Iterator<Item = Duration>) -> Option<Spread> {
     sorted.sort_unstable();
     let at = |percent: usize| {
         let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-        sorted
-            .get(place)
-            .map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
+        sorted.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
     };
-    (!sorted.is_empty()).then(|| Spread {
-        n: sorted.len(),
-        p50: at(50),
-        p95: at(95),
-        p99: at(99),
-        max: at(100),
-    })
+    (!sorted.is_empty()).then(|| Spread { n: sorted.len(), p50: at(50), p95: at(95), p99: at(99), max: at(100) })
 }
 
 impl Report {
@@ -76,21 +68,13 @@ impl Report {
             seed,
             pressed: ledger.presses.len(),
             acknowledged: ledger.acknowledged().count(),
-            pubacked: ledger
-                .presses
-                .iter()
-                .filter(|press| press.pubacks > 0)
-                .count(),
+            pubacked: ledger.presses.iter().filter(|press| press.pubacks > 0).count(),
             applied: ledger.answered(AckResult::Applied),
             duplicate: ledger.answered(AckResult::Duplicate),
             rejected: ledger.answered(AckResult::Rejected),
             unanswered: ledger.unanswered().count(),
             lost: ledger.presses.iter().filter(|press| press.lost).count(),
-            sends: ledger
-                .presses
-                .iter()
-                .map(|press| u64::from(press.sends))
-                .sum(),
+            sends: ledger.presses.iter().map(|press| u64::from(press.sends)).sum(),
             counts: ledger.counts,
             puback_ms: spread(prompt().filter_map(|press| press.puback_after)),
             ack_ms: spread(prompt().filter_map(|press| press.ack_after)),
@@ -119,37 +103,18 @@ impl Report {
         );
         println!(
             "{} messages sent ({} doubled on purpose), {} connections, {} restarts, {} presses refused by a full queue",
-            self.sends,
-            self.counts.duplicated,
-            self.counts.connections,
-            self.counts.reboots,
-            self.counts.refused
+            self.sends, self.counts.duplicated, self.counts.connections, self.counts.reboots, self.counts.refused
         );
         for (name, spread) in [("PUBACK", &self.puback_ms), ("answer", &self.ack_ms)] {
-            if let Some(Spread {
-                n,
-                p50,
-                p95,
-                p99,
-                max,
-            }) = spread
-            {
-                println!(
-                    "{name}: p50 {p50:.2} ms, p95 {p95:.2}, p99 {p99:.2}, max {max:.2} ({n} presses sent once)"
-                );
+            if let Some(Spread { n, p50, p95, p99, max }) = spread {
+                println!("{name}: p50 {p50:.2} ms, p95 {p95:.2}, p99 {p99:.2}, max {max:.2} ({n} presses sent once)");
             }
         }
         if self.counts.malformed > 0 {
-            println!(
-                "{} messages of the hub were not of the contract's shape",
-                self.counts.malformed
-            );
+            println!("{} messages of the hub were not of the contract's shape", self.counts.malformed);
         }
         if self.counts.refused_subscriptions > 0 {
-            println!(
-                "{} subscriptions were refused",
-                self.counts.refused_subscriptions
-            );
+            println!("{} subscriptions were refused", self.counts.refused_subscriptions);
         }
         if let Some(error) = &self.last_error {
             println!("last trouble: {error}");

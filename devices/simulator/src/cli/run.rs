@@ -109,34 +109,17 @@ struct Weather {
 }
 
 pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome> {
-    let rates = [
-        arguments.presses_per_minute,
-        arguments.offline,
-        arguments.reboots,
-    ];
-    let weather = weather(
-        Duration::from_secs(arguments.seconds),
-        rates,
-        arguments.offline_seconds,
-        arguments.duplicates,
-    )?;
+    let rates = [arguments.presses_per_minute, arguments.offline, arguments.reboots];
+    let weather =
+        weather(Duration::from_secs(arguments.seconds), rates, arguments.offline_seconds, arguments.duplicates)?;
     weather.play(arguments.fleet).await
 }
 
 pub(crate) async fn soak(arguments: SoakArguments) -> Result<Outcome> {
     let hours = within("--hours", arguments.hours, 0.0, 24.0 * 366.0)?;
-    let rates = [
-        arguments.presses_per_minute,
-        arguments.offline,
-        arguments.reboots,
-    ];
+    let rates = [arguments.presses_per_minute, arguments.offline, arguments.reboots];
     let length = Duration::from_secs_f64(hours * 3600.0);
-    let mut weather = weather(
-        length,
-        rates,
-        arguments.offline_seconds,
-        arguments.duplicates,
-    )?;
+    let mut weather = weather(length, rates, arguments.offline_seconds, arguments.duplicates)?;
     weather.progress = Duration::from_secs(60);
     weather.play(arguments.fleet).await
 }
@@ -148,41 +131,24 @@ fn within(name: &str, value: f64, low: f64, high: f64) -> Result<f64, Usage> {
     Err(Usage(format!("{name} is between {low} and {high}.")))
 }
 
-fn weather(
-    length: Duration,
-    rates: [f64; 3],
-    offline_seconds: f64,
-    duplicates: f64,
-) -> Result<Weather> {
+fn weather(length: Duration, rates: [f64; 3], offline_seconds: f64, duplicates: f64) -> Result<Weather> {
     let [presses_per_minute, outages_per_minute, reboots_per_minute] = rates;
     let plan = Plan {
         presses_per_minute: within("--presses-per-minute", presses_per_minute, 0.0, 6000.0)?,
         outages_per_minute: within("--offline", outages_per_minute, 0.0, 60.0)?,
-        outage_length: Duration::from_secs_f64(within(
-            "--offline-seconds",
-            offline_seconds,
-            0.0,
-            1e6,
-        )?),
+        outage_length: Duration::from_secs_f64(within("--offline-seconds", offline_seconds, 0.0, 1e6)?),
         reboots_per_minute: within("--reboots", reboots_per_minute, 0.0, 60.0)?,
         ..Plan::default()
     };
     let duplicates = within("--duplicates", duplicates, 0.0, 1.0)?;
-    Ok(Weather {
-        length,
-        progress: Duration::from_secs(5),
-        plan,
-        duplicates,
-    })
+    Ok(Weather { length, progress: Duration::from_secs(5), plan, duplicates })
 }
 
 impl Weather {
     async fn play(self, arguments: FleetArguments) -> Result<Outcome> {
         let devices = devices(&arguments)?;
         let api = match (&arguments.api, &arguments.token) {
-            (Some(base), Some(token)) => {
-                Some(Api::new(base, token).map_err(|error| Usage(error.to_string()))?)
-            }
+            (Some(base), Some(token)) => Some(Api::new(base, token).map_err(|error| Usage(error.to_string()))?),
             _ => None,
         };
         let before = match &api {
@@ -190,12 +156,8 @@ impl Weather {
             None => None,
         };
 
-        let credentials = devices
-            .iter()
-            .map(|device| device.credentials.clone())
-            .collect();
-        let mut config =
-            FleetConfig::new(arguments.hub.host.clone(), arguments.hub.port, credentials);
+        let credentials = devices.iter().map(|device| device.credentials.clone()).collect();
+        let mut config = FleetConfig::new(arguments.hub.host.clone(), arguments.hub.port, credentials);
         config.seed = arguments.seed;
         config.plan = self.plan.clone();
         config.settings.queue_capacity = usize::from(arguments.queue);
@@ -209,22 +171,14 @@ impl Weather {
         }
         eprintln!("settling");
         fleet.drained(Duration::from_secs(arguments.settle)).await;
-        let last_error = fleet
-            .buttons()
-            .iter()
-            .find(|button| button.status().queued > 0);
+        let last_error = fleet.buttons().iter().find(|button| button.status().queued > 0);
         let last_error = last_error.and_then(|button| button.status().last_error);
         let ledger = fleet.stop().await;
 
         let mut report = Report::new(&ledger, devices.len(), self.length, arguments.seed);
         report.last_error = last_error;
         if let (Some(api), Some(before)) = (&api, before) {
-            report.differences = Some(differences(
-                &before,
-                &Day::now(api).await?,
-                &devices,
-                &ledger,
-            ));
+            report.differences = Some(differences(&before, &Day::now(api).await?, &devices, &ledger));
         }
         if let Some(path) = &arguments.ledger {
             write_ledger(path, &ledger)?;
@@ -234,11 +188,7 @@ impl Weather {
         } else {
             report.print();
         }
-        Ok(if report.is_good() {
-            Outcome::Good
-        } else {
-            Outcome::Short
-        })
+        Ok(if report.is_good() { Outcome::Good } else { Outcome::Short })
     }
 
     /// Lets it happen, saying how it stands now and then, until the end or Ctrl-C.
@@ -269,9 +219,8 @@ impl Weather {
 }
 
 fn devices(arguments: &FleetArguments) -> Result<Vec<Device>> {
-    let mut devices = CredentialsFile::read(&arguments.credentials)
-        .map_err(|error| Usage(format!("{error:#}")))?
-        .devices;
+    let mut devices =
+        CredentialsFile::read(&arguments.credentials).map_err(|error| Usage(format!("{error:#}")))?.devices;
     let wanted = arguments.buttons.unwrap_or(devices.len());
     if wanted == 0 || wanted > devices.len() {
         let (path, n) = (arguments.credentials.display(), devices.len());

@@ -29,11 +29,7 @@ pub(crate) struct Mosquitto {
 impl Mosquitto {
     pub(crate) async fn start(devices: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let passwords = folder.path().join("passwords");
         let mut text = String::from("hub:hub\n");
         for n in 0..devices {
@@ -46,11 +42,7 @@ impl Mosquitto {
             passwords.display()
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
-        let mut broker = Self {
-            folder,
-            port,
-            child: None,
-        };
+        let mut broker = Self { folder, port, child: None };
         broker.rise().await;
         broker
     }
@@ -97,22 +89,12 @@ fn mosquitto(program: &str) -> Command {
 }
 
 fn absent(error: &std::io::Error) -> String {
-    format!(
-        "These tests need a real Mosquitto ({error}). Install it with: apt-get install -y mosquitto"
-    )
+    format!("These tests need a real Mosquitto ({error}). Install it with: apt-get install -y mosquitto")
 }
 
 async fn hash_passwords(file: &Path) {
-    let status = mosquitto("mosquitto_passwd")
-        .arg("-U")
-        .arg(file)
-        .status()
-        .await;
-    assert!(
-        status
-            .unwrap_or_else(|error| panic!("{}", absent(&error)))
-            .success()
-    );
+    let status = mosquitto("mosquitto_passwd").arg("-U").arg(file).status().await;
+    assert!(status.unwrap_or_else(|error| panic!("{}", absent(&error))).success());
 }
 
 /// A fleet of the broker's devices that is quick to try again.
@@ -143,9 +125,7 @@ pub(crate) struct Database {
 impl Database {
     /// Whether the first device last said this on one of its topics.
     pub(crate) fn is_said(&self, leaf: &str, text: &str) -> bool {
-        self.retained
-            .get(&format!("kairos/device/device-0/{leaf}"))
-            .is_some_and(|said| said == text)
+        self.retained.get(&format!("kairos/device/device-0/{leaf}")).is_some_and(|said| said == text)
     }
 }
 
@@ -164,16 +144,8 @@ impl FakeHub {
         let client = Arc::new(Mutex::new(None));
         let task = tokio::spawn(serve(port, writer, Arc::clone(&mute), Arc::clone(&client)));
         let task = AbortOnDropHandle::new(task);
-        tokio::time::timeout(PATIENCE, database.wait_for(|database| database.listening))
-            .await
-            .unwrap()
-            .unwrap();
-        Self {
-            database,
-            mute,
-            client,
-            _task: task,
-        }
+        tokio::time::timeout(PATIENCE, database.wait_for(|database| database.listening)).await.unwrap().unwrap();
+        Self { database, mute, client, _task: task }
     }
 
     /// Saves the next presses without answering them, as after a crash between commit and answer.
@@ -184,18 +156,13 @@ impl FakeHub {
     /// Sends something to a device.
     pub(crate) async fn publish(&self, topic: &str, retain: bool, payload: impl ToString) {
         let client = self.client.lock().unwrap().clone().unwrap();
-        client
-            .publish(topic, QoS::AtLeastOnce, retain, payload.to_string())
-            .await
-            .unwrap();
+        client.publish(topic, QoS::AtLeastOnce, retain, payload.to_string()).await.unwrap();
     }
 
     /// Waits until the database is as wanted.
     pub(crate) async fn sees(&mut self, wanted: impl FnMut(&Database) -> bool) -> Database {
         let seen = tokio::time::timeout(PATIENCE, self.database.wait_for(wanted)).await;
-        seen.expect("the hub did not see it in time")
-            .unwrap()
-            .clone()
+        seen.expect("the hub did not see it in time").unwrap().clone()
     }
 }
 
@@ -207,9 +174,7 @@ async fn serve(
 ) {
     loop {
         let mut options = MqttOptions::new("hub", "127.0.0.1", port);
-        options
-            .set_credentials("hub", "hub")
-            .set_keep_alive(Duration::from_secs(5));
+        options.set_credentials("hub", "hub").set_keep_alive(Duration::from_secs(5));
         let (client, mut connection) = AsyncClient::new(options, 1000);
         *shared.lock().unwrap() = Some(client.clone());
         listen(&client, &mut connection, &writer, &mute).await;
@@ -218,18 +183,11 @@ async fn serve(
     }
 }
 
-async fn listen(
-    client: &AsyncClient,
-    connection: &mut EventLoop,
-    writer: &watch::Sender<Database>,
-    mute: &Mutex<u32>,
-) {
+async fn listen(client: &AsyncClient, connection: &mut EventLoop, writer: &watch::Sender<Database>, mute: &Mutex<u32>) {
     while let Ok(event) = connection.poll().await {
         match event {
             rumqttc::Event::Incoming(Packet::ConnAck(_)) => {
-                client
-                    .try_subscribe("kairos/device/+/+", QoS::AtLeastOnce)
-                    .unwrap();
+                client.try_subscribe("kairos/device/+/+", QoS::AtLeastOnce).unwrap();
             }
             rumqttc::Event::Incoming(Packet::SubAck(_)) => {
                 writer.send_modify(|database| database.listening = true);
@@ -242,12 +200,7 @@ async fn listen(
     }
 }
 
-fn hear(
-    client: &AsyncClient,
-    writer: &watch::Sender<Database>,
-    mute: &Mutex<u32>,
-    message: &Publish,
-) {
+fn hear(client: &AsyncClient, writer: &watch::Sender<Database>, mute: &Mutex<u32>, message: &Publish) {
     let text = String::from_utf8(message.payload.to_vec()).unwrap();
     let Some(device) = message.topic.strip_suffix("/event") else {
         writer.send_modify(|database| {
@@ -273,10 +226,5 @@ fn hear(
     let habit = json!({"name": "Water", "done": true, "value": 1, "target": 1});
     let ack = json!({"press_id": press_id, "result": result, "habit": habit, "light": "done"});
     // Dropped when the queue is full: the button asks again.
-    let _ = client.try_publish(
-        format!("{device}/ack"),
-        QoS::AtLeastOnce,
-        false,
-        ack.to_string(),
-    );
+    let _ = client.try_publish(format!("{device}/ack"), QoS::AtLeastOnce, false, ack.to_string());
 }

@@ -1,0 +1,91 @@
+//! The command line. Exit codes: 0 done, 1 it did not work, 2 wrong usage or settings.
+
+mod config;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Override, environment};
+
+/// A home hub for habits.
+#[derive(Parser)]
+#[command(name = "kairos-hub", version, about, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    run: run::RunArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// The settings; config.yaml here, or the built-in defaults, when absent.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the data lives.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Answers in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the hub (also without any command).
+    Run(run::RunArgs),
+    /// Looks at the settings.
+    Config {
+        #[command(subcommand)]
+        what: config::ConfigCommand,
+    },
+}
+
+impl Common {
+    /// Reads the settings; says every mistake and which exit code follows.
+    pub(crate) fn settings(&self) -> Result<Config, ExitCode> {
+        let overrides: Vec<Override> = self
+            .data_dir
+            .iter()
+            .map(|dir| Override { key: "store.data_dir", value: dir.display().to_string(), from: "--data-dir" })
+            .collect();
+        Config::load(self.config.as_deref(), environment(), &overrides).map_err(|mistakes| {
+            config::report(&mistakes, self.json);
+            ExitCode::from(2)
+        })
+    }
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let done = match cli.command {
+        None => run::run(&cli.common, &cli.run),
+        Some(Command::Run(args)) => run::run(&cli.common, &args),
+        Some(Command::Config { what }) => config::run(&cli.common, &what),
+    };
+    done.unwrap_or_else(|code| code)
+}
+
+/// Says what did not work, in one line.
+pub(crate) fn complain(error: &dyn std::fmt::Display, json: bool) -> ExitCode {
+    if json {
+        println!("{}", serde_json::json!({ "error": error.to_string() }));
+    } else {
+        eprintln!("kairos-hub: {error}");
+    }
+    ExitCode::from(1)
+}

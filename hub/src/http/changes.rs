@@ -1,0 +1,65 @@
+//! The log, for simple clients.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Person, Query};
+use super::{Api, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(changes))
+}
+
+/// How many changes a page has at most.
+const PAGE: usize = 500;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct After {
+    /// The epoch of the last answer; another one means: start again from current rows.
+    epoch: Option<String>,
+    /// The `next` of the last answer; from the beginning when absent.
+    after: Option<i64>,
+}
+
+/// A page of the log. Its `items` are the websocket's event objects.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)] // described, and written by hand from rows that are encoded already
+struct Changes {
+    /// This life of the database.
+    epoch: String,
+    /// `{"seq","table","op","row","origin","at"}`, oldest first.
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<serde_json::Value>,
+    /// Pass it as `after` next time; it moves on also when nothing was for the caller's eyes.
+    next: i64,
+}
+
+/// What changed after a place in the log, in the caller's scopes.
+#[utoipa::path(
+    get, path = "/api/changes", tag = "changes", params(After),
+    responses((status = 200, body = Changes), (status = 401, body = ErrorBody), (status = 410, body = ErrorBody, description = "Another epoch: start again from current rows"), (status = 422, body = ErrorBody))
+)]
+async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<After>) -> Result<Response, ApiError> {
+    let epoch = &api.store.identity().epoch;
+    if from.epoch.as_ref().is_some_and(|theirs| theirs != epoch) {
+        let message = "The hub's log began anew; start again from current rows.";
+        return Err(ApiError::new(axum::http::StatusCode::GONE, "resync", message).with("epoch", epoch.as_str()));
+    }
+    let stretch = api.store.changes_after(from.after.unwrap_or(0), Some(&by.scopes), PAGE).await?;
+    let mut body = format!("{{\"epoch\":{},\"items\":[", serde_json::Value::from(epoch.as_str()));
+    for (n, change) in stretch.changes.iter().enumerate() {
+        if n > 0 {
+            body.push(',');
+        }
+        body.push_str(&change.to_event());
+    }
+    body.push_str(&format!("],\"next\":{}}}", stretch.upto));
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+}

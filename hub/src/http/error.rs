@@ -1,0 +1,155 @@
+//! The one error of the API: a word for programs, a sentence for people, never an internal.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kairos_core::command::{Rejection, RejectionCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::StoreError;
+
+/// Answered as `{"error":{"code","message","details"}}`.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// The status.
+    pub status: StatusCode,
+    /// A word in `snake_case`.
+    pub code: &'static str,
+    /// A sentence.
+    pub message: String,
+    /// What it concerns: `{"field": …}`, `{"retry_after": seconds}`.
+    pub details: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// A word for programs.
+    #[schema(example = "not_found")]
+    pub code: String,
+    /// A sentence for people.
+    #[schema(example = "There is no such habit.")]
+    pub message: String,
+    /// What it concerns.
+    #[schema(value_type = Object)]
+    pub details: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ApiError {
+    /// Builds one.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: serde_json::Map::new() }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// There is no valid token.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Please sign in again.")
+    }
+
+    /// There is a valid token, but not for this.
+    #[must_use]
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// There is no such thing.
+    #[must_use]
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// A field does not hold what it should.
+    #[must_use]
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message).with("field", field)
+    }
+
+    /// Too much, too often.
+    #[must_use]
+    pub fn too_often(retry_after: u64) -> Self {
+        let message = "Too many attempts; please wait a moment.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message).with("retry_after", retry_after)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let retry_after = self.details.get("retry_after").and_then(serde_json::Value::as_u64);
+        let detail = ErrorDetail { code: self.code.to_owned(), message: self.message, details: self.details };
+        let mut response = (self.status, Json(ErrorBody { error: detail })).into_response();
+        if let Some(value) = retry_after.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        let status = match rejection.code {
+            RejectionCode::NotFound => StatusCode::NOT_FOUND,
+            RejectionCode::Forbidden => StatusCode::FORBIDDEN,
+            RejectionCode::NothingToUndo | RejectionCode::Conflict => StatusCode::CONFLICT,
+            RejectionCode::Invalid | RejectionCode::FutureDate | RejectionCode::NotBound | RejectionCode::IdReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        let error = Self::new(status, rejection.code.as_str(), rejection.message);
+        match rejection.field {
+            Some(field) => error.with("field", field),
+            None => error,
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Rejected(rejection) => rejection.into(),
+            StoreError::Unavailable(reason) => {
+                tracing::debug!(reason, "A request could not be answered.");
+                let message = "The hub cannot save or read right now. Nothing was changed; please try again.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).with("retry_after", 5)
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), "invalid_body", rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::not_found("There is nothing at this address.")
+    }
+}

@@ -1,0 +1,96 @@
+//! HTTP: pages, REST and websocket on one origin.
+//!
+//! [`server`] accepts and bounds, [`gatekeeper`] judges host, origin and whether the hub is set up,
+//! then one file per resource. Handlers are thin: take out, ask one question or send one command, answer.
+
+mod assets;
+mod changes;
+mod deeds;
+mod devices;
+mod error;
+mod extract;
+mod gatekeeper;
+mod habits;
+mod health;
+mod metrics;
+mod mqtt;
+mod openapi;
+mod server;
+mod today;
+mod websocket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use error::{ApiError, ErrorBody};
+pub use extract::bearer;
+pub use gatekeeper::Hosts;
+pub use metrics::Metrics;
+pub use server::{Door, Served};
+
+use crate::auth::Auth;
+use crate::broker::Broker;
+use crate::commands::Commands;
+use crate::days::Days;
+use crate::health::Board;
+use crate::roster::Roster;
+use crate::store::Store;
+
+/// The largest request body.
+const MAX_BODY: usize = 1 << 20;
+
+/// What handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// The store, for reading.
+    pub store: Store,
+    /// The door.
+    pub commands: Commands,
+    /// Who is who.
+    pub auth: Auth,
+    /// The devices.
+    pub roster: Roster,
+    /// The days.
+    pub days: Days,
+    /// How the parts are doing.
+    pub board: Board,
+    /// The broker, for MQTT over websocket and for ending connections.
+    pub broker: Broker,
+    /// The names the hub answers to.
+    pub hosts: Arc<Hosts>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Open websockets, bounded.
+    pub sockets: Arc<websocket::Sockets>,
+}
+
+/// Every route.
+pub fn router(api: Api) -> Router {
+    let (routes, description) = described(&api).split_for_parts();
+    let document = openapi::document(description);
+    routes
+        .route("/api/openapi.json", get(move || async move { document.clone() }))
+        .route("/mqtt", get(mqtt::upgrade))
+        .route("/metrics", get(metrics::show))
+        .fallback(assets::serve)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), gatekeeper::check))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), metrics::count))
+        .with_state(api)
+}
+
+/// The routes that stand in openapi.json.
+fn described(_api: &Api) -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(health::router())
+        .merge(today::router())
+        .merge(habits::router())
+        .merge(deeds::router())
+        .merge(devices::router())
+        .merge(changes::router())
+        .merge(websocket::router())
+}

@@ -1,0 +1,98 @@
+//! Accepting HTTP connections, plain and in TLS, and bounding what each may cost.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::net::{self, Admission, Permit};
+
+/// How long a client may take for the head of a request, the first and every further one.
+const HEAD: Duration = Duration::from_secs(10);
+/// How large a request's head may be.
+const MAX_HEAD: usize = 32 * 1024;
+/// How long running requests may take to end when the hub stops.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Where HTTP is served.
+pub struct Door {
+    /// The bound socket.
+    pub listener: TcpListener,
+    /// With TLS, or plain.
+    pub tls: Option<TlsAcceptor>,
+}
+
+/// The running servers.
+pub struct Served {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Served {
+    /// Serves the routes at each door until [`Served::stop`].
+    #[must_use]
+    pub fn start(doors: Vec<Door>, router: &Router, admission: &Admission) -> Self {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        for door in doors {
+            let (router, ending) = (router.clone(), stop.clone());
+            let handler = move |stream: TcpStream, peer: SocketAddr, permit: Permit| {
+                let (router, tls, ending) = (router.clone(), door.tls.clone(), ending.clone());
+                async move {
+                    match tls {
+                        None => connection(stream, peer, &permit, router, ending).await,
+                        Some(tls) => {
+                            if let Ok(Ok(stream)) = permit.handshake(tls.accept(stream)).await {
+                                connection(stream, peer, &permit, router, ending).await;
+                            }
+                        }
+                    }
+                }
+            };
+            tasks.spawn(net::serve(door.listener, admission.clone(), stop.clone(), tasks.clone(), handler));
+        }
+        Self { stop, tasks }
+    }
+
+    /// Accepts no more, lets running requests end, and waits two seconds at most.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let _ = tokio::time::timeout(DRAIN, self.tasks.wait()).await;
+    }
+}
+
+async fn connection<S>(stream: S, peer: SocketAddr, permit: &Permit, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // The first request's head is part of the handshake: hyper's own timeout bounds it.
+    let _ = permit.established();
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        _ = serving.as_mut() => {}
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(DRAIN, serving).await;
+        }
+    }
+}

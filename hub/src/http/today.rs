@@ -1,0 +1,94 @@
+//! A person's day.
+
+use axum::Json;
+use axum::extract::State;
+use kairos_core::repair::parse_date;
+use kairos_core::today::Item;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Person, Query};
+use super::{Api, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(today))
+}
+
+/// A habit on a day.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TodayItem {
+    habit_id: String,
+    name: String,
+    /// `boolean`, `measurable` or `avoid`.
+    kind: String,
+    /// Whether it is asked for on this day.
+    due: bool,
+    /// Whether nothing more is asked for.
+    done: bool,
+    /// `FULL`, `PARTIAL`, `SKIPPED`, `MISSED`, or null: nothing yet.
+    #[serde(rename = "type")]
+    status: Option<&'static str>,
+    /// The amount so far, for measurable habits.
+    value: Option<f64>,
+    target: Option<f64>,
+    unit: Option<String>,
+    date: String,
+}
+
+impl From<&Item> for TodayItem {
+    fn from(item: &Item) -> Self {
+        Self {
+            habit_id: item.habit_id.clone(),
+            name: item.name.clone(),
+            kind: item.kind.clone(),
+            due: item.due,
+            done: item.done,
+            status: item.status.map(kairos_core::fold::Status::as_str),
+            value: item.value,
+            target: item.target,
+            unit: item.unit.clone(),
+            date: item.date.clone(),
+        }
+    }
+}
+
+/// A day.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TodayAnswer {
+    /// The logical day, in the person's zone and with their start of day.
+    date: String,
+    /// What is due, and what was done anyway.
+    items: Vec<TodayItem>,
+    /// Always null: a day is one page.
+    next: Option<String>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// The day, `YYYY-MM-DD`; today when absent.
+    date: Option<String>,
+}
+
+/// The person's day: what is due, and how it stands.
+#[utoipa::path(
+    get, path = "/api/today", tag = "habits", params(Wanted),
+    responses((status = 200, body = TodayAnswer), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn today(
+    State(api): State<Api>,
+    Person(by): Person,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<TodayAnswer>, ApiError> {
+    let date = match &wanted.date {
+        Some(text) => {
+            Some(parse_date(text).ok_or_else(|| ApiError::field("date", "date is a day such as 2026-11-24."))?)
+        }
+        None => None,
+    };
+    let day = api.days.day(&by, date).await?;
+    Ok(Json(TodayAnswer { date: day.date.clone(), items: day.items.iter().map(TodayItem::from).collect(), next: None }))
+}

@@ -1,0 +1,89 @@
+//! The websocket: push to screens, commands from them, one connection.
+//!
+//! `session` is the life of one connection, `messages` the words on it. A screen names the last change it
+//! saw and gets what came after, in order, from the log; nobody waits for anybody.
+
+mod messages;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::gatekeeper::same_origin;
+use super::{Api, ErrorBody};
+
+/// How many websockets may be open; a household has a dozen screens.
+const MOST: usize = 2000;
+/// The largest message a client may send.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Counts open websockets.
+#[derive(Debug, Default)]
+pub struct Sockets(AtomicUsize);
+
+impl Sockets {
+    /// How many are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(self: &Arc<Self>) -> Option<Place> {
+        let place = Place(self.clone());
+        (self.0.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+    }
+}
+
+/// One open websocket.
+struct Place(Arc<Sockets>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(upgrade))
+}
+
+/// Push and commands: `auth_required` → `auth` → numbered commands `subscribe`, `call`, `ping`.
+#[utoipa::path(
+    get, path = "/api/websocket", tag = "changes", security(()),
+    responses((status = 101, description = "The websocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn upgrade(State(api): State<Api>, request: Request) -> Response {
+    if !same_origin(request.headers()) {
+        return ApiError::forbidden("This page may not speak to the hub.").into_response();
+    }
+    let Some(place) = api.sockets.enter() else {
+        return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many screens are connected.")
+            .with("retry_after", 30)
+            .into_response();
+    };
+    let (mut parts, _) = request.into_parts();
+    match WebSocketUpgrade::from_request_parts(&mut parts, &api).await {
+        Ok(upgrade) => upgrade
+            .max_message_size(MAX_MESSAGE)
+            .max_frame_size(MAX_MESSAGE)
+            .read_buffer_size(4096)
+            .write_buffer_size(16 * 1024)
+            .max_write_buffer_size(4 << 20)
+            .on_upgrade(move |socket| async move {
+                session::run(socket, api).await;
+                drop(place);
+            }),
+        Err(rejection) => {
+            ApiError::new(rejection.status(), "not_a_websocket", "This address speaks websocket.").into_response()
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The life of one websocket.
+//!
+//! One task a connection, one loop, one place that sends. What is unread is bounded by the socket's own
+//! buffer: the session reads the log at the client's pace, and a client that takes nothing for a while is
+//! closed with a code that says so. It resumes from the last change it saw.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::SinkExt;
+use kairos_core::Millis;
+use kairos_core::change::Cursor;
+use kairos_core::ids::{CommandId, UserId};
+use kairos_core::principal::{Principal, Via};
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, USERS};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::messages::{self, Hello, Request};
+use crate::auth::Caller;
+use crate::http::Api;
+use crate::http::deeds::{self, DeedBody};
+use crate::http::error::ApiError;
+use crate::http::habits::habit_id;
+
+/// How long a client may take to say who it is.
+const GREETING: Duration = Duration::from_secs(10);
+/// How long a client may take nothing while there is something for it.
+const STALL: Duration = Duration::from_secs(20);
+/// How long a client may be silent; the app pings every 20 seconds.
+const SILENCE: Duration = Duration::from_secs(90);
+/// How many changes are read from the log at a time.
+const PAGE: usize = 256;
+/// How many rows a page of `resync` holds.
+const ROWS: usize = 200;
+
+/// Close codes clients act on.
+const SIGNED_OUT: u16 = 4001;
+const STALLED: u16 = 4008;
+const GOING_AWAY: u16 = 1001;
+
+/// Why a session ends.
+enum End {
+    /// The client left, or broke the protocol of the socket itself.
+    Gone,
+    /// It takes nothing.
+    Stalled,
+    /// Its access was taken away.
+    SignedOut,
+    /// The hub stops, or cannot read its own log.
+    Away,
+}
+
+struct Session {
+    socket: WebSocket,
+    api: Api,
+    by: Principal,
+    /// For a display: whose days it shows.
+    show: Option<Vec<UserId>>,
+    subscription: Option<Subscription>,
+}
+
+/// What a client asked to be told.
+struct Subscription {
+    id: u64,
+    seq: i64,
+    /// Rows and events; a display gets only the wall.
+    rows: bool,
+    today: bool,
+    /// The day's view as last sent.
+    shown: String,
+    next_day: Millis,
+}
+
+pub(super) async fn run(mut socket: WebSocket, api: Api) {
+    let Some((by, show)) = greet(&mut socket, &api).await else { return };
+    let mut session = Session { socket, api, by, show, subscription: None };
+    let code = match session.live().await {
+        End::Gone => return,
+        End::Stalled => (STALLED, "too much unread; please resume"),
+        End::SignedOut => (SIGNED_OUT, "signed out"),
+        End::Away => (GOING_AWAY, "please come back"),
+    };
+    let frame = CloseFrame { code: code.0, reason: code.1.into() };
+    // A stalled client will not take this either; it is worth one short try.
+    let _ = timeout(Duration::from_secs(1), session.socket.send(Message::Close(Some(frame)))).await;
+}
+
+/// Asks who it is. `None`: nobody, or too slow.
+async fn greet(socket: &mut WebSocket, api: &Api) -> Option<(Principal, Option<Vec<UserId>>)> {
+    let say = |text: &'static str| Message::text(text);
+    timeout(GREETING, async {
+        socket.send(say(r#"{"type":"auth_required"}"#)).await.ok()?;
+        let hello: Option<Hello> = match socket.recv().await? {
+            Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
+            _ => None,
+        };
+        let token = hello.filter(|hello| hello.kind == "auth").and_then(|hello| hello.access_token).unwrap_or_default();
+        match api.auth.principal(&token).await {
+            Ok(caller) => {
+                socket.send(say(r#"{"type":"auth_ok"}"#)).await.ok()?;
+                Some(match caller {
+                    Caller::Person(by) => (by, None),
+                    Caller::Display { principal, show } => (principal, Some(show)),
+                })
+            }
+            Err(crate::auth::AuthError::Refused) => {
+                socket.send(say(r#"{"type":"auth_invalid","message":"Please sign in again."}"#)).await.ok()?;
+                let frame = CloseFrame { code: SIGNED_OUT, reason: "not signed in".into() };
+                socket.send(Message::Close(Some(frame))).await.ok()?;
+                None
+            }
+            // Not the client's fault: it shall come back with the same token.
+            Err(crate::auth::AuthError::Unavailable(_)) => None,
+        }
+    })
+    .await
+    .ok()
+    .flatten()
+}
+
+impl Session {
+    async fn live(&mut self) -> End {
+        let mut head = self.api.store.feed().watch();
+        let mut access = self.api.auth.watch(&self.by);
+        let clock = self.api.store.clock().clone();
+        loop {
+            let next_day = match &self.subscription {
+                Some(subscription) if subscription.today => subscription.next_day,
+                _ => Millis::MAX,
+            };
+            let step = tokio::select! {
+                heard = timeout(SILENCE, self.socket.recv()) => match heard {
+                    Ok(Some(Ok(message))) => self.hear(message).await,
+                    Ok(Some(Err(_)) | None) | Err(_) => Err(End::Gone),
+                },
+                changed = head.changed(), if self.subscription.is_some() => match changed {
+                    Ok(()) => self.pump().await,
+                    Err(_) => Err(End::Away),
+                },
+                () = access.ended() => Err(End::SignedOut),
+                () = clock.sleep_until(next_day) => self.show_today().await,
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(End::Gone),
+            Message::Binary(_) => return self.send(messages::failure(0, &malformed())).await,
+        };
+        let request: Request = match serde_json::from_str(&text) {
+            Ok(request) => request,
+            Err(_) => {
+                let id = serde_json::from_str::<Value>(&text).ok().and_then(|said| said.get("id")?.as_u64());
+                return self.send(messages::failure(id.unwrap_or(0), &malformed())).await;
+            }
+        };
+        let id = request.id;
+        match request.kind.as_str() {
+            "ping" => self.send(json!({ "id": id, "type": "pong" }).to_string()).await,
+            "subscribe" => self.subscribe(&request).await,
+            "call" => {
+                let answer = match self.call(request).await {
+                    Ok(answer) => messages::result(id, &answer),
+                    Err(error) => messages::failure(id, &error),
+                };
+                self.send(answer).await
+            }
+            _ => {
+                let error = ApiError::new(
+                    axum::http::StatusCode::BAD_REQUEST,
+                    "unknown_type",
+                    "type is subscribe, call or ping.",
+                );
+                self.send(messages::failure(id, &error)).await
+            }
+        }
+    }
+
+    /// Runs a command as the same request over REST would.
+    async fn call(&mut self, request: Request) -> Result<Value, ApiError> {
+        let action = request.command.as_deref().and_then(deeds::Action::parse);
+        let action = action.ok_or_else(|| ApiError::field("command", "command is complete, skip or undo."))?;
+        let habit = habit_id(request.habit_id.unwrap_or_default())?;
+        let command = match request.command_id {
+            Some(id) => CommandId::new(id)
+                .map_err(|_| ApiError::field("command_id", "command_id is 1 to 128 printable characters."))?,
+            None => CommandId::mint(self.api.store.clock().now(), crate::random::bytes()),
+        };
+        let body = DeedBody {
+            date: request.date,
+            value: request.value,
+            set: request.set,
+            percent: request.percent,
+            reason: request.reason,
+            note: request.note,
+            event_id: request.event_id,
+            act_as: None,
+        };
+        let answer = deeds::carry_out(&self.api, &self.by, command, action, &habit, body).await?;
+        serde_json::to_value(answer).map_err(|_| {
+            ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer could not be written.")
+        })
+    }
+
+    /// Begins to tell; a client that names its last position gets what came after.
+    async fn subscribe(&mut self, request: &Request) -> Result<(), End> {
+        let epoch = self.api.store.identity().epoch.clone();
+        // Before anything is read, so that nothing falls between.
+        let head = self.api.store.feed().head();
+        let known = request.after.as_ref().filter(|cursor| cursor.epoch == epoch && cursor.seq <= head);
+        let resync = request.after.is_some() && known.is_none();
+        let rows = self.show.is_none();
+        let seq = known.map_or(head, |cursor| cursor.seq);
+        let today = request.today || !rows;
+        self.subscription = Some(Subscription { id: request.id, seq, rows, today, shown: String::new(), next_day: 0 });
+        let mut result = json!(Cursor { epoch, seq });
+        if resync {
+            result["resync"] = true.into();
+        }
+        if today {
+            let (view, next_day) = self.view().await.map_err(|_| End::Away)?;
+            result["today"] = serde_json::from_str(&view).unwrap_or(Value::Null);
+            if let Some(subscription) = &mut self.subscription {
+                (subscription.shown, subscription.next_day) = (view, next_day);
+            }
+        }
+        self.send(messages::result(request.id, &result)).await?;
+        if resync && rows {
+            self.send_rows(request.id).await?;
+        }
+        self.pump().await
+    }
+
+    /// Current rows, a page at a time; what changes meanwhile follows as events.
+    async fn send_rows(&mut self, id: u64) -> Result<(), End> {
+        const SHOWN: [&Table; 5] = [&USERS, &HABITS, &COMPLETIONS, &DEVICES, &DEVICE_BINDINGS];
+        for table in SHOWN {
+            let mut after = String::new();
+            loop {
+                let (scopes, from) = (self.by.scopes.clone(), after.clone());
+                let page = self
+                    .api
+                    .store
+                    .read(move |snapshot| snapshot.rows_in(table, &scopes, &from, ROWS))
+                    .await
+                    .map_err(|_| End::Away)?;
+                let rows: Vec<Value> =
+                    page.iter().map(|row: &Row| json!({ "table": table.name, "row": row.to_json() })).collect();
+                let more = page.len() == ROWS;
+                if let Some(last) = page.last() {
+                    after.clone_from(&last.id);
+                }
+                let last_table = table.name == SHOWN[SHOWN.len() - 1].name;
+                self.send(messages::rows(id, &rows, more || !last_table)).await?;
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the log holds after the client's position, and the day if it changed.
+    async fn pump(&mut self) -> Result<(), End> {
+        let mut concerned = false;
+        loop {
+            let Some(subscription) = &mut self.subscription else { return Ok(()) };
+            let stretch = self
+                .api
+                .store
+                .changes_after(subscription.seq, Some(&self.by.scopes), PAGE)
+                .await
+                .map_err(|_| End::Away)?;
+            let reached = stretch.upto == subscription.seq;
+            subscription.seq = stretch.upto;
+            concerned |= !stretch.changes.is_empty();
+            if subscription.rows && !stretch.changes.is_empty() {
+                let id = subscription.id;
+                let batch = stretch.changes.iter().map(|change| messages::event(id, &change.to_event()));
+                send_all(&mut self.socket, batch).await?;
+            }
+            if reached {
+                break;
+            }
+        }
+        let others = self.show.as_ref().is_some_and(|show| show.iter().any(|person| *person != self.by.user));
+        if concerned || others { self.show_today().await } else { Ok(()) }
+    }
+
+    /// Sends the day's view when it differs from what the client has.
+    async fn show_today(&mut self) -> Result<(), End> {
+        if !self.subscription.as_ref().is_some_and(|subscription| subscription.today) {
+            return Ok(());
+        }
+        let (view, next_day) = self.view().await.map_err(|_| End::Away)?;
+        let Some(subscription) = &mut self.subscription else { return Ok(()) };
+        subscription.next_day = next_day;
+        if subscription.shown == view {
+            return Ok(());
+        }
+        let message = messages::today(subscription.id, &view);
+        subscription.shown = view;
+        self.send(message).await
+    }
+
+    /// The day as this client sees it, and when it ends.
+    async fn view(&mut self) -> Result<(String, Millis), crate::store::StoreError> {
+        let days = &self.api.days;
+        let mut next_day = Millis::MAX;
+        let Some(show) = &self.show else {
+            let today = days.day(&self.by, None).await?;
+            return Ok((serde_json::to_string(&*today).unwrap_or_default(), days.next_day(&self.by.user).await?));
+        };
+        let mut shown = Vec::with_capacity(show.len());
+        for person in show {
+            let scope = kairos_core::scope::Scope::Person(person.clone());
+            let by = Principal { user: person.clone(), via: Via::Session, admin: false, scopes: vec![scope] };
+            shown.push((*days.day(&by, None).await?).clone());
+            next_day = next_day.min(days.next_day(person).await?);
+        }
+        let zone = days.calendar(show.first().unwrap_or(&self.by.user)).await?.tz;
+        Ok((serde_json::to_string(&kairos_mirror::wall(&shown, &zone)).unwrap_or_default(), next_day))
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), End> {
+        send_all(&mut self.socket, std::iter::once(text)).await
+    }
+}
+
+/// Sends messages together: one flush for all of a commit's changes.
+async fn send_all(socket: &mut WebSocket, messages: impl Iterator<Item = String>) -> Result<(), End> {
+    let sending = async {
+        for message in messages {
+            socket.feed(Message::text(message)).await?;
+        }
+        socket.flush().await
+    };
+    match timeout(STALL, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::Stalled),
+    }
+}
+
+fn malformed() -> ApiError {
+    ApiError::new(
+        axum::http::StatusCode::BAD_REQUEST,
+        "invalid_message",
+        "A message is a JSON object with id and type.",
+    )
+}

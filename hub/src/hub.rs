@@ -1,0 +1,328 @@
+//! The hub: every part, wired. Binds every socket before serving any, and owns every task.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::adapters::{self, Window};
+use crate::auth::{Auth, Notice, Revoked};
+use crate::broker::{self, Broker};
+use crate::clock::Clock;
+use crate::commands::Commands;
+use crate::config::{Config, TlsMode};
+use crate::days::Days;
+use crate::discovery::{self, Announced, Discovery};
+use crate::gate::HubGate;
+use crate::health::{Board, State};
+use crate::http::{self, Api, Door, Hosts, Metrics, Served};
+use crate::net::{self, Admission, Limits, tls::Tls};
+use crate::roster::Roster;
+use crate::store::Store;
+
+/// How long a stop may take before the process ends anyway.
+const STOP: Duration = Duration::from_secs(5);
+/// How often certificates, answers and histograms are looked after.
+const UPKEEP: Duration = Duration::from_secs(60);
+/// How long first answers of commands are kept.
+const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
+
+/// A running hub.
+pub struct Hub {
+    /// Where it can be reached.
+    pub addresses: Addresses,
+    data_dir: PathBuf,
+    broker: Broker,
+    served: Served,
+    discovery: Discovery,
+    auth: Auth,
+    // Ended when dropped.
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+/// The bound sockets.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// Plain http.
+    pub http: SocketAddr,
+    /// Https, unless TLS is off.
+    pub https: Option<SocketAddr>,
+    /// Plain MQTT.
+    pub mqtt: SocketAddr,
+    /// MQTT in TLS, unless TLS is off.
+    pub mqtts: Option<SocketAddr>,
+}
+
+/// What `run.json` tells tests and scripts.
+#[derive(Serialize)]
+struct RunFile<'a> {
+    pid: u32,
+    http: u16,
+    https: Option<u16>,
+    mqtt: u16,
+    mqtts: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_code: Option<&'a str>,
+}
+
+struct Sockets {
+    http: TcpListener,
+    https: Option<TcpListener>,
+    mqtt: TcpListener,
+    mqtts: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds all or none: a half-started daemon is the hardest to help with.
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let plain = |address: SocketAddr| {
+            if config.tls.require_tls { SocketAddr::new(loopback(address), address.port()) } else { address }
+        };
+        let tls = config.tls.mode != TlsMode::Off;
+        let http = net::bind(plain(config.http.listen)).await?;
+        let mqtt = net::bind(plain(config.mqtt.listen)).await?;
+        let https = if tls { Some(net::bind(config.http.https_listen).await?) } else { None };
+        let mqtts = if tls { Some(net::bind(config.mqtt.tls_listen).await?) } else { None };
+        Ok(Self { http, https, mqtt, mqtts })
+    }
+
+    fn addresses(&self) -> std::io::Result<Addresses> {
+        let of = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        Ok(Addresses {
+            http: self.http.local_addr()?,
+            https: of(&self.https)?,
+            mqtt: self.mqtt.local_addr()?,
+            mqtts: of(&self.mqtts)?,
+        })
+    }
+}
+
+/// With `require_tls`, plaintext is for this machine only.
+fn loopback(address: SocketAddr) -> std::net::IpAddr {
+    if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() }
+}
+
+impl Hub {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// One sentence for whoever started it: a port in use, a data directory that cannot be written, a
+    /// damaged database, a certificate that cannot be read. Nothing is served then.
+    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        let board = Board::default();
+        let sockets = Sockets::bind(config).await?;
+        let addresses = sockets.addresses().context("reading back the bound ports")?;
+        let store = Store::open(&config.data_dir, clock.clone(), &board).await?;
+        let tls = certificates(config, &clock)?;
+        let auth = Auth::open(store.clone(), config.auth.setup_code.as_ref().map(|code| code.expose())).await?;
+        let (commands, days, roster) =
+            (Commands::new(store.clone()), Days::new(store.clone()), Roster::new(store.clone()));
+
+        let mut tasks = Vec::new();
+        let adapters = adapters::all();
+        let devices = adapters.first().cloned().context("there is no adapter for devices")?;
+        let gate = Arc::new(HubGate::new(auth.clone(), store.clone(), roster.clone(), devices));
+        let retained = store.retained().await.context("reading retained messages")?;
+        let retained =
+            retained.into_iter().map(|m| broker::Retained { topic: m.topic, payload: m.payload, qos: m.qos }).collect();
+        let broker = Broker::start(broker_settings(config), gate.clone(), retained).await;
+        let window = Window {
+            store: store.clone(),
+            commands: commands.clone(),
+            roster: roster.clone(),
+            days: days.clone(),
+            broker: broker.clone(),
+        };
+        gate.open(window.clone());
+        for adapter in adapters {
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(adapters::run(adapter, window.clone(), board.clone()))));
+        }
+
+        let hosts = Arc::new(Hosts::new(config.http.names.iter().map(|name| name.as_str().to_owned()).collect()));
+        let metrics = Metrics::install();
+        let api = Api {
+            store: store.clone(),
+            commands,
+            auth: auth.clone(),
+            roster: roster.clone(),
+            days,
+            board: board.clone(),
+            broker: broker.clone(),
+            hosts: hosts.clone(),
+            metrics: metrics.clone(),
+            sockets: Arc::default(),
+        };
+        let doors = doors(config, sockets, tls.as_ref(), &broker)?;
+        let served = Served::start(doors, &http::router(api), &Admission::new(Limits::default()));
+        let discovery = Discovery::start(discovery::Settings::from(config), announced(config, &store, &addresses));
+        board.set("broker", State::Ok);
+        board.set("auth", State::Ok);
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(follow_names(
+            discovery.names(),
+            discovery.status(),
+            hosts,
+            board,
+        ))));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store, tls, metrics))));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
+        let hub = Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, _tasks: tasks };
+        hub.write_run_file().context("writing run.json")?;
+        Ok(hub)
+    }
+
+    /// Writes where the hub can be reached, for this user's eyes only: it may hold the setup code.
+    fn write_run_file(&self) -> anyhow::Result<()> {
+        let code = self.auth.setup_code();
+        let port = |address: &SocketAddr| address.port();
+        let file = RunFile {
+            pid: std::process::id(),
+            http: self.addresses.http.port(),
+            https: self.addresses.https.as_ref().map(port),
+            mqtt: self.addresses.mqtt.port(),
+            mqtts: self.addresses.mqtts.as_ref().map(port),
+            setup_code: code.as_deref(),
+        };
+        crate::files::write_private(&run_file(&self.data_dir), &serde_json::to_vec(&file)?)?;
+        Ok(())
+    }
+
+    /// Who is who, for the console.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Stops everything, in an order in which nobody is told what is not so: the outside first, the store last.
+    pub async fn stop(self) {
+        let stopping = async {
+            self.discovery.stop().await;
+            tokio::join!(self.served.stop(), self.broker.shutdown());
+        };
+        let _ = tokio::time::timeout(STOP, stopping).await;
+        let _ = std::fs::remove_file(run_file(&self.data_dir));
+    }
+}
+
+/// Where `run.json` is.
+#[must_use]
+pub fn run_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("run.json")
+}
+
+fn broker_settings(config: &Config) -> broker::Settings {
+    let defaults = broker::Settings::default();
+    let connections = usize::try_from(config.mqtt.max_connections).unwrap_or(usize::MAX);
+    broker::Settings {
+        limits: Limits { connections, ..defaults.limits },
+        max_packet: usize::try_from(config.mqtt.max_packet.bytes()).unwrap_or(usize::MAX),
+        device_rate: broker::Rate { per_second: config.mqtt.device_rate, ..defaults.device_rate },
+        commit_timeout: config.mqtt.commit_timeout,
+        ..defaults
+    }
+}
+
+/// The certificate, unless TLS is off.
+fn certificates(config: &Config, clock: &Clock) -> anyhow::Result<Option<Arc<Tls>>> {
+    let source = match (config.tls.mode, &config.tls.cert, &config.tls.key) {
+        (TlsMode::Off, ..) => return Ok(None),
+        (TlsMode::Files, Some(certificate), Some(key)) => {
+            net::tls::Source::Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ => net::tls::Source::Own {
+            directory: config.data_dir.join("tls"),
+            names: config.http.names.iter().map(|name| name.as_str().to_owned()).collect(),
+        },
+    };
+    Ok(Some(Arc::new(Tls::load(source, unsigned(clock.now()))?)))
+}
+
+fn unsigned(now: kairos_core::Millis) -> u64 {
+    u64::try_from(now).unwrap_or(0)
+}
+
+/// Puts the sockets behind their doors: MQTT to the broker, the rest for http.
+fn doors(config: &Config, sockets: Sockets, tls: Option<&Arc<Tls>>, broker: &Broker) -> anyhow::Result<Vec<Door>> {
+    let mut doors = vec![Door { listener: sockets.http, tls: None }];
+    broker.serve(sockets.mqtt, None);
+    if let (Some(tls), Some(https), Some(mqtts)) = (tls, sockets.https, sockets.mqtts) {
+        doors.push(Door { listener: https, tls: Some(tls.acceptor(&["http/1.1"], false)?) });
+        broker.serve(mqtts, Some(tls.acceptor(&[], config.tls.devices_allow_tls12)?));
+    }
+    Ok(doors)
+}
+
+fn announced(config: &Config, store: &Store, addresses: &Addresses) -> Announced {
+    let plain = |address: SocketAddr| (!config.tls.require_tls && !address.ip().is_loopback()).then(|| address.port());
+    let outside = |address: &SocketAddr| !address.ip().is_loopback();
+    Announced {
+        hub_id: store.identity().hub_id.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        http_port: plain(addresses.http),
+        https_port: addresses.https.filter(outside).map(|address| address.port()),
+        mqtt_port: plain(addresses.mqtt),
+        mqtts_port: addresses.mqtts.filter(outside).map(|address| address.port()),
+    }
+}
+
+/// Keeps the names the hub answers to, and the board, in step with discovery.
+async fn follow_names(
+    mut names: tokio::sync::watch::Receiver<discovery::Names>,
+    mut status: tokio::sync::watch::Receiver<discovery::Status>,
+    hosts: Arc<Hosts>,
+    board: Board,
+) {
+    loop {
+        hosts.set_own(&names.borrow_and_update().host());
+        board.set("discovery", State::from(&*status.borrow_and_update()));
+        let changed = tokio::select! {
+            changed = names.changed() => changed,
+            changed = status.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Renews certificates, forgets old answers, empties histograms.
+async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        metrics.upkeep();
+        if let Some(tls) = &tls
+            && let Err(error) = tls.refresh(unsigned(store.clock().now()))
+        {
+            tracing::warn!(%error, "The certificate could not be renewed; the present one stays.");
+        }
+        // A thousand a minute at most; a hub that cannot write now tries again in a minute.
+        let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
+    }
+}
+
+/// Ends the connections of devices whose access was taken away.
+async fn revocations(auth: Auth, broker: Broker, roster: Roster) {
+    let mut news = auth.revocations();
+    while let Some(notice) = news.next().await {
+        match notice {
+            Notice::Revoked(Revoked::Device(device)) => broker.disconnect(device.as_str()),
+            Notice::Revoked(Revoked::User(user)) => {
+                for device in auth.devices_of(&user).await {
+                    broker.disconnect(device.as_str());
+                }
+            }
+            Notice::Revoked(_) => {}
+            Notice::AskAgain => {
+                for credential in roster.all_here() {
+                    if !auth.device_holds(&credential).await {
+                        broker.disconnect(&credential);
+                    }
+                }
+            }
+        }
+    }
+}
