@@ -1,0 +1,77 @@
+# What people and CI run. `./scripts/test` runs the same recipes and installs what is missing first.
+# `just` itself: any package manager has it; `tests/setup/python` puts one into .venv/bin.
+
+set positional-arguments
+
+# Shows this list.
+default:
+    @just --list --unsorted
+
+# Runs the hub, with its data in ./kairos-data.
+run *args:
+    cargo run --release -p kairos-hub -- "$@"
+
+# Installs what the tests need: programs from the distribution, a Python environment, cargo-nextest, playwright-core.
+setup: browser-setup
+    tests/setup/packages
+    tests/setup/python
+    tests/setup/nextest
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Format, lints, documentation, and crates that may not be linked.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+    scripts/check-lock
+
+# The above, and licences and sources by cargo-deny.
+lint-full: lint deny
+
+# Bans, licences and sources of every crate; installs cargo-deny when it is not there (two minutes).
+deny:
+    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked --quiet
+    cargo deny --log-level warn check bans licenses sources
+
+# The Rust tests; takes nextest's own arguments, for example a name.
+test *args:
+    cargo nextest run --workspace "$@"
+
+# The Rust tests as CI runs them.
+test-ci:
+    cargo nextest run --workspace --profile ci --cargo-quiet
+
+# The web app: types, tests, build and its budget of bytes.
+test-web:
+    cd web && npm ci --no-audit --no-fund --loglevel=error
+    cd web && npm run --silent check
+    cd web && npm test --silent
+    cd web && npm run --silent build
+    cd web && npm run --silent budget
+
+# playwright-core for the pages in Chromium; no browser is downloaded.
+browser-setup:
+    cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+
+# The programs that peers and stories start.
+build:
+    cargo build --workspace --bins --quiet
+
+# Peers that bring their own network (root): python-zeroconf.
+peers: build
+    for run in tests/peers/*/run; do "$run" || exit 1; done
+
+# Measures floor and product in one run, and prints the ratios.
+bench *args:
+    cargo run --release -p kairos-tests --bin kairos-bench -- "$@"
+
+# The long runs: everything above and the tests that are ignored otherwise. Hours, not minutes.
+battery: lint-full test-web peers
+    cargo nextest run --workspace --profile battery --run-ignored all
+
+# Everything that CI runs.
+ci:
+    ./scripts/test
