@@ -1,6 +1,6 @@
 //! The main job: a press is saved, acknowledged and seen.
 
-use kairos_simulator::{Fleet, FleetConfig};
+use kairos_simulator::{AckResult, Fleet, FleetConfig};
 use kairos_tests::House;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ async fn a_press_is_in_today_on_the_websocket_and_acknowledged() {
     let config = FleetConfig::new("127.0.0.1", house.ports.mqtt, vec![button.credentials()]);
     let fleet = Fleet::start(&config);
     let acked = fleet.buttons()[0].press("1").await.unwrap();
-    assert_eq!(acked.result, "applied");
+    assert_eq!(acked.result, AckResult::Applied);
     let event = screen.event(|event| event["table"] == "completion_events").await;
     assert_eq!(event["row"]["device_id"], json!(button.device_id));
     screen.sees(&habit, |item| item["done"] == true).await;
