@@ -99,6 +99,7 @@ impl Hub for Window {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn unavailable(error: StoreError) -> Unavailable {
     Unavailable(error.to_string())
 }

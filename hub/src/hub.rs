@@ -119,7 +119,8 @@ impl Hub {
         let addresses = sockets.addresses().context("reading back the bound ports")?;
         let store = Store::open(&config.data_dir, clock.clone(), &board).await?;
         let tls = certificates(config, &clock)?;
-        let auth = Auth::open(store.clone(), config.auth.setup_code.as_ref().map(|code| code.expose())).await?;
+        let auth =
+            Auth::open(store.clone(), config.auth.setup_code.as_ref().map(crate::config::Secret::expose)).await?;
         let (commands, days, roster) =
             (Commands::new(store.clone()), Days::new(store.clone()), Roster::new(store.clone()));
 

@@ -20,9 +20,12 @@ use crate::store::{Store, StoreError};
 #[derive(Clone)]
 pub struct Roster {
     store: Store,
-    known: Arc<RwLock<HashMap<DeviceId, (i64, Arc<Device>)>>>,
+    known: Arc<RwLock<HashMap<DeviceId, Known>>>,
     here: Arc<Mutex<HashSet<String>>>,
 }
+
+/// A device as it was read, and the log's head at that time.
+type Known = (i64, Arc<Device>);
 
 impl Roster {
     /// The roster of a store's devices.

@@ -28,7 +28,11 @@ impl Button {
     /// What the simulator needs to be this button.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
-        Credentials { device_id: self.device_id.clone(), username: self.device_id.clone(), password: self.password.clone() }
+        Credentials {
+            device_id: self.device_id.clone(),
+            username: self.device_id.clone(),
+            password: self.password.clone(),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::PATIENCE;
 
@@ -28,7 +28,8 @@ impl Screen {
     pub async fn connect(base: &str) -> Self {
         let address = base.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await.unwrap();
-        let (socket, _) = tokio_tungstenite::client_async(format!("ws://{address}/api/websocket"), stream).await.unwrap();
+        let (socket, _) =
+            tokio_tungstenite::client_async(format!("ws://{address}/api/websocket"), stream).await.unwrap();
         Self { socket, next_id: 1 }
     }
 

@@ -75,7 +75,24 @@ fn greet(hub: &Hub) {
 }
 
 fn start_logging(config: &Config) {
-    let filter = EnvFilter::try_new(config.log.directives()).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(config.log.directives()).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Libraries that would write out what passes through them: topics, headers, tokens. At no level.
+    for library in [
+        "mqtt5",
+        "mqtt5_protocol",
+        "hyper",
+        "hyper_util",
+        "tungstenite",
+        "tokio_tungstenite",
+        "rustls",
+        "mdns_sd",
+        "axum",
+        "tower_http",
+    ] {
+        if let Ok(directive) = format!("{library}=error").parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => builder.with_target(false).init(),

@@ -71,7 +71,7 @@ pub struct Api {
 /// Every route.
 pub fn router(api: Api) -> Router {
     let (routes, description) = described(&api).split_for_parts();
-    let document = openapi::document(description);
+    let document = openapi::document(&description);
     routes
         .route("/api/openapi.json", get(move || async move { document.clone() }))
         .route("/mqtt", get(mqtt::upgrade))

@@ -25,7 +25,7 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
 #[derive(Clone)]
 pub(super) struct Document(std::sync::Arc<str>);
 
-pub(super) fn document(description: utoipa::openapi::OpenApi) -> Document {
+pub(super) fn document(description: &utoipa::openapi::OpenApi) -> Document {
     Document(description.to_json().unwrap_or_default().into())
 }
 

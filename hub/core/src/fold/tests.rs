@@ -38,7 +38,9 @@ fn undo(n: i64, of: Option<i64>, source: Source) -> Event {
     event
 }
 
-fn shape(events: &[Event], measure: &Measure) -> Option<(&'static str, Option<i64>, Option<f64>)> {
+type Shape = (&'static str, Option<i64>, Option<f64>);
+
+fn shape(events: &[Event], measure: &Measure) -> Option<Shape> {
     fold(events, measure).map(|s| (s.status.as_str(), s.percent, s.amount))
 }
 
@@ -47,7 +49,7 @@ fn a_table_of_days() {
     use Source::{App, Engine, Import, Rule};
     use Verb::{Add, Full, Lapse, Miss, Partial, Set, Skip};
     let done = Some(("FULL", None, None));
-    let cases: Vec<(&str, Vec<Event>, &Measure, Option<(&str, Option<i64>, Option<f64>)>)> = vec![
+    let cases: Vec<(&str, Vec<Event>, &Measure, Option<Shape>)> = vec![
         ("nothing", vec![], &YES_NO, None),
         ("done", vec![event(1, Full, None, App)], &YES_NO, done),
         (
