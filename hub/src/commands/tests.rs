@@ -328,6 +328,11 @@ async fn bindings_are_replaced_as_a_whole_and_go_with_their_habit() {
         set(vec![bind("press", &walk), bind("press", &water)]).await.outcome
     );
     assert_eq!(house.count(&DEVICE_BINDINGS).await, 1, "a refused list changes nothing");
+    let logged = house.store.read(|snapshot| snapshot.changes_after(0, None, 1000)).await.unwrap();
+    let announced = house.store.feed().after(0, 1000).unwrap();
+    let places =
+        |changes: &[std::sync::Arc<kairos_core::change::Change>]| changes.iter().map(|c| c.seq).collect::<Vec<_>>();
+    assert_eq!(places(&announced), places(&logged), "what was undone is not announced");
     house.wish(&ada, Wish::DeleteHabit { id: water }).await;
     assert_eq!(house.count(&DEVICE_BINDINGS).await, 0);
 }
