@@ -311,13 +311,8 @@ async fn revocations(auth: Auth, broker: Broker, roster: Roster) {
     while let Some(notice) = news.next().await {
         match notice {
             Notice::Revoked(Revoked::Device(device)) => broker.disconnect(device.as_str()),
-            Notice::Revoked(Revoked::User(user)) => {
-                for device in auth.devices_of(&user).await {
-                    broker.disconnect(device.as_str());
-                }
-            }
-            Notice::Revoked(_) => {}
-            Notice::AskAgain => {
+            Notice::Revoked(Revoked::Session(_) | Revoked::Token(_)) => {}
+            Notice::Revoked(Revoked::User(_)) | Notice::AskAgain => {
                 for credential in roster.all_here() {
                     if !auth.device_holds(&credential).await {
                         broker.disconnect(&credential);

@@ -62,7 +62,7 @@ impl FromRequestParts<Api> for Person {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
         match api.auth.principal(token).await.map_err(refused)? {
-            Caller::Person(principal) => Ok(Self(principal)),
+            Caller::Person { principal, .. } => Ok(Self(principal)),
             Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
         }
     }
@@ -70,10 +70,7 @@ impl FromRequestParts<Api> for Person {
 
 /// Turns a refused token into an answer.
 pub(super) fn refused(error: AuthError) -> ApiError {
-    match error {
-        AuthError::Refused => ApiError::unauthorized(),
-        AuthError::Unavailable(reason) => crate::store::StoreError::Unavailable(reason).into(),
-    }
+    error.into()
 }
 
 /// The command's id: the `Idempotency-Key` header, else one of our own.

@@ -4,9 +4,13 @@
 //! then one file per resource. Handlers are thin: take out, ask one question or send one command, answer.
 
 mod assets;
+mod auth;
+mod caller;
 mod changes;
+mod cookies;
 mod deeds;
 mod devices;
+mod displays;
 mod error;
 mod extract;
 mod gatekeeper;
@@ -16,7 +20,10 @@ mod metrics;
 mod mqtt;
 mod openapi;
 mod server;
+mod setup;
 mod today;
+mod tokens;
+mod users;
 mod websocket;
 
 use std::sync::Arc;
@@ -83,9 +90,20 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// Accounts, tokens and displays.
+fn about_people() -> OpenApiRouter<caller::AuthApi> {
+    OpenApiRouter::new()
+        .merge(setup::router())
+        .merge(auth::router())
+        .merge(users::router())
+        .merge(tokens::router())
+        .merge(displays::router())
+}
+
 /// The routes that stand in openapi.json.
-fn described(_api: &Api) -> OpenApiRouter<Api> {
+fn described(api: &Api) -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
+        .merge(about_people().with_state(api.into()))
         .merge(health::router())
         .merge(today::router())
         .merge(habits::router())

@@ -31,6 +31,10 @@ pub struct Door {
     pub tls: Option<TlsAcceptor>,
 }
 
+/// Whether a request came in TLS; stands in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Secure(pub(super) bool);
+
 /// The running servers.
 pub struct Served {
     stop: CancellationToken,
@@ -48,10 +52,10 @@ impl Served {
                 let (router, tls, ending) = (router.clone(), door.tls.clone(), ending.clone());
                 async move {
                     match tls {
-                        None => connection(stream, peer, &permit, router, ending).await,
+                        None => connection(stream, (peer, Secure(false)), &permit, router, ending).await,
                         Some(tls) => {
                             if let Ok(Ok(stream)) = permit.handshake(tls.accept(stream)).await {
-                                connection(stream, peer, &permit, router, ending).await;
+                                connection(stream, (peer, Secure(true)), &permit, router, ending).await;
                             }
                         }
                     }
@@ -70,8 +74,13 @@ impl Served {
     }
 }
 
-async fn connection<S>(stream: S, peer: SocketAddr, permit: &Permit, router: Router, stop: CancellationToken)
-where
+async fn connection<S>(
+    stream: S,
+    (peer, secure): (SocketAddr, Secure),
+    permit: &Permit,
+    router: Router,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // The first request's head is part of the handshake: hyper's own timeout bounds it.
@@ -79,6 +88,7 @@ where
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(secure);
         router.clone().oneshot(request)
     });
     let serving = hyper::server::conn::http1::Builder::new()

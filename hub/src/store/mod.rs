@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections.
-//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
 mod cursors;
@@ -13,9 +13,11 @@ mod error;
 mod health;
 pub(crate) mod meta;
 mod migrations;
+mod people;
 mod reader;
 mod retained;
 mod rows;
+mod sessions;
 mod tx;
 mod writer;
 
@@ -27,8 +29,10 @@ use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{OpenError, StoreError};
+pub use people::{Account, StoredCode};
 pub use reader::Snapshot;
 pub use retained::RetainedMessage;
+pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
 
 use crate::clock::Clock;

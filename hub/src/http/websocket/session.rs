@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::messages::{self, Hello, Request};
-use crate::auth::Caller;
+use crate::auth::{Access, Caller};
 use crate::http::Api;
 use crate::http::deeds::{self, DeedBody};
 use crate::http::error::ApiError;
@@ -56,6 +56,7 @@ struct Session {
     socket: WebSocket,
     api: Api,
     by: Principal,
+    access: Access,
     /// For a display: whose days it shows.
     show: Option<Vec<UserId>>,
     subscription: Option<Subscription>,
@@ -74,8 +75,13 @@ struct Subscription {
 }
 
 pub(super) async fn run(mut socket: WebSocket, api: Api) {
-    let Some((by, show)) = greet(&mut socket, &api).await else { return };
-    let mut session = Session { socket, api, by, show, subscription: None };
+    let Some(caller) = greet(&mut socket, &api).await else { return };
+    let access = api.auth.watch(&caller);
+    let (by, show) = match caller {
+        Caller::Person { principal, .. } => (principal, None),
+        Caller::Display { principal, show, .. } => (principal, Some(show)),
+    };
+    let mut session = Session { socket, api, by, access, show, subscription: None };
     let code = match session.live().await {
         End::Gone => return,
         End::Stalled => (STALLED, "too much unread; please resume"),
@@ -88,7 +94,7 @@ pub(super) async fn run(mut socket: WebSocket, api: Api) {
 }
 
 /// Asks who it is. `None`: nobody, or too slow.
-async fn greet(socket: &mut WebSocket, api: &Api) -> Option<(Principal, Option<Vec<UserId>>)> {
+async fn greet(socket: &mut WebSocket, api: &Api) -> Option<Caller> {
     let say = |text: &'static str| Message::text(text);
     timeout(GREETING, async {
         socket.send(say(r#"{"type":"auth_required"}"#)).await.ok()?;
@@ -100,10 +106,7 @@ async fn greet(socket: &mut WebSocket, api: &Api) -> Option<(Principal, Option<V
         match api.auth.principal(&token).await {
             Ok(caller) => {
                 socket.send(say(r#"{"type":"auth_ok"}"#)).await.ok()?;
-                Some(match caller {
-                    Caller::Person(by) => (by, None),
-                    Caller::Display { principal, show } => (principal, Some(show)),
-                })
+                Some(caller)
             }
             Err(crate::auth::AuthError::Refused) => {
                 socket.send(say(r#"{"type":"auth_invalid","message":"Please sign in again."}"#)).await.ok()?;
@@ -112,7 +115,7 @@ async fn greet(socket: &mut WebSocket, api: &Api) -> Option<(Principal, Option<V
                 None
             }
             // Not the client's fault: it shall come back with the same token.
-            Err(crate::auth::AuthError::Unavailable(_)) => None,
+            Err(_) => None,
         }
     })
     .await
@@ -123,7 +126,6 @@ async fn greet(socket: &mut WebSocket, api: &Api) -> Option<(Principal, Option<V
 impl Session {
     async fn live(&mut self) -> End {
         let mut head = self.api.store.feed().watch();
-        let mut access = self.api.auth.watch(&self.by);
         let clock = self.api.store.clock().clone();
         loop {
             let next_day = match &self.subscription {
@@ -139,7 +141,7 @@ impl Session {
                     Ok(()) => self.pump().await,
                     Err(_) => Err(End::Away),
                 },
-                () = access.ended() => Err(End::SignedOut),
+                () = self.access.ended() => Err(End::SignedOut),
                 () = clock.sleep_until(next_day) => self.show_today().await,
             };
             if let Err(end) = step {

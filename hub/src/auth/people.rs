@@ -1,0 +1,310 @@
+//! Accounts: made, listed, disabled, given a new password.
+
+use kairos_core::change::Origin;
+use kairos_core::command::{Rejection, RejectionCode};
+use kairos_core::ids::UserId;
+use kairos_core::row::Row;
+use kairos_core::schema::USERS;
+use kairos_core::scope::Scope;
+use kairos_core::{Millis, repair};
+
+use super::standing::Person;
+use super::{Auth, AuthError, password};
+use crate::store::{Account, StoreError, Tx};
+
+/// How many accounts a home can have. Bounds what stands in memory.
+const MAX_ACCOUNTS: u32 = 500;
+/// The longest mail address there can be.
+const MAX_EMAIL: usize = 254;
+
+/// Somebody to make an account for, as typed. No `Debug`: it holds a password.
+#[derive(Clone)]
+pub struct NewPerson {
+    /// The address they sign in with.
+    pub email: String,
+    /// Their password.
+    pub password: String,
+    /// The name others see.
+    pub display_name: String,
+    /// Whether they administer the hub.
+    pub admin: bool,
+    /// Their time zone, an IANA name; UTC when it is not known.
+    pub tz: Option<String>,
+}
+
+/// An account as administrators see it. No `Debug`: it holds a name and a mail address.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct PersonView {
+    /// Whose.
+    pub user_id: String,
+    /// The address they sign in with.
+    pub email: String,
+    /// The name others see.
+    pub display_name: String,
+    /// `admin` or `member`.
+    #[schema(example = "member")]
+    pub role: String,
+    /// Whether the account is disabled.
+    pub disabled: bool,
+    /// When it was made, in milliseconds since the epoch.
+    pub created_at: Millis,
+}
+
+/// A checked [`NewPerson`]: what is stored of it.
+pub(super) struct Draft {
+    user: UserId,
+    email: String,
+    display_name: String,
+    admin: bool,
+    tz: Option<String>,
+    pub(super) password: String,
+}
+
+impl Draft {
+    /// Checks what was typed.
+    pub(super) fn check(new: NewPerson, user: UserId) -> Result<Self, Rejection> {
+        let email = read_email(&new.email)?;
+        password::check(&new.password)?;
+        let display_name = new.display_name.trim().to_owned();
+        if display_name.is_empty() {
+            return Err(Rejection::field("display_name", "A name is needed."));
+        }
+        for (name, value) in [("display_name", Some(&display_name)), ("tz", new.tz.as_ref())] {
+            if let (Some(column), Some(value)) = (USERS.column(name), value) {
+                repair::check(column, &value.as_str().into())
+                    .map_err(|message| Rejection::field(name, format!("{name} {message}.")))?;
+            }
+        }
+        Ok(Self { user, email, display_name, admin: new.admin, tz: new.tz, password: new.password })
+    }
+
+    /// Writes the account and, in the same transaction, the profile that others see and sync.
+    pub(super) fn write(&self, tx: &mut Tx<'_>, password_hash: &str) -> Result<Account, StoreError> {
+        if tx.account_of_email(&self.email)?.is_some() {
+            return Err(Rejection {
+                code: RejectionCode::Conflict,
+                message: "There is already an account with this mail address.".into(),
+                field: Some("email".into()),
+            }
+            .into());
+        }
+        if tx.account_count()? >= MAX_ACCOUNTS {
+            return Err(Rejection::new(
+                RejectionCode::Conflict,
+                format!("A hub has at most {MAX_ACCOUNTS} accounts."),
+            )
+            .into());
+        }
+        let account = Account {
+            user: self.user.clone(),
+            email: self.email.clone(),
+            password_hash: password_hash.to_owned(),
+            admin: self.admin,
+            created_at: tx.now(),
+            disabled_at: None,
+        };
+        tx.add_account(&account)?;
+        let scope = Scope::Person(self.user.clone());
+        let mut row = Row::new(&USERS, self.user.as_str(), scope, self.user.clone(), tx.now());
+        let at = tx.tick();
+        row.stamp_all(&at);
+        row.set("display_name", self.display_name.as_str(), &at);
+        if let Some(tz) = &self.tz {
+            row.set("tz", tz.as_str(), &at);
+        }
+        tx.put(&row, Origin::Local)?;
+        if self.admin {
+            // However the first administrator came about, the setup code has done its work.
+            tx.set_setup_code(None)?;
+        }
+        Ok(account)
+    }
+}
+
+/// Reads a mail address: trimmed, in lower case. A light check; only a letter would prove it.
+///
+/// # Errors
+/// A [`Rejection`] that names the field.
+pub fn read_email(typed: &str) -> Result<String, Rejection> {
+    let email = typed.trim().to_lowercase();
+    let plain = !email.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    let halves = email.split_once('@').is_some_and(|(name, domain)| {
+        !name.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+    });
+    if plain && halves && email.len() <= MAX_EMAIL {
+        Ok(email)
+    } else {
+        Err(Rejection::field("email", "This is not a mail address."))
+    }
+}
+
+impl Auth {
+    /// Makes an account with its profile.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] names the field; [`AuthError::Busy`] when too many passwords wait.
+    pub async fn add_person(&self, new: NewPerson) -> Result<PersonView, AuthError> {
+        let draft = Draft::check(new, UserId::mint(self.now(), crate::random::bytes()))?;
+        let hash = self.0.hasher.hash(draft.password.clone()).await?;
+        let auth = self.clone();
+        self.to_the_end(async move {
+            let name = draft.display_name.clone();
+            let account = auth.0.store.write(move |tx| draft.write(tx, &hash)).await?;
+            auth.account_made(&account);
+            Ok(view(&account, name))
+        })
+        .await
+    }
+
+    pub(super) fn account_made(&self, account: &Account) {
+        self.0.standing.set(&account.user, Person { admin: account.admin, disabled: false });
+        if account.admin {
+            self.setup_done();
+        }
+    }
+
+    /// Every account, the oldest first.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] when the database cannot be read.
+    pub async fn people(&self) -> Result<Vec<PersonView>, AuthError> {
+        let read = self.0.store.read(|snapshot| {
+            let accounts = snapshot.accounts()?;
+            accounts
+                .iter()
+                .map(|account| {
+                    let profile = snapshot.row(&USERS, account.user.as_str())?;
+                    Ok(view(account, profile.map(|row| row.text("display_name")).unwrap_or_default()))
+                })
+                .collect()
+        });
+        Ok(read.await?)
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] when there is none of that id.
+    pub async fn person(&self, user: &UserId) -> Result<PersonView, AuthError> {
+        let user = user.clone();
+        let read = self.0.store.read(move |snapshot| {
+            let Some(account) = snapshot.account(&user)? else { return Err(Rejection::not_found("person").into()) };
+            let profile = snapshot.row(&USERS, user.as_str())?;
+            Ok(view(&account, profile.map(|row| row.text("display_name")).unwrap_or_default()))
+        });
+        Ok(read.await?)
+    }
+
+    /// The person a command line names, by mail address or id.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] when there is none.
+    pub async fn find_person(&self, named: &str) -> Result<UserId, AuthError> {
+        let (email, id) = (named.trim().to_lowercase(), UserId::new(named));
+        let read = self.0.store.read(move |snapshot| {
+            if let Some(account) = snapshot.account_of_email(&email)? {
+                return Ok(account.user);
+            }
+            if let Ok(id) = id
+                && snapshot.account(&id)?.is_some()
+            {
+                return Ok(id);
+            }
+            Err(Rejection::not_found("person").into())
+        });
+        Ok(read.await?)
+    }
+
+    /// Disables an account: its sessions end, its tokens and devices are refused until it is enabled
+    /// again, and its open connections close. Enabling does not bring sessions back.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] for an unknown person and for the last administrator.
+    pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<(), AuthError> {
+        let (auth, user) = (self.clone(), user.clone());
+        self.to_the_end(async move {
+            let id = user.clone();
+            let (admin, ended) = auth
+                .0
+                .store
+                .write(move |tx| {
+                    let Some(account) = tx.account(&id)? else { return Err(Rejection::not_found("person").into()) };
+                    if disabled && account.admin && !tx.another_admin(&id)? {
+                        let message = "The last administrator cannot be disabled.";
+                        return Err(Rejection::new(RejectionCode::Conflict, message).into());
+                    }
+                    let now = tx.now();
+                    tx.set_disabled(&id, disabled.then_some(account.disabled_at.unwrap_or(now)))?;
+                    let ended = if disabled { end_all(tx, &id, "disabled")? } else { Vec::new() };
+                    Ok((account.admin, ended))
+                })
+                .await?;
+            auth.0.standing.set(&user, Person { admin, disabled });
+            auth.sessions_ended(ended);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives an account a new password and ends all its sessions.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] for an unknown person or a password of the wrong length.
+    pub async fn reset_password(&self, user: &UserId, new: String) -> Result<(), AuthError> {
+        password::check(&new)?;
+        let hash = self.0.hasher.hash(new).await?;
+        let (auth, user) = (self.clone(), user.clone());
+        self.to_the_end(async move {
+            let ended = auth
+                .0
+                .store
+                .write(move |tx| {
+                    if tx.account(&user)?.is_none() {
+                        return Err(Rejection::not_found("person").into());
+                    }
+                    tx.set_password(&user, &hash)?;
+                    end_all(tx, &user, "password")
+                })
+                .await?;
+            auth.sessions_ended(ended);
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn end_all(tx: &mut Tx<'_>, user: &UserId, why: &str) -> Result<Vec<String>, StoreError> {
+    let sessions = tx.sessions_of(user)?;
+    for session in &sessions {
+        tx.end_session(session, why)?;
+    }
+    Ok(sessions)
+}
+
+fn view(account: &Account, display_name: String) -> PersonView {
+    PersonView {
+        user_id: account.user.to_string(),
+        email: account.email.clone(),
+        display_name,
+        role: if account.admin { "admin" } else { "member" }.to_owned(),
+        disabled: account.disabled_at.is_some(),
+        created_at: account.created_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_addresses_are_checked_lightly() {
+        for good in [" Ada@Example.org ", "a@b", "ä@straße.example", "a+b@c.d"] {
+            assert!(read_email(good).is_ok(), "{good}");
+        }
+        assert_eq!(read_email(" Ada@Example.ORG ").ok().as_deref(), Some("ada@example.org"));
+        let long = format!("{}@b.c", "a".repeat(251));
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\nc", "a@.b", "a\u{0}@b", long.as_str()] {
+            assert!(read_email(bad).is_err(), "{bad:?}");
+        }
+    }
+}

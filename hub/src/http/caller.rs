@@ -1,0 +1,123 @@
+//! What the routes about people, tokens and displays need, and who is asking them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use kairos_core::principal::{Principal, Via};
+
+use super::error::ApiError;
+use super::extract::bearer;
+use super::gatekeeper::Hosts;
+use super::server::Secure;
+use crate::auth::{Auth, AuthError, Caller, Credential};
+use crate::commands::Commands;
+use crate::store::Store;
+
+/// The part of the hub these routes need. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct AuthApi {
+    pub(super) auth: Auth,
+    pub(super) commands: Commands,
+    pub(super) store: Store,
+    pub(super) hosts: Arc<Hosts>,
+}
+
+impl From<&super::Api> for AuthApi {
+    fn from(api: &super::Api) -> Self {
+        Self {
+            auth: api.auth.clone(),
+            commands: api.commands.clone(),
+            store: api.store.clone(),
+            hosts: api.hosts.clone(),
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let message = error.to_string();
+        match error {
+            AuthError::WrongLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", message),
+            AuthError::Refused => Self::unauthorized(),
+            AuthError::Forbidden(_) => Self::forbidden(message),
+            AuthError::Throttled(wait) => Self::too_often(wait.as_millis().div_ceil(1000).try_into().unwrap_or(60)),
+            AuthError::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
+            }
+            AuthError::WrongCode(left) => {
+                Self::new(StatusCode::FORBIDDEN, "wrong_setup_code", message).with("tries_left", left)
+            }
+            AuthError::CodeSpent => Self::new(StatusCode::FORBIDDEN, "setup_code_spent", message),
+            AuthError::AlreadySetUp => Self::new(StatusCode::CONFLICT, "already_set_up", message),
+            AuthError::CodeGone => Self::new(StatusCode::GONE, "code_gone", message),
+            AuthError::Rejected(rejection) => rejection.into(),
+            AuthError::Unavailable(reason) => crate::store::StoreError::Unavailable(reason).into(),
+        }
+    }
+}
+
+/// A person, by session or API token.
+pub(super) struct Who(pub(super) Principal, pub(super) Credential);
+
+impl FromRequestParts<AuthApi> for Who {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        match api.auth.principal(token).await? {
+            Caller::Person { principal, credential } => Ok(Self(principal, credential)),
+            Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
+        }
+    }
+}
+
+/// A person in a session: what hands out access is not for scripts, or one lost token would make others.
+pub(super) struct InSession(pub(super) Principal, pub(super) String);
+
+impl FromRequestParts<AuthApi> for InSession {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
+        let Who(principal, credential) = Who::from_request_parts(parts, api).await?;
+        match (&principal.via, credential) {
+            (Via::Session, Credential::Session(id)) => Ok(Self(principal, id)),
+            _ => Err(ApiError::forbidden("An API token may not do this; please sign in.")),
+        }
+    }
+}
+
+/// An administrator in a session.
+pub(super) struct Admin(pub(super) Principal);
+
+impl FromRequestParts<AuthApi> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
+        let InSession(principal, _) = InSession::from_request_parts(parts, api).await?;
+        if principal.may_administer() {
+            Ok(Self(principal))
+        } else {
+            Err(ApiError::forbidden("Only an administrator may do this."))
+        }
+    }
+}
+
+/// From where a request came, and whether it came in TLS.
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    pub(super) secure: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let secure = parts.extensions.get::<Secure>().is_some_and(|secure| secure.0);
+        Ok(Self { address, secure })
+    }
+}

@@ -1,0 +1,67 @@
+//! API tokens: a person's own, and only from a session.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::caller::{AuthApi, InSession};
+use super::error::{ApiError, ErrorBody};
+use super::extract::{Json, Path};
+use crate::auth::tokens::{NewToken, TokenView};
+
+pub(super) fn router() -> OpenApiRouter<AuthApi> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(revoke))
+}
+
+/// A person's API tokens.
+#[derive(Serialize, ToSchema)]
+struct Tokens {
+    items: Vec<TokenView>,
+    next: Option<String>,
+}
+
+/// A token to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// 1 to 100 characters.
+    #[schema(example = "Home Assistant")]
+    name: String,
+}
+
+/// The person's API tokens.
+#[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn list(State(api): State<AuthApi>, InSession(by, _): InSession) -> Result<Answer<Tokens>, ApiError> {
+    Ok(Answer(Tokens { items: api.auth.tokens(&by.user).await?, next: None }))
+}
+
+/// Makes an API token; it is shown this once.
+#[utoipa::path(
+    post, path = "/api/tokens", tag = "auth", request_body = Wanted,
+    responses((status = 201, body = NewToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn add(
+    State(api): State<AuthApi>,
+    InSession(by, _): InSession,
+    Json(body): Json<Wanted>,
+) -> Result<(StatusCode, Answer<NewToken>), ApiError> {
+    Ok((StatusCode::CREATED, Answer(api.auth.add_token(&by.user, &body.name).await?)))
+}
+
+/// Takes an API token away.
+#[utoipa::path(
+    delete, path = "/api/tokens/{id}", tag = "auth", params(("id" = String, Path)),
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+async fn revoke(
+    State(api): State<AuthApi>,
+    InSession(by, _): InSession,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    api.auth.revoke_token(&by.user, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,201 @@
+//! People: oneself, and for administrators the others.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kairos_core::command::{Command, Fields, Outcome, Rejection, Wish};
+use kairos_core::ids::{CommandId, UserId};
+use kairos_core::repair;
+use kairos_core::schema::USERS;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::caller::{Admin, AuthApi, Who};
+use super::error::{ApiError, ErrorBody};
+use super::extract::{Json, Path};
+use crate::auth::people::{NewPerson, PersonView};
+
+pub(super) fn router() -> OpenApiRouter<AuthApi> {
+    OpenApiRouter::new()
+        .routes(routes!(me, edit_me))
+        .routes(routes!(list, add))
+        .routes(routes!(disable))
+        .routes(routes!(enable))
+}
+
+/// The person asking.
+#[derive(Serialize, ToSchema)]
+struct Me {
+    user_id: String,
+    email: String,
+    display_name: String,
+    /// `admin` or `member`.
+    #[schema(example = "admin")]
+    role: &'static str,
+    /// An IANA name.
+    #[schema(example = "Europe/Vienna")]
+    tz: String,
+    /// Minutes after midnight at which the person's day begins.
+    day_start_min: i64,
+}
+
+/// What a person changes about themselves.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EditMe {
+    display_name: Option<String>,
+    /// An IANA name.
+    tz: Option<String>,
+    /// 0 to 720.
+    day_start_min: Option<i64>,
+}
+
+/// A person to make an account for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    #[schema(example = "bo@example.org")]
+    email: String,
+    /// 8 to 256 characters.
+    password: String,
+    #[schema(example = "Bo")]
+    display_name: String,
+    /// `member` (when absent) or `admin`.
+    role: Option<String>,
+    /// An IANA name; the administrator's own when absent.
+    tz: Option<String>,
+}
+
+/// The accounts of this hub.
+#[derive(Serialize, ToSchema)]
+struct Users {
+    items: Vec<PersonView>,
+    next: Option<String>,
+}
+
+async fn read_me(api: &AuthApi, user: &UserId) -> Result<Me, ApiError> {
+    let user = user.clone();
+    let read = api.store.read(move |snapshot| {
+        let account = snapshot.account(&user)?.ok_or_else(|| Rejection::not_found("person"))?;
+        let row = snapshot.row(&USERS, user.as_str())?.ok_or_else(|| Rejection::not_found("person"))?;
+        let row = repair::repaired(&row);
+        Ok(Me {
+            user_id: user.to_string(),
+            email: account.email,
+            display_name: row.text("display_name"),
+            role: if account.admin { "admin" } else { "member" },
+            tz: row.text("tz"),
+            day_start_min: row.integer("day_start_min").unwrap_or(0),
+        })
+    });
+    Ok(read.await?)
+}
+
+/// Who is asking.
+#[utoipa::path(get, path = "/api/me", tag = "people", responses((status = 200, body = Me), (status = 401, body = ErrorBody)))]
+async fn me(State(api): State<AuthApi>, Who(by, _): Who) -> Result<Answer<Me>, ApiError> {
+    Ok(Answer(read_me(&api, &by.user).await?))
+}
+
+/// Changes one's own profile.
+#[utoipa::path(
+    patch, path = "/api/me", tag = "people", request_body = EditMe,
+    responses((status = 200, body = Me), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn edit_me(
+    State(api): State<AuthApi>,
+    Who(by, _): Who,
+    Json(body): Json<EditMe>,
+) -> Result<Answer<Me>, ApiError> {
+    let mut fields = Fields::new();
+    if let Some(name) = body.display_name {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(ApiError::field("display_name", "A name is needed."));
+        }
+        fields.insert("display_name".into(), name.into());
+    }
+    fields.extend(body.tz.map(|tz| ("tz".to_owned(), tz.into())));
+    fields.extend(body.day_start_min.map(|minutes| ("day_start_min".to_owned(), minutes.into())));
+    let id = CommandId::mint(api.store.clock().now(), crate::random::bytes());
+    let user = by.user.clone();
+    let receipt = api.commands.submit(Command { id, by, wish: Wish::EditProfile { fields } }).await?;
+    if let Outcome::Rejected(rejection) = receipt.outcome {
+        return Err(rejection.into());
+    }
+    Ok(Answer(read_me(&api, &user).await?))
+}
+
+/// Every account.
+#[utoipa::path(get, path = "/api/users", tag = "people", responses((status = 200, body = Users), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn list(State(api): State<AuthApi>, _: Admin) -> Result<Answer<Users>, ApiError> {
+    Ok(Answer(Users { items: api.auth.people().await?, next: None }))
+}
+
+/// Makes an account.
+#[utoipa::path(
+    post, path = "/api/users", tag = "people", request_body = NewUser,
+    responses((status = 201, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn add(
+    State(api): State<AuthApi>,
+    Admin(by): Admin,
+    Json(body): Json<NewUser>,
+) -> Result<(StatusCode, Answer<PersonView>), ApiError> {
+    let admin = match body.role.as_deref() {
+        None | Some("member") => false,
+        Some("admin") => true,
+        Some(_) => return Err(ApiError::field("role", "role is member or admin.")),
+    };
+    let tz = match body.tz {
+        Some(tz) => tz,
+        None => read_me(&api, &by.user).await?.tz,
+    };
+    let new = NewPerson {
+        email: body.email,
+        password: body.password,
+        display_name: body.display_name,
+        admin,
+        tz: Some(tz),
+    };
+    Ok((StatusCode::CREATED, Answer(api.auth.add_person(new).await?)))
+}
+
+fn user_id(text: String) -> Result<UserId, ApiError> {
+    UserId::new(text).map_err(|_| ApiError::not_found("There is no such person."))
+}
+
+/// Disables an account; its connections close within a second.
+#[utoipa::path(
+    post, path = "/api/users/{id}/disable", tag = "people", params(("id" = String, Path)),
+    responses((status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody))
+)]
+async fn disable(
+    State(api): State<AuthApi>,
+    Admin(by): Admin,
+    Path(id): Path<String>,
+) -> Result<Answer<PersonView>, ApiError> {
+    let user = user_id(id)?;
+    if user == by.user {
+        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", "You cannot disable your own account."));
+    }
+    api.auth.set_disabled(&user, true).await?;
+    Ok(Answer(api.auth.person(&user).await?))
+}
+
+/// Enables an account again.
+#[utoipa::path(
+    post, path = "/api/users/{id}/enable", tag = "people", params(("id" = String, Path)),
+    responses((status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+async fn enable(
+    State(api): State<AuthApi>,
+    _: Admin,
+    Path(id): Path<String>,
+) -> Result<Answer<PersonView>, ApiError> {
+    let user = user_id(id)?;
+    api.auth.set_disabled(&user, false).await?;
+    Ok(Answer(api.auth.person(&user).await?))
+}
