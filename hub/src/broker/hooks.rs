@@ -28,8 +28,8 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How long a note may hold its connection.
 const NOTE: Duration = Duration::from_secs(1);
-/// MQTT 5: the packet is too large.
-const TOO_LARGE: u8 = 0x95;
+/// MQTT 5: valid, but not accepted here. "Packet too large" has no place in an acknowledgement.
+const NOT_ACCEPTED: u8 = 0x83;
 /// MQTT 5: a quota is used up.
 const QUOTA: u8 = 0x97;
 
@@ -90,7 +90,7 @@ impl Hooks {
             }
             Kind::Event | Kind::Command => {
                 if event.payload.len() > self.max_event {
-                    if !self.say_no(link, event.packet_id, TOO_LARGE, Refusal::EventTooLarge) {
+                    if !self.say_no(link, event.packet_id, NOT_ACCEPTED, Refusal::EventTooLarge) {
                         link.token.cancel();
                     }
                     return PublishAction::Handled;
@@ -140,16 +140,14 @@ fn live_copy(event: &ClientPublishEvent) -> PublishAction {
 }
 
 impl AuthProvider for Hooks {
-    /// The login was judged before the engine saw the connection; here it only learns the name.
+    /// The login was judged before the engine saw the connection. It learns no name either: it would tell every
+    /// subscriber, and its sessions are told apart by their names, which hold the credential.
     fn authenticate<'a>(
         &'a self,
         _connect: &'a ConnectPacket,
         _peer: SocketAddr,
     ) -> Answer<'a, mqtt5::Result<AuthResult>> {
-        let result = link().map_or_else(
-            || AuthResult::fail(ReasonCode::NotAuthorized),
-            |link| AuthResult::success_with_user(link.grant.credential.clone()),
-        );
+        let result = link().map_or_else(|| AuthResult::fail(ReasonCode::NotAuthorized), |_| AuthResult::success());
         Box::pin(std::future::ready(Ok(result)))
     }
 
