@@ -98,7 +98,7 @@ impl Gate for HubGate {
                 Ok(Some(_)) => Ok(Grant {
                     credential: username.to_owned(),
                     class: Class::Device,
-                    prefixes: vec![format!("kairos/device/{username}/")],
+                    prefixes: vec![format!("kairos/device/{username}")],
                 }),
                 Ok(None) => Err(Refused::Credentials),
                 Err(_) => Err(Refused::Unavailable),

@@ -96,6 +96,8 @@ impl Builder {
     pub async fn start(self) -> House {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = self.data_dir.clone().unwrap_or_else(|| dir.path().join("data"));
+        // One cryptography in the process; a second call finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
         let mut house =
             House { dir, data_dir, plan: self, child: None, ports: Ports::default(), setup_code: None, http };
@@ -104,7 +106,6 @@ impl Builder {
     }
 
     /// The command that starts the hub over a data directory.
-    #[must_use]
     pub fn command(&self, data_dir: &Path) -> Command {
         let binary = hub_binary();
         let mut command = match self.wrapper.split_first() {

@@ -30,7 +30,6 @@ def main():
         "kairos/hub/#",
         "homeassistant/#",
         "kairos/pair/+/hello",
-        own + "event",
     ]
     press = json.dumps({"event_type": "press", "button": "1", "press_id": f"{secrets.token_hex(8)}:1", "age_ms": 0})
     publishes = [
