@@ -49,7 +49,6 @@ impl Person {
     }
 
     /// A request in this person's name.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }

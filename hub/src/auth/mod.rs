@@ -83,7 +83,9 @@ pub enum AuthError {
     #[error("This is not the setup code.")]
     WrongCode(u32),
     /// The setup code was tried too often.
-    #[error("The setup code was tried too often. Make a new one with `kairos-hub setup-code --renew`, or restart the hub.")]
+    #[error(
+        "The setup code was tried too often. Make a new one with `kairos-hub setup-code --renew`, or restart the hub."
+    )]
     CodeSpent,
     /// Setup was done before.
     #[error("This hub is already set up.")]

@@ -89,11 +89,9 @@ impl Draft {
             .into());
         }
         if tx.account_count()? >= MAX_ACCOUNTS {
-            return Err(Rejection::new(
-                RejectionCode::Conflict,
-                format!("A hub has at most {MAX_ACCOUNTS} accounts."),
-            )
-            .into());
+            return Err(
+                Rejection::new(RejectionCode::Conflict, format!("A hub has at most {MAX_ACCOUNTS} accounts.")).into()
+            );
         }
         let account = Account {
             user: self.user.clone(),

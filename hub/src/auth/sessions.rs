@@ -113,9 +113,9 @@ impl Auth {
             let ended = auth.0.store.write(move |tx| {
                 // The account may have been disabled, or its password replaced, while the old one was
                 // being verified.
-                let stands = tx.account(&session.user)?.is_some_and(|account| {
-                    account.disabled_at.is_none() && account.password_hash == verified
-                });
+                let stands = tx
+                    .account(&session.user)?
+                    .is_some_and(|account| account.disabled_at.is_none() && account.password_hash == verified);
                 if stands { make_room_and_add(tx, &session, &hash).map(Some) } else { Ok(None) }
             });
             let ended = ended.await?.ok_or(AuthError::WrongLogin)?;
@@ -247,13 +247,7 @@ enum Rotation {
     UsedBefore(String),
 }
 
-fn rotate(
-    auth: &Auth,
-    tx: &mut Tx<'_>,
-    hash: &[u8],
-    next: &[u8],
-    channel: Channel,
-) -> Result<Rotation, StoreError> {
+fn rotate(auth: &Auth, tx: &mut Tx<'_>, hash: &[u8], next: &[u8], channel: Channel) -> Result<Rotation, StoreError> {
     let now = tx.now();
     let Some(found) = tx.refresh_token(hash)? else { return Ok(Rotation::Refused) };
     let session = found.session;

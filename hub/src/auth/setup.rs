@@ -157,8 +157,7 @@ impl Auth {
             return Err(AuthError::AlreadySetUp);
         }
         self.0.throttle.address(Lane::Setup, from)?;
-        let draft =
-            Draft::check(NewPerson { admin: true, ..first }, UserId::mint(self.now(), crate::random::bytes()))?;
+        let draft = Draft::check(NewPerson { admin: true, ..first }, UserId::mint(self.now(), crate::random::bytes()))?;
         // The code first, the costly hash after; and the code once more with the deed itself.
         self.try_setup_code(code.to_owned()).await?;
         let hash = self.0.hasher.hash(draft.password.clone()).await?;
@@ -196,7 +195,9 @@ impl Auth {
                 Try::Done => Err(AuthError::AlreadySetUp),
                 Try::Spent => Err(AuthError::CodeSpent),
                 Try::Wrong(0) => {
-                    tracing::warn!("The setup code was tried too often; `kairos-hub setup-code --renew` makes a new one.");
+                    tracing::warn!(
+                        "The setup code was tried too often; `kairos-hub setup-code --renew` makes a new one."
+                    );
                     auth.0.setup.send_modify(|setup| setup.code = None);
                     Err(AuthError::CodeSpent)
                 }

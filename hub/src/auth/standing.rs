@@ -118,9 +118,8 @@ pub(super) struct Standing {
 impl Standing {
     pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
         let since = store.clock().now().saturating_sub(REMEMBERED);
-        let (accounts, ended) = store
-            .read(move |snapshot| Ok((snapshot.accounts()?, snapshot.sessions_ended_after(since)?)))
-            .await?;
+        let (accounts, ended) =
+            store.read(move |snapshot| Ok((snapshot.accounts()?, snapshot.sessions_ended_after(since)?))).await?;
         let people = accounts
             .into_iter()
             .map(|account| (account.user, Person { admin: account.admin, disabled: account.disabled_at.is_some() }))

@@ -50,8 +50,7 @@ impl Auth {
         }
         let token = secret::mint(secret::API_TOKEN);
         let hash = secret::hash(&token);
-        let new =
-            ApiToken { id: self.mint_id(), user: user.clone(), name, created_at: self.now(), last_used_at: None };
+        let new = ApiToken { id: self.mint_id(), user: user.clone(), name, created_at: self.now(), last_used_at: None };
         let (id, name) = (new.id.clone(), new.name.clone());
         self.0
             .store

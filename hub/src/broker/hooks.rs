@@ -15,7 +15,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::timeout;
 
 tokio::task_local! {
@@ -67,7 +67,6 @@ impl Hooks {
             payload: &event.payload,
             qos: event.qos as u8,
             retain: event.retain,
-            arrived_at: SystemTime::now(),
         };
         let kind = access::kind(&link.grant, &event.topic);
         match kind {
@@ -123,7 +122,6 @@ impl Hooks {
             payload: &will.payload,
             qos: will.qos,
             retain: will.retain,
-            arrived_at: SystemTime::now(),
         })
         .await;
     }

@@ -108,8 +108,6 @@ pub struct Publish<'a> {
     pub qos: u8,
     /// Its retain flag.
     pub retain: bool,
-    /// When it was read; time spent waiting for the commit comes after it.
-    pub arrived_at: std::time::SystemTime,
 }
 
 /// An event or a retained message could not be saved.

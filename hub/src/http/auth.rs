@@ -11,9 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::{AuthApi, Peer};
+use super::cookies;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, bearer};
-use super::cookies;
 use crate::auth::sessions::{Channel, Grant, device_name};
 use crate::auth::{Auth, AuthError, Caller, Credential};
 
@@ -134,9 +134,7 @@ async fn refresh(
     let (token, channel) = presented(&headers, peer.secure, &body)?.ok_or_else(ApiError::unauthorized)?;
     match api.auth.refresh(&token, channel).await {
         Ok(grant) => Ok(granted(StatusCode::OK, grant, channel)),
-        Err(AuthError::Refused) => {
-            Ok(with_cookie(ApiError::unauthorized().into_response(), cookies::clear(channel)))
-        }
+        Err(AuthError::Refused) => Ok(with_cookie(ApiError::unauthorized().into_response(), cookies::clear(channel))),
         Err(error) => Err(error.into()),
     }
 }
@@ -146,12 +144,7 @@ async fn refresh(
     post, path = "/api/auth/logout", tag = "auth", request_body = Option<Refresh>,
     responses((status = 204), (status = 403, body = ErrorBody))
 )]
-async fn logout(
-    State(api): State<AuthApi>,
-    peer: Peer,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
+async fn logout(State(api): State<AuthApi>, peer: Peer, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let mut cookie = None;
     if let Some((token, channel)) = presented(&headers, peer.secure, &body)? {
         api.auth.logout(&token, channel).await?;

@@ -44,9 +44,7 @@ impl From<AuthError> for ApiError {
             AuthError::Refused => Self::unauthorized(),
             AuthError::Forbidden(_) => Self::forbidden(message),
             AuthError::Throttled(wait) => Self::too_often(wait.as_millis().div_ceil(1000).try_into().unwrap_or(60)),
-            AuthError::Busy => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
-            }
+            AuthError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2),
             AuthError::WrongCode(left) => {
                 Self::new(StatusCode::FORBIDDEN, "wrong_setup_code", message).with("tries_left", left)
             }

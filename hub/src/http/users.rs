@@ -153,13 +153,8 @@ async fn add(
         Some(tz) => tz,
         None => read_me(&api, &by.user).await?.tz,
     };
-    let new = NewPerson {
-        email: body.email,
-        password: body.password,
-        display_name: body.display_name,
-        admin,
-        tz: Some(tz),
-    };
+    let new =
+        NewPerson { email: body.email, password: body.password, display_name: body.display_name, admin, tz: Some(tz) };
     Ok((StatusCode::CREATED, Answer(api.auth.add_person(new).await?)))
 }
 
@@ -190,11 +185,7 @@ async fn disable(
     post, path = "/api/users/{id}/enable", tag = "people", params(("id" = String, Path)),
     responses((status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
-async fn enable(
-    State(api): State<AuthApi>,
-    _: Admin,
-    Path(id): Path<String>,
-) -> Result<Answer<PersonView>, ApiError> {
+async fn enable(State(api): State<AuthApi>, _: Admin, Path(id): Path<String>) -> Result<Answer<PersonView>, ApiError> {
     let user = user_id(id)?;
     api.auth.set_disabled(&user, false).await?;
     Ok(Answer(api.auth.person(&user).await?))

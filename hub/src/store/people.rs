@@ -49,10 +49,7 @@ fn account(row: &rusqlite::Row<'_>) -> rusqlite::Result<Account> {
 }
 
 fn account_where(connection: &Connection, column: &str, value: &str) -> Result<Option<Account>, StoreError> {
-    Ok(connection
-        .prepare_cached(&format!("{ACCOUNT} WHERE {column} = ?1"))?
-        .query_row([value], account)
-        .optional()?)
+    Ok(connection.prepare_cached(&format!("{ACCOUNT} WHERE {column} = ?1"))?.query_row([value], account).optional()?)
 }
 
 fn setup_code(connection: &Connection) -> Result<Option<StoredCode>, StoreError> {

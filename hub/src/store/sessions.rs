@@ -234,8 +234,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn sessions_ended_after(&self, time: Millis) -> Result<Vec<(String, Millis)>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, ended_at FROM sessions WHERE ended_at >= ?1")?;
+        let mut statement = self.connection.prepare_cached("SELECT id, ended_at FROM sessions WHERE ended_at >= ?1")?;
         let found = statement.query_map([time], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }

@@ -207,6 +207,7 @@ impl House {
         let gate = Arc::new(TestGate::default());
         let broker = Broker::start(settings, Arc::clone(&gate) as Arc<dyn Gate>, retained).await;
         let folder = tempfile::tempdir().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "names a certificate's term, nothing is measured")]
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let source = Source::Own { directory: folder.path().join("tls"), names: Vec::new() };
         let tls = Tls::load(source, u64::try_from(now.as_millis()).unwrap()).unwrap();

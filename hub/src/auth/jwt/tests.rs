@@ -80,7 +80,8 @@ fn a_token_says_what_the_sync_service_and_we_need() {
 fn a_token_ends_after_15_minutes_and_a_little() {
     let house = House::new("h1");
     let token = house.issue();
-    for (after, lives) in [(0, true), (900, true), (959, true), (960, false), (86_400, false), (-60, true), (-61, false)]
+    for (after, lives) in
+        [(0, true), (900, true), (959, true), (960, false), (86_400, false), (-60, true), (-61, false)]
     {
         let read = house.tokens.read(&house.keys, &token, T + after * 1000);
         assert_eq!(read.is_some(), lives, "after {after} s");
@@ -104,7 +105,8 @@ fn forged_tokens_are_refused() {
         sign(header, &claims, |message| ring::hmac::sign(&key, message).as_ref().to_vec())
     };
     let head: Vec<&str> = good.split('.').collect();
-    let flipped = format!("{}.{}.{}", head[0], encode(with(claims.clone(), "sub", "bo".into()).to_string().as_bytes()), head[2]);
+    let flipped =
+        format!("{}.{}.{}", head[0], encode(with(claims.clone(), "sub", "bo".into()).to_string().as_bytes()), head[2]);
     let table = [
         ("alg none", sign(&json!({"alg": "none", "kid": kid}), &claims, |_| Vec::new())),
         ("alg None", sign(&json!({"alg": "None", "kid": kid}), &claims, |_| Vec::new())),
@@ -124,7 +126,10 @@ fn forged_tokens_are_refused() {
         ("its key in jwk, our kid", other.forge(&with(header.clone(), "jwk", their_jwk.clone()), &claims)),
         (
             "its key in jwk, its kid",
-            other.forge(&with(with(header.clone(), "jwk", their_jwk.clone()), "kid", other.keys.signing(T).unwrap().kid.into()), &claims),
+            other.forge(
+                &with(with(header.clone(), "jwk", their_jwk.clone()), "kid", other.keys.signing(T).unwrap().kid.into()),
+                &claims,
+            ),
         ),
         ("its key at jku", other.forge(&with(header.clone(), "jku", "http://127.0.0.1/jwks.json".into()), &claims)),
         ("its key at x5u", other.forge(&with(header.clone(), "x5u", "http://127.0.0.1/x".into()), &claims)),
@@ -142,7 +147,13 @@ fn forged_tokens_are_refused() {
         ("exp as text", house.forge(&header, &with(claims.clone(), "exp", "99999999999".into()))),
         ("exp in ten years", house.forge(&header, &with(claims.clone(), "exp", (T / 1000 + 315_360_000).into()))),
         ("exp at the end of time", house.forge(&header, &with(claims.clone(), "exp", i64::MAX.into()))),
-        ("iat in the future", house.forge(&header, &with(with(claims.clone(), "iat", (T / 1000 + 3600).into()), "exp", (T / 1000 + 4500).into()))),
+        (
+            "iat in the future",
+            house.forge(
+                &header,
+                &with(with(claims.clone(), "iat", (T / 1000 + 3600).into()), "exp", (T / 1000 + 4500).into()),
+            ),
+        ),
         ("expired", house.forge(&header, &with(claims.clone(), "exp", (T / 1000 - 60).into()))),
         ("claims changed", flipped),
         ("signature cut off", format!("{}.{}.", head[0], head[1])),
