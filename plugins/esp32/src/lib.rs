@@ -1,7 +1,7 @@
 //! The adapter of our own buttons: presses in, `ack` and `state` out.
 //!
 //! [`decode`] turns bytes into a press, [`meaning`] a press and its binding into a wish; both are pure.
-//! [`messages`] writes what the device is told, [`outlet`] keeps each device's retained state true.
+//! [`messages`] writes what the device is told, `outlet` keeps each device's retained state true.
 
 pub mod decode;
 pub mod meaning;
