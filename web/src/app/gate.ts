@@ -49,7 +49,7 @@ export class KairosSetup extends Gate {
         <label class="field"><span>${t.yourName}</span><input data-testid="setup-name" name="name" required maxlength="100" autocomplete="name" /></label>
         <label class="field"><span>${t.email}</span><input data-testid="setup-email" name="email" type="email" required autocomplete="username" /></label>
         <label class="field"><span>${t.password}</span>
-          <input data-testid="setup-password" name="password" type="password" required minlength="10" autocomplete="new-password" aria-describedby="password-hint" />
+          <input data-testid="setup-password" name="password" type="password" required minlength="8" autocomplete="new-password" aria-describedby="password-hint" />
           <small id="password-hint">${t.passwordHint}</small></label>
         ${this.renderSubmit(t.continue, "setup-submit")}
       </form>
@@ -89,8 +89,8 @@ export class KairosLogin extends Gate {
     return html`<main class="gate">
       <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1></header>
       <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
-        <label class="field"><span>${t.email}</span><input name="email" type="email" required autocomplete="username" data-focus /></label>
-        <label class="field"><span>${t.password}</span><input name="password" type="password" required autocomplete="current-password" /></label>
+        <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
+        <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>
         ${this.renderSubmit(t.signIn, "login-submit")}
       </form>
     </main>`;
