@@ -2,7 +2,7 @@
 //!
 //! Read from the database, kept while nothing of their owner changed: a press needs no question.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use kairos_core::adapter::Device;
@@ -21,7 +21,8 @@ use crate::store::{Store, StoreError};
 pub struct Roster {
     store: Store,
     known: Arc<RwLock<HashMap<DeviceId, Known>>>,
-    here: Arc<Mutex<HashSet<String>>>,
+    /// How many connections each has: a mirror may be open in two windows.
+    here: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 /// A device as it was read, and the log's head at that time.
@@ -80,26 +81,29 @@ impl Roster {
         Ok(rows.into_iter().filter_map(|row| DeviceId::new(row.id).ok()).collect())
     }
 
-    /// Notes that a credential has come or gone.
+    /// Notes that a credential has come or gone, once for each connection.
     pub fn set_here(&self, credential: &str, here: bool) {
         let mut all = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         if here {
-            all.insert(credential.to_owned());
-        } else {
-            all.remove(credential);
+            *all.entry(credential.to_owned()).or_default() += 1;
+        } else if let Some(count) = all.get_mut(credential) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(credential);
+            }
         }
     }
 
     /// Every connected credential.
     #[must_use]
     pub fn all_here(&self) -> Vec<String> {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Whether a device is connected.
     #[must_use]
     pub fn is_here(&self, credential: &str) -> bool {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner).contains(credential)
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).contains_key(credential)
     }
 }
 

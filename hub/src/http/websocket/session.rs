@@ -10,7 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt;
 use kairos_core::Millis;
 use kairos_core::change::Cursor;
-use kairos_core::ids::{CommandId, UserId};
+use kairos_core::ids::{CommandId, DeviceId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, USERS};
@@ -81,6 +81,7 @@ pub(super) async fn run(mut socket: WebSocket, api: Api) {
         Caller::Person { principal, .. } => (principal, None),
         Caller::Display { principal, show, .. } => (principal, Some(show)),
     };
+    let _presence = Presence::of(&api, &by);
     let mut session = Session { socket, api, by, access, show, subscription: None };
     let code = match session.live().await {
         End::Gone => return,
@@ -91,6 +92,31 @@ pub(super) async fn run(mut socket: WebSocket, api: Api) {
     let frame = CloseFrame { code: code.0, reason: code.1.into() };
     // A stalled client will not take this either; it is worth one short try.
     let _ = timeout(Duration::from_secs(1), session.socket.send(Message::Close(Some(frame)))).await;
+}
+
+/// A display is listed under Devices: as here while this lives.
+struct Presence {
+    api: Api,
+    id: DeviceId,
+}
+
+impl Presence {
+    fn of(api: &Api, by: &Principal) -> Option<Self> {
+        let Via::Display { id, .. } = &by.via else { return None };
+        api.roster.set_here(id.as_str(), true);
+        Some(Self { api: api.clone(), id: id.clone() })
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.api.roster.set_here(self.id.as_str(), false);
+        let (store, id) = (self.api.store.clone(), self.id.clone());
+        // Nobody waits for this; at the next visit it is written again.
+        tokio::spawn(async move {
+            let _ = store.device_seen(id).await;
+        });
+    }
 }
 
 /// Asks who it is. `None`: nobody, or too slow.
