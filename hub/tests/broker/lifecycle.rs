@@ -1,10 +1,11 @@
 //! Wills, retained messages, revocation and shutdown.
 
-use super::house::{House, SOON, Saving, settings};
-use super::wire::{Hello, Via, WAYS, hello};
-use kairos_hub::broker::{Refusal, Retained, Settings};
+use super::house::{House, SOON, Saving, TestGate, settings};
+use super::wire::{Client, Hello, Via, WAYS, hello};
+use kairos_hub::broker::{Broker, Gate, Refusal, Retained, Settings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 const STATUS: &str = "kairos/device/a/status";
@@ -209,19 +210,23 @@ async fn shutdown_says_goodbye_and_is_quick_even_with_a_stalled_client() {
     assert_eq!(older.next().await, None, "3.1.1 has no goodbye");
     assert_eq!(house.gate.with(|log| log.retained[STATUS].clone()), b"offline");
     assert_eq!(house.broker.connections(), 0);
-    assert!(tokio::net::TcpStream::connect(house.mqtt).await.is_err());
+    assert!(TcpStream::connect(house.mqtt).await.is_err());
 }
 
 #[tokio::test]
 async fn dropping_the_broker_ends_everything() {
-    let house = House::new().await;
-    let mut device = house.client(4, "a", "board").await;
-    let House { broker, gate, mqtt, .. } = house;
-    // The web listener of the test holds a clone until its next connection; a shutdown would end it all the same.
-    broker.disconnect("nobody");
-    broker.shutdown().await;
+    let gate = Arc::new(TestGate::default());
+    let broker = Broker::start(settings(), Arc::clone(&gate) as Arc<dyn Gate>, Vec::new()).await;
+    let listener = kairos_hub::net::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    broker.serve(listener, None);
+    let mut device = Client::raw(Box::new(TcpStream::connect(address).await.unwrap()), 4);
+    device.send(&hello(4, "a", "board").bytes()).await;
+    assert_eq!(device.next().await.unwrap().body, [0, 0]);
     drop(broker);
     assert_eq!(device.next().await, None);
     gate.until("offline", |log| log.presence.contains(&("a".into(), false)).then_some(())).await;
-    assert!(tokio::net::TcpStream::connect(mqtt).await.is_err());
+    // The loop sees its token a moment later.
+    let closed = async { while TcpStream::connect(address).await.is_ok() {} };
+    tokio::time::timeout(SOON, closed).await.unwrap();
 }
