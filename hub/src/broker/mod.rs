@@ -95,7 +95,7 @@ pub enum Refused {
     Unavailable,
 }
 
-/// A message a client published.
+/// A message a client published, handed over the moment it was read: the time is the hub's clock's.
 #[derive(Debug, Clone, Copy)]
 pub struct Publish<'a> {
     /// Who sent it.
