@@ -159,7 +159,8 @@ impl Hub {
             sockets: Arc::default(),
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
-        let served = Served::start(doors, &http::router(api), &Admission::new(Limits::default()));
+        let served =
+            Served::start(doors, &http::router(api), &Admission::new(Limits::default()), &config.http.trusted_proxies);
         let discovery = Discovery::start(discovery::Settings::from(config), announced(config, &store, &addresses));
         board.set("broker", State::Ok);
         board.set("auth", State::Ok);

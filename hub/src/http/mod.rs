@@ -7,6 +7,7 @@ mod assets;
 mod auth;
 mod caller;
 mod changes;
+mod client;
 mod cookies;
 mod deeds;
 mod devices;
@@ -27,10 +28,13 @@ mod users;
 mod websocket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::routing::get;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{ApiError, ErrorBody};
@@ -49,6 +53,11 @@ use crate::store::Store;
 
 /// The largest request body.
 const MAX_BODY: usize = 1 << 20;
+
+/// How long a client may pause while it sends a body.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// How long an answer may take as a whole; longer than any commit that is still waited for.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// What handlers need. Cheap to clone.
 #[derive(Clone)]
@@ -85,6 +94,8 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", get(metrics::show))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER))
         .layer(axum::middleware::from_fn_with_state(api.clone(), gatekeeper::check))
         .layer(axum::middleware::from_fn_with_state(api.clone(), metrics::count))
         .with_state(api)

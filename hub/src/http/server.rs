@@ -1,6 +1,7 @@
 //! Accepting HTTP connections, plain and in TLS, and bounding what each may cost.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::client::client;
+use crate::config::Network;
 use crate::net::{self, Admission, Permit};
 
 /// How long a client may take for the head of a request, the first and every further one.
@@ -44,18 +47,20 @@ pub struct Served {
 impl Served {
     /// Serves the routes at each door until [`Served::stop`].
     #[must_use]
-    pub fn start(doors: Vec<Door>, router: &Router, admission: &Admission) -> Self {
+    pub fn start(doors: Vec<Door>, router: &Router, admission: &Admission, proxies: &[Network]) -> Self {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let proxies: Arc<[Network]> = proxies.into();
         for door in doors {
-            let (router, ending) = (router.clone(), stop.clone());
+            let (router, ending, proxies) = (router.clone(), stop.clone(), proxies.clone());
             let handler = move |stream: TcpStream, peer: SocketAddr, permit: Permit| {
-                let (router, tls, ending) = (router.clone(), door.tls.clone(), ending.clone());
+                let (tls, ending) = (door.tls.clone(), ending.clone());
+                let routes = Routes { router: router.clone(), proxies: proxies.clone() };
                 async move {
                     match tls {
-                        None => connection(stream, (peer, Secure(false)), &permit, router, ending).await,
+                        None => connection(stream, (peer, Secure(false)), &permit, routes, ending).await,
                         Some(tls) => {
                             if let Ok(Ok(stream)) = permit.handshake(tls.accept(stream)).await {
-                                connection(stream, (peer, Secure(true)), &permit, router, ending).await;
+                                connection(stream, (peer, Secure(true)), &permit, routes, ending).await;
                             }
                         }
                     }
@@ -74,11 +79,17 @@ impl Served {
     }
 }
 
+/// Where requests go, and whose word about their senders is taken.
+struct Routes {
+    router: Router,
+    proxies: Arc<[Network]>,
+}
+
 async fn connection<S>(
     stream: S,
     (peer, secure): (SocketAddr, Secure),
     permit: &Permit,
-    router: Router,
+    routes: Routes,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -87,9 +98,10 @@ async fn connection<S>(
     let _ = permit.established();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
+        let (address, secure) = client(peer, secure, request.headers(), &routes.proxies);
+        request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(secure);
-        router.clone().oneshot(request)
+        routes.router.clone().oneshot(request)
     });
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
