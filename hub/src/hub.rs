@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::{self, Window};
-use crate::auth::{Auth, Notice, Revoked};
+use crate::admin;
+use crate::auth::{Auth, Notice, Revoked, setup};
 use crate::broker::{self, Broker};
 use crate::clock::Clock;
 use crate::commands::Commands;
@@ -42,7 +43,7 @@ pub struct Hub {
     discovery: Discovery,
     auth: Auth,
     // Ended when dropped.
-    _tasks: Vec<AbortOnDropHandle<()>>,
+    tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 /// The bound sockets.
@@ -60,14 +61,14 @@ pub struct Addresses {
 
 /// What `run.json` tells tests and scripts.
 #[derive(Serialize)]
-struct RunFile<'a> {
+struct RunFile {
     pid: u32,
     http: u16,
     https: Option<u16>,
     mqtt: u16,
     mqtts: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    setup_code: Option<&'a str>,
+    setup_code: Option<String>,
 }
 
 struct Sockets {
@@ -119,8 +120,7 @@ impl Hub {
         let addresses = sockets.addresses().context("reading back the bound ports")?;
         let store = Store::open(&config.data_dir, clock.clone(), &board).await?;
         let tls = certificates(config, &clock)?;
-        let auth =
-            Auth::open(store.clone(), config.auth.setup_code.as_ref().map(crate::config::Secret::expose)).await?;
+        let auth = Auth::open(store.clone(), configured_code(config)?.as_deref()).await?;
         let (commands, days, roster) =
             (Commands::new(store.clone()), Days::new(store.clone()), Roster::new(store.clone()));
 
@@ -145,6 +145,9 @@ impl Hub {
         }
 
         let hosts = Arc::new(Hosts::new(config.http.names.iter().map(|name| name.as_str().to_owned()).collect()));
+        if let Some(host) = auth.setup_host().await.context("reading the hub's names")? {
+            hosts.learn(&host);
+        }
         let metrics = Metrics::install();
         let api = Api {
             store: store.clone(),
@@ -170,27 +173,24 @@ impl Hub {
             hosts,
             board,
         ))));
+        tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store, tls, metrics))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
-        let hub = Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, _tasks: tasks };
-        hub.write_run_file().context("writing run.json")?;
-        Ok(hub)
-    }
-
-    /// Writes where the hub can be reached, for this user's eyes only: it may hold the setup code.
-    fn write_run_file(&self) -> anyhow::Result<()> {
-        let code = self.auth.setup_code();
-        let port = |address: &SocketAddr| address.port();
-        let file = RunFile {
-            pid: std::process::id(),
-            http: self.addresses.http.port(),
-            https: self.addresses.https.as_ref().map(port),
-            mqtt: self.addresses.mqtt.port(),
-            mqtts: self.addresses.mqtts.as_ref().map(port),
-            setup_code: code.as_deref(),
-        };
-        crate::files::write_private(&run_file(&self.data_dir), &serde_json::to_vec(&file)?)?;
-        Ok(())
+        let keeper = auth.clone();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { keeper.run().await })));
+        let path = run_file(&config.data_dir);
+        let mut setup = auth.watch_setup();
+        write_run_file(&path, &addresses, setup.borrow_and_update().code.clone()).context("writing run.json")?;
+        let told = addresses.clone();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            while setup.changed().await.is_ok() {
+                let code = setup.borrow_and_update().code.clone();
+                if let Err(error) = write_run_file(&path, &told, code) {
+                    tracing::warn!(%error, "run.json could not be written; it may show an old setup code.");
+                }
+            }
+        })));
+        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, tasks })
     }
 
     /// Who is who, for the console.
@@ -206,7 +206,10 @@ impl Hub {
             tokio::join!(self.served.stop(), self.broker.shutdown());
         };
         let _ = tokio::time::timeout(STOP, stopping).await;
+        // First whoever might write it again.
+        drop(self.tasks);
         let _ = std::fs::remove_file(run_file(&self.data_dir));
+        let _ = std::fs::remove_file(admin::socket(&self.data_dir));
     }
 }
 
@@ -214,6 +217,29 @@ impl Hub {
 #[must_use]
 pub fn run_file(data_dir: &Path) -> PathBuf {
     data_dir.join("run.json")
+}
+
+/// Writes where the hub can be reached, for this user's eyes only: it may hold the setup code.
+fn write_run_file(path: &Path, addresses: &Addresses, setup_code: Option<String>) -> std::io::Result<()> {
+    let port = |address: &SocketAddr| address.port();
+    let file = RunFile {
+        pid: std::process::id(),
+        http: addresses.http.port(),
+        https: addresses.https.as_ref().map(port),
+        mqtt: addresses.mqtt.port(),
+        mqtts: addresses.mqtts.as_ref().map(port),
+        setup_code,
+    };
+    crate::files::write_private(path, &serde_json::to_vec(&file)?)
+}
+
+/// The setup code somebody chose: in the settings, else in a file beside them.
+pub(crate) fn configured_code(config: &Config) -> anyhow::Result<Option<String>> {
+    match (&config.auth.setup_code, &config.file) {
+        (Some(code), _) => Ok(Some(code.expose().to_owned())),
+        (None, Some(file)) => setup::beside(file).context("reading setup-code beside the configuration"),
+        (None, None) => Ok(None),
+    }
 }
 
 fn broker_settings(config: &Config) -> broker::Settings {

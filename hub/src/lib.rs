@@ -4,6 +4,7 @@
 //! happened is one row of the [`store`]'s log; whoever wants to know reads the [`feed`] from its own cursor.
 
 pub mod adapters;
+pub mod admin;
 pub mod auth;
 pub mod broker;
 pub mod cli;

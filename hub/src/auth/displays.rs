@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use kairos_core::Millis;
 use kairos_core::command::{Command, Fields, Outcome, Rejection, Wish};
 use kairos_core::ids::{CommandId, DeviceId, UserId};
-use kairos_core::principal::Principal;
+use kairos_core::principal::{Principal, Via};
+use kairos_core::schema::DEVICES;
 
 use super::throttle::Lane;
 use super::{Auth, AuthError, secret};
@@ -164,6 +165,23 @@ impl Auth {
     ) -> Result<(), AuthError> {
         let wish = Wish::AddDevice { id: id.clone(), fields, secret_hash: secret::hash(device_secret).to_vec() };
         self.command(by, wish).await
+    }
+
+    /// Takes a device's access away, in its owner's name: for whoever has the machine itself.
+    ///
+    /// # Errors
+    /// [`AuthError::Rejected`] when there is none of that id.
+    pub async fn revoke_device(&self, id: &DeviceId) -> Result<(), AuthError> {
+        let wanted = id.clone();
+        let row = self.0.store.read(move |snapshot| snapshot.row(&DEVICES, wanted.as_str())).await?;
+        let row = row.filter(|row| row.deleted_at.is_none()).ok_or_else(|| Rejection::not_found("device"))?;
+        self.command(&self.acting_for(&row.user_id), Wish::RevokeDevice { id: id.clone() }).await
+    }
+
+    /// Somebody at the machine, acting for a person.
+    #[must_use]
+    pub fn acting_for(&self, user: &UserId) -> Principal {
+        Principal { user: user.clone(), via: Via::Session, admin: false, scopes: Self::scopes(user) }
     }
 
     /// Submits a command that is said once: its id is minted here.

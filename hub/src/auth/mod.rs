@@ -194,6 +194,3 @@ impl Auth {
         tokio::spawn(work).await.map_err(|_| AuthError::Unavailable("an internal fault".into()))?
     }
 }
-
-#[cfg(test)]
-mod tests;

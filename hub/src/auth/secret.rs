@@ -32,6 +32,13 @@ pub fn device_password() -> String {
     mint("")
 }
 
+/// A password to hand to a person: a hundred random bits in four groups that can be read out.
+#[must_use]
+pub fn password() -> String {
+    let group = || code()[..5].to_lowercase();
+    [group(), group(), group(), group()].join("-")
+}
+
 /// base64url without padding.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {

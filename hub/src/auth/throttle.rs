@@ -60,6 +60,8 @@ pub struct Throttle {
 struct State {
     /// When each lane will be free again, were it filled evenly.
     busy_until: HashMap<u64, Millis>,
+    /// When lanes that are free again were last forgotten.
+    swept_at: Millis,
     familiar: HashSet<u64>,
     familiar_in_order: VecDeque<u64>,
 }
@@ -145,7 +147,11 @@ impl Throttle {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lane = lane;
         if !state.busy_until.contains_key(&lane) && state.busy_until.len() >= COUNTED {
-            state.busy_until.retain(|_, until| *until > now);
+            // At most once a second: under a flood of strangers this must not become the load.
+            if now.abs_diff(state.swept_at) >= 1000 {
+                state.swept_at = now;
+                state.busy_until.retain(|_, until| *until > now);
+            }
             if state.busy_until.len() >= COUNTED {
                 lane = 0;
             }

@@ -39,7 +39,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] when the disk does not take it; the next round tries again.
-    pub(super) async fn tend(&self) -> Result<(), AuthError> {
+    pub(crate) async fn tend(&self) -> Result<(), AuthError> {
         let now = self.now();
         self.0.standing.sweep(now);
         self.0.pairings.sweep(now);

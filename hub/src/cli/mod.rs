@@ -1,7 +1,12 @@
 //! The command line. Exit codes: 0 done, 1 it did not work, 2 wrong usage or settings.
 
 mod config;
+mod desk;
+mod device;
 mod run;
+mod setup_code;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +50,23 @@ enum Command {
         #[command(subcommand)]
         what: config::ConfigCommand,
     },
+    /// Looks after accounts.
+    User {
+        #[command(subcommand)]
+        what: user::UserCommand,
+    },
+    /// Makes API tokens.
+    Token {
+        #[command(subcommand)]
+        what: token::TokenCommand,
+    },
+    /// Looks after devices.
+    Device {
+        #[command(subcommand)]
+        what: device::DeviceCommand,
+    },
+    /// Shows the setup code of a hub that nobody has set up yet.
+    SetupCode(setup_code::SetupCodeArgs),
 }
 
 impl Common {
@@ -76,6 +98,10 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.common, &cli.run),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Config { what }) => config::run(&cli.common, &what),
+        Some(Command::User { what }) => user::run(&cli.common, what),
+        Some(Command::Token { what }) => token::run(&cli.common, what),
+        Some(Command::Device { what }) => device::run(&cli.common, what),
+        Some(Command::SetupCode(args)) => setup_code::run(&cli.common, &args),
     };
     done.unwrap_or_else(|code| code)
 }

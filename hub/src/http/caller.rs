@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use kairos_core::principal::{Principal, Via};
+use kairos_core::principal::Principal;
 
 use super::error::ApiError;
 use super::extract::bearer;
@@ -73,16 +73,16 @@ impl FromRequestParts<AuthApi> for Who {
 }
 
 /// A person in a session: what hands out access is not for scripts, or one lost token would make others.
-pub(super) struct InSession(pub(super) Principal, pub(super) String);
+pub(super) struct InSession(pub(super) Principal);
 
 impl FromRequestParts<AuthApi> for InSession {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
         let Who(principal, credential) = Who::from_request_parts(parts, api).await?;
-        match (&principal.via, credential) {
-            (Via::Session, Credential::Session(id)) => Ok(Self(principal, id)),
-            _ => Err(ApiError::forbidden("An API token may not do this; please sign in.")),
+        match credential {
+            Credential::Session(_) => Ok(Self(principal)),
+            Credential::Token(_) => Err(ApiError::forbidden("An API token may not do this; please sign in.")),
         }
     }
 }
@@ -94,7 +94,7 @@ impl FromRequestParts<AuthApi> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
-        let InSession(principal, _) = InSession::from_request_parts(parts, api).await?;
+        let InSession(principal) = InSession::from_request_parts(parts, api).await?;
         if principal.may_administer() {
             Ok(Self(principal))
         } else {

@@ -96,7 +96,7 @@ async fn poll(State(api): State<AuthApi>, headers: HeaderMap) -> Result<Response
 )]
 async fn approve(
     State(api): State<AuthApi>,
-    InSession(by, _): InSession,
+    InSession(by): InSession,
     Path(code): Path<String>,
     Json(body): Json<Decision>,
 ) -> Result<Answer<Approved>, ApiError> {

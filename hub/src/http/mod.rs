@@ -123,3 +123,6 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(changes::router())
         .merge(websocket::router())
 }
+
+#[cfg(test)]
+mod tests;

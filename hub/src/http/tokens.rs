@@ -35,7 +35,7 @@ struct Wanted {
 
 /// The person's API tokens.
 #[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-async fn list(State(api): State<AuthApi>, InSession(by, _): InSession) -> Result<Answer<Tokens>, ApiError> {
+async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<Answer<Tokens>, ApiError> {
     Ok(Answer(Tokens { items: api.auth.tokens(&by.user).await?, next: None }))
 }
 
@@ -46,7 +46,7 @@ async fn list(State(api): State<AuthApi>, InSession(by, _): InSession) -> Result
 )]
 async fn add(
     State(api): State<AuthApi>,
-    InSession(by, _): InSession,
+    InSession(by): InSession,
     Json(body): Json<Wanted>,
 ) -> Result<(StatusCode, Answer<NewToken>), ApiError> {
     Ok((StatusCode::CREATED, Answer(api.auth.add_token(&by.user, &body.name).await?)))
@@ -59,7 +59,7 @@ async fn add(
 )]
 async fn revoke(
     State(api): State<AuthApi>,
-    InSession(by, _): InSession,
+    InSession(by): InSession,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     api.auth.revoke_token(&by.user, &id).await?;

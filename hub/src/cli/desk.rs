@@ -1,0 +1,73 @@
+//! How a command reaches the hub: over its socket when it runs, else in the data directory itself.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::{Common, complain};
+use crate::admin::{self, Refusal, Request};
+use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::health::Board;
+use crate::hub::configured_code;
+use crate::store::Store;
+
+/// Asks, and says what did not work.
+pub(super) fn ask(common: &Common, request: Request) -> Result<Value, ExitCode> {
+    let config = common.settings()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| complain(&error, common.json))?;
+    let answer = runtime.block_on(async {
+        if let Some(answer) = admin::ask(&config.data_dir, &request).await {
+            return answer;
+        }
+        let fault = |message: String| Refusal { usage: false, message };
+        let store = Store::open(&config.data_dir, Clock::system(), &Board::default())
+            .await
+            .map_err(|error| fault(error.to_string()))?;
+        let code = configured_code(&config).map_err(|error| fault(format!("{error:#}")))?;
+        let auth = Auth::open(store.clone(), code.as_deref()).await.map_err(|error| fault(error.to_string()))?;
+        admin::carry_out(&auth, &store, request).await.map_err(Refusal::from)
+    });
+    answer.map_err(|refusal| {
+        let code = complain(&refusal.message, common.json);
+        if refusal.usage { ExitCode::from(2) } else { code }
+    })
+}
+
+/// Prints an answer: as JSON, or as the given lines.
+pub(super) fn show(common: &Common, answer: &Value, lines: impl FnOnce(&Value) -> Vec<String>) -> ExitCode {
+    if common.json {
+        println!("{answer}");
+    } else {
+        for line in lines(answer) {
+            println!("{line}");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// A field as text, empty when it is absent.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The items of a list, each as a line of columns.
+pub(super) fn table(answer: &Value, columns: &[&str], nothing: &str) -> Vec<String> {
+    let items = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if items.is_empty() {
+        return vec![nothing.to_owned()];
+    }
+    let cells: Vec<Vec<&str>> =
+        items.iter().map(|item| columns.iter().map(|column| text(item, column)).collect()).collect();
+    let width =
+        |n: usize| cells.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |row: &Vec<&str>| {
+        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    cells.iter().map(line).collect()
+}
