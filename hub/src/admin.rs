@@ -51,7 +51,7 @@ pub enum Request {
         password: String,
         /// Whether they administer the hub.
         admin: bool,
-        /// Their time zone.
+        /// Their time zone; the first administrator's when it is not given.
         tz: Option<String>,
     },
     /// Every account.
@@ -147,6 +147,7 @@ pub async fn carry_out(auth: &Auth, store: &Store, request: Request) -> Result<V
     let person = async |user: &str| auth.person(&auth.find_person(user).await?).await;
     match request {
         Request::UserAdd { email, name, password, admin, tz } => {
+            let tz = if tz.is_some() { tz } else { auth.usual_zone().await? };
             let new = NewPerson { email, password, display_name: name, admin, tz };
             Ok(json!(auth.add_person(new).await?))
         }

@@ -63,6 +63,15 @@ async fn the_command_line_reaches_a_running_hub() {
     assert!(house.auth.principal(token["token"].as_str().unwrap()).await.is_ok());
     let list = house.ask(Request::UserList).await.unwrap();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    let bo = Request::UserAdd {
+        email: "bo@example.org".into(),
+        name: "Bo".into(),
+        password: "long enough".into(),
+        admin: false,
+        tz: None,
+    };
+    house.ask(bo).await.unwrap();
+    assert_eq!(house.auth.usual_zone().await.unwrap().as_deref(), Some("Europe/Vienna"));
     let nobody = house.ask(Request::UserDisable { user: "nobody".into() }).await.unwrap_err();
     assert_eq!(nobody.message, "There is no such person.");
 }

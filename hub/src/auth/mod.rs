@@ -8,7 +8,7 @@
 //! 4. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
 //!    but in `commands`.
 //! 5. [`standing`]: what ended, at once and for everybody who holds a connection open.
-//! 6. [`throttle`] and [`upkeep`]: bounds, and what time itself does.
+//! 6. [`throttle`] and `upkeep`: bounds, and what time itself does.
 //!
 //! The database is the truth; what stands in memory is read from it at the start and follows every
 //! commit. No error, log line or `Debug` of this module holds a name, a mail address or a secret.

@@ -193,6 +193,18 @@ impl Auth {
         Ok(read.await?)
     }
 
+    /// The first administrator's time zone: the best guess at that of a person of whom none is known.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] when the database cannot be read.
+    pub async fn usual_zone(&self) -> Result<Option<String>, AuthError> {
+        let read = self.0.store.read(|snapshot| {
+            let Some(first) = snapshot.accounts()?.into_iter().find(|account| account.admin) else { return Ok(None) };
+            Ok(snapshot.row(&USERS, first.user.as_str())?.map(|row| repair::repaired(&row).text("tz")))
+        });
+        Ok(read.await?)
+    }
+
     /// The person a command line names, by mail address or id.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub(super) struct AddArgs {
     /// They administer the hub.
     #[arg(long)]
     admin: bool,
-    /// Their time zone, such as Europe/Vienna.
+    /// Their time zone, such as Europe/Vienna; the first administrator's when absent.
     #[arg(long)]
     tz: Option<String>,
     #[command(flatten)]
