@@ -190,7 +190,8 @@ fn amount(standing: &[&Event], target: f64) -> f64 {
         let class = event.source.class();
         let outweighed = class < weight;
         match event.verb {
-            Verb::Add => amount += event.value.unwrap_or(1.0),
+            // Less than nothing is nothing: a slip must not swallow the presses that follow.
+            Verb::Add => amount = (amount + event.value.unwrap_or(1.0)).max(0.0),
             Verb::Set if !outweighed => amount = event.value.unwrap_or(0.0),
             Verb::Full if !outweighed => amount = amount.max(target),
             Verb::Partial if !outweighed => amount = target * event.value.unwrap_or(50.0) / 100.0,

@@ -13,6 +13,8 @@ use kairos_core::scope::Scope;
 use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
+/// How many devices one person may have at a time.
+const MAX_DEVICES: usize = 200;
 /// How many triggers one device may have.
 const MAX_BINDINGS: usize = 64;
 
@@ -27,6 +29,12 @@ pub(super) fn add(
     require_edit(by, &scope)?;
     if tx.row(&DEVICES, id.as_str())?.is_some() {
         return Err(Rejection::new(RejectionCode::Conflict, "This id is already in use.").into());
+    }
+    let active =
+        tx.rows_where(&DEVICES, "scope", &scope.to_string())?.into_iter().filter(|row| row.text("status") == "active");
+    if active.count() >= MAX_DEVICES {
+        let message = format!("A person has at most {MAX_DEVICES} devices; revoke one first.");
+        return Err(Rejection::new(RejectionCode::Conflict, message).into());
     }
     let mut row = Row::new(&DEVICES, id.as_str(), scope, by.user.clone(), tx.now());
     let at = tx.tick();

@@ -37,6 +37,9 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
     let (occurred_at, time_source) = moment(deed.when, tx.now());
     let today = logical_day(tx.now(), &person.zone, person.day_start_min);
     let date = deed.date.unwrap_or_else(|| logical_day(occurred_at, &person.zone, person.day_start_min));
+    if date.year() < 1970 {
+        return Err(Rejection::field("date", "date is a day since 1970.").into());
+    }
     if date > today {
         return Err(Rejection::new(RejectionCode::FutureDate, format!("{date} has not come yet.")).into());
     }

@@ -72,7 +72,8 @@ impl FromRequestParts<AuthApi> for Who {
     }
 }
 
-/// A person in a session: what hands out access is not for scripts, or one lost token would make others.
+/// A person in a session: tokens and displays are not handed out to scripts. (Devices are: a script may set up
+/// buttons. They act as the person who added them, stand under Devices, and are revoked there.)
 pub(super) struct InSession(pub(super) Principal);
 
 impl FromRequestParts<AuthApi> for InSession {

@@ -20,6 +20,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 const PAGE: usize = 500;
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct After {
     /// The epoch of the last answer; another one means: start again from current rows.
@@ -49,10 +50,16 @@ struct Changes {
 async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<After>) -> Result<Response, ApiError> {
     let epoch = &api.store.identity().epoch;
     if from.epoch.as_ref().is_some_and(|theirs| theirs != epoch) {
-        let message = "The hub's log began anew; start again from current rows.";
-        return Err(ApiError::new(axum::http::StatusCode::GONE, "resync", message).with("epoch", epoch.as_str()));
+        return Err(resync(epoch));
     }
-    let stretch = api.store.changes_after(from.after.unwrap_or(0), Some(&by.scopes), PAGE).await?;
+    let after = from.after.unwrap_or(0);
+    if after < 0 || (after > 0 && from.epoch.is_none()) {
+        return Err(ApiError::field("after", "after is the next of an earlier answer, and goes with its epoch."));
+    }
+    if after > api.store.feed().head() {
+        return Err(resync(epoch));
+    }
+    let stretch = api.store.changes_after(after, Some(&by.scopes), PAGE).await?;
     let mut body = format!("{{\"epoch\":{},\"items\":[", serde_json::Value::from(epoch.as_str()));
     for (n, change) in stretch.changes.iter().enumerate() {
         if n > 0 {
@@ -62,4 +69,10 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
     }
     body.push_str(&format!("],\"next\":{}}}", stretch.upto));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+}
+
+/// The position is of another log: the client starts again from current rows.
+fn resync(epoch: &str) -> ApiError {
+    let message = "The hub's log began anew; start again from current rows.";
+    ApiError::new(axum::http::StatusCode::GONE, "resync", message).with("epoch", epoch)
 }

@@ -138,7 +138,15 @@ impl From<StoreError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), "invalid_body", rejection.body_text())
+        let text = rejection.body_text();
+        // The library's own beginning tells a person nothing.
+        let told = text.rsplit_once("into the target type: ").map_or(text.as_str(), |(_, told)| told);
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 1 MiB.")
+            }
+            status => Self::new(status, "invalid_body", format!("The body is not as it should be: {told}.")),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::error::ApiError;
-use crate::auth::{AuthError, Caller};
+use crate::auth::Caller;
 
 /// Wraps an extractor of axum so that its errors are ours.
 macro_rules! ours {
@@ -61,16 +61,11 @@ impl FromRequestParts<Api> for Person {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        match api.auth.principal(token).await.map_err(refused)? {
+        match api.auth.principal(token).await? {
             Caller::Person { principal, .. } => Ok(Self(principal)),
             Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
         }
     }
-}
-
-/// Turns a refused token into an answer.
-pub(super) fn refused(error: AuthError) -> ApiError {
-    error.into()
 }
 
 /// The command's id: the `Idempotency-Key` header, else one of our own.

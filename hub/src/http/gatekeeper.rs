@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -105,6 +105,11 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
         let message =
             "The hub does not know itself by this name. To allow it, add the name to http.names in config.yaml.";
         return harden(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message).into_response());
+    }
+    // A page from elsewhere may neither read nor change anything here; scripts send no Origin.
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && !same_origin(request.headers()) {
+        return harden(ApiError::forbidden("This page may not speak to the hub.").into_response());
     }
     harden(next.run(request).await)
 }

@@ -161,6 +161,12 @@ fn a_table_of_days() {
         ),
         ("set to nothing is empty", vec![event(1, Add, Some(1.0), App), event(2, Set, Some(0.0), App)], &EIGHT, None),
         (
+            "taking away more than there is leaves nothing, not a debt",
+            vec![event(1, Add, Some(-5.0), App), event(2, Add, Some(1.0), App)],
+            &EIGHT,
+            Some(("PARTIAL", Some(12), Some(1.0))),
+        ),
+        (
             "skipped keeps what was drunk",
             vec![event(1, Add, Some(3.0), App), event(2, Skip, None, App)],
             &EIGHT,

@@ -26,13 +26,9 @@ pub(super) struct Request {
     pub(super) command: Option<String>,
     pub(super) habit_id: Option<String>,
     pub(super) command_id: Option<String>,
-    pub(super) date: Option<String>,
-    pub(super) value: Option<f64>,
-    pub(super) set: Option<f64>,
-    pub(super) percent: Option<f64>,
-    pub(super) reason: Option<String>,
-    pub(super) note: Option<String>,
-    pub(super) event_id: Option<String>,
+    /// What a deed is made of; the same names as in the body over REST.
+    #[serde(flatten)]
+    pub(super) rest: serde_json::Map<String, Value>,
 }
 
 pub(super) fn result(id: u64, result: &Value) -> String {

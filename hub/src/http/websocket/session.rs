@@ -15,7 +15,7 @@ use kairos_core::principal::{Principal, Via};
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, USERS};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::messages::{self, Hello, Request};
 use crate::auth::{Access, Caller};
@@ -153,16 +153,22 @@ impl Session {
     async fn live(&mut self) -> End {
         let mut head = self.api.store.feed().watch();
         let clock = self.api.store.clock().clone();
+        let mut silent_at = Instant::now() + SILENCE;
         loop {
             let next_day = match &self.subscription {
                 Some(subscription) if subscription.today => subscription.next_day,
                 _ => Millis::MAX,
             };
             let step = tokio::select! {
-                heard = timeout(SILENCE, self.socket.recv()) => match heard {
-                    Ok(Some(Ok(message))) => self.hear(message).await,
-                    Ok(Some(Err(_)) | None) | Err(_) => Err(End::Gone),
+                heard = self.socket.recv() => match heard {
+                    Some(Ok(message)) => {
+                        silent_at = Instant::now() + SILENCE;
+                        self.hear(message).await
+                    }
+                    Some(Err(_)) | None => Err(End::Gone),
                 },
+                // What the hub says does not count: a dead peer in a busy house is silent all the same.
+                () = sleep_until(silent_at) => Err(End::Gone),
                 changed = head.changed(), if self.subscription.is_some() => match changed {
                     Ok(()) => self.pump().await,
                     Err(_) => Err(End::Away),
@@ -222,16 +228,10 @@ impl Session {
                 .map_err(|_| ApiError::field("command_id", "command_id is 1 to 128 printable characters."))?,
             None => CommandId::mint(self.api.store.clock().now(), crate::random::bytes()),
         };
-        let body = DeedBody {
-            date: request.date,
-            value: request.value,
-            set: request.set,
-            percent: request.percent,
-            reason: request.reason,
-            note: request.note,
-            event_id: request.event_id,
-            act_as: None,
-        };
+        let body: DeedBody = serde_json::from_value(Value::Object(request.rest)).map_err(|error| {
+            let message = format!("The call is not as it should be: {error}.");
+            ApiError::new(axum::http::StatusCode::BAD_REQUEST, "invalid_message", message)
+        })?;
         let answer = deeds::carry_out(&self.api, &self.by, command, action, &habit, body).await?;
         serde_json::to_value(answer).map_err(|_| {
             ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer could not be written.")
@@ -313,7 +313,7 @@ impl Session {
             if subscription.rows && !stretch.changes.is_empty() {
                 let id = subscription.id;
                 let batch = stretch.changes.iter().map(|change| messages::event(id, &change.to_event()));
-                send_all(&mut self.socket, batch).await?;
+                send_all(&mut self.socket, &mut self.access, batch).await?;
             }
             if reached {
                 break;
@@ -359,22 +359,30 @@ impl Session {
     }
 
     async fn send(&mut self, text: String) -> Result<(), End> {
-        send_all(&mut self.socket, std::iter::once(text)).await
+        send_all(&mut self.socket, &mut self.access, std::iter::once(text)).await
     }
 }
 
-/// Sends messages together: one flush for all of a commit's changes.
-async fn send_all(socket: &mut WebSocket, messages: impl Iterator<Item = String>) -> Result<(), End> {
+/// Sends messages together: one flush for all of a commit's changes. Access that ends meanwhile ends it.
+async fn send_all(
+    socket: &mut WebSocket,
+    access: &mut Access,
+    messages: impl Iterator<Item = String>,
+) -> Result<(), End> {
     let sending = async {
         for message in messages {
             socket.feed(Message::text(message)).await?;
         }
         socket.flush().await
     };
-    match timeout(STALL, sending).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => Err(End::Stalled),
+    tokio::select! {
+        biased;
+        () = access.ended() => Err(End::SignedOut),
+        sent = timeout(STALL, sending) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Stalled),
+        },
     }
 }
 
