@@ -3,6 +3,7 @@
 mod config;
 mod desk;
 mod device;
+mod health;
 mod run;
 mod setup_code;
 mod token;
@@ -50,6 +51,8 @@ enum Command {
         #[command(subcommand)]
         what: config::ConfigCommand,
     },
+    /// Asks the running hub how it is.
+    Health,
     /// Looks after accounts.
     User {
         #[command(subcommand)]
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.common, &cli.run),
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Config { what }) => config::run(&cli.common, &what),
+        Some(Command::Health) => health::run(&cli.common),
         Some(Command::User { what }) => user::run(&cli.common, what),
         Some(Command::Token { what }) => token::run(&cli.common, what),
         Some(Command::Device { what }) => device::run(&cli.common, what),
