@@ -111,7 +111,7 @@ pub(crate) fn group_commit(dir: &Path, clients: usize, time: Duration) -> f64 {
     let mut say = |count: usize| {
         for _ in 0..count {
             // Far apart, as ids of many devices are.
-            sent = sent.wrapping_add(0x9e37_79b9_7f4a_7c1_i64);
+            sent = sent.wrapping_add(0x09e3_779b_97f4_a7c1_i64);
             wishes.send(sent).unwrap();
         }
     };
