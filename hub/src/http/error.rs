@@ -129,7 +129,7 @@ impl From<StoreError> for ApiError {
             StoreError::Rejected(rejection) => rejection.into(),
             StoreError::Unavailable(reason) => {
                 tracing::debug!(reason, "A request could not be answered.");
-                let message = "The hub cannot save or read right now. Nothing was changed; please try again.";
+                let message = "The hub cannot save or read right now. Please try again in a moment.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).with("retry_after", 5)
             }
         }

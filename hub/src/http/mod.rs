@@ -20,6 +20,7 @@ mod health;
 mod metrics;
 mod mqtt;
 mod openapi;
+mod patience;
 mod server;
 mod setup;
 mod today;
@@ -32,9 +33,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::routing::get;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{ApiError, ErrorBody};
@@ -56,8 +56,6 @@ const MAX_BODY: usize = 1 << 20;
 
 /// How long a client may pause while it sends a body.
 const BODY_PAUSE: Duration = Duration::from_secs(10);
-/// How long an answer may take as a whole; longer than any commit that is still waited for.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// What handlers need. Cheap to clone.
 #[derive(Clone)]
@@ -95,7 +93,7 @@ pub fn router(api: Api) -> Router {
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER))
+        .layer(axum::middleware::from_fn(patience::bound))
         .layer(axum::middleware::from_fn_with_state(api.clone(), gatekeeper::check))
         .layer(axum::middleware::from_fn_with_state(api.clone(), metrics::count))
         .with_state(api)

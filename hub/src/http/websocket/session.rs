@@ -23,6 +23,7 @@ use crate::http::Api;
 use crate::http::deeds::{self, DeedBody};
 use crate::http::error::ApiError;
 use crate::http::habits::habit_id;
+use crate::http::patience;
 
 /// How long a client may take to say who it is.
 const GREETING: Duration = Duration::from_secs(10);
@@ -232,7 +233,7 @@ impl Session {
             let message = format!("The call is not as it should be: {error}.");
             ApiError::new(axum::http::StatusCode::BAD_REQUEST, "invalid_message", message)
         })?;
-        let answer = deeds::carry_out(&self.api, &self.by, command, action, &habit, body).await?;
+        let answer = patience::within(deeds::carry_out(&self.api, &self.by, command, action, &habit, body)).await?;
         serde_json::to_value(answer).map_err(|_| {
             ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer could not be written.")
         })
