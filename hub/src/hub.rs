@@ -19,6 +19,7 @@ use crate::commands::Commands;
 use crate::config::{Config, TlsMode};
 use crate::days::Days;
 use crate::discovery::{self, Announced, Discovery};
+use crate::files::in_words;
 use crate::gate::HubGate;
 use crate::health::{Board, State};
 use crate::http::{self, Api, Door, Hosts, Metrics, Served};
@@ -42,6 +43,7 @@ pub struct Hub {
     served: Served,
     discovery: Discovery,
     auth: Auth,
+    store: Store,
     // Ended when dropped.
     tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -128,7 +130,7 @@ impl Hub {
         let adapters = adapters::all();
         let devices = adapters.first().cloned().context("there is no adapter for devices")?;
         let gate = Arc::new(HubGate::new(auth.clone(), store.clone(), roster.clone(), devices));
-        let retained = store.retained().await.context("reading retained messages")?;
+        let retained = store.retained().await.map_err(|error| unusable(store.path(), &error))?;
         let retained =
             retained.into_iter().map(|m| broker::Retained { topic: m.topic, payload: m.payload, qos: m.qos }).collect();
         let broker = Broker::start(broker_settings(config), gate.clone(), retained).await;
@@ -145,7 +147,7 @@ impl Hub {
         }
 
         let hosts = Arc::new(Hosts::new(config.http.names.iter().map(|name| name.as_str().to_owned()).collect()));
-        if let Some(host) = auth.setup_host().await.context("reading the hub's names")? {
+        if let Some(host) = auth.setup_host().await.map_err(|error| unusable(store.path(), &error))? {
             hosts.learn(&host);
         }
         let metrics = Metrics::install();
@@ -174,13 +176,14 @@ impl Hub {
             board,
         ))));
         tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone()));
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store, tls, metrics))));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
         let keeper = auth.clone();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { keeper.run().await })));
         let path = run_file(&config.data_dir);
         let mut setup = auth.watch_setup();
-        write_run_file(&path, &addresses, setup.borrow_and_update().code.clone()).context("writing run.json")?;
+        write_run_file(&path, &addresses, setup.borrow_and_update().code.clone())
+            .map_err(|error| unusable(&path, &in_words(&error)))?;
         let told = addresses.clone();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
             while setup.changed().await.is_ok() {
@@ -190,7 +193,7 @@ impl Hub {
                 }
             }
         })));
-        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, tasks })
+        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, store, tasks })
     }
 
     /// Who is who, for the console.
@@ -208,9 +211,15 @@ impl Hub {
         let _ = tokio::time::timeout(STOP, stopping).await;
         // First whoever might write it again.
         drop(self.tasks);
+        let _ = tokio::time::timeout(STOP, self.store.close()).await;
         let _ = std::fs::remove_file(run_file(&self.data_dir));
         let _ = std::fs::remove_file(admin::socket(&self.data_dir));
     }
+}
+
+/// One sentence about a file that cannot be used.
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!("Cannot use {}: {reason}.", path.display())
 }
 
 /// Where `run.json` is.
@@ -237,7 +246,9 @@ fn write_run_file(path: &Path, addresses: &Addresses, setup_code: Option<String>
 pub(crate) fn configured_code(config: &Config) -> anyhow::Result<Option<String>> {
     match (&config.auth.setup_code, &config.file) {
         (Some(code), _) => Ok(Some(code.expose().to_owned())),
-        (None, Some(file)) => setup::beside(file).context("reading setup-code beside the configuration"),
+        (None, Some(file)) => {
+            setup::beside(file).map_err(|error| unusable(&file.with_file_name("setup-code"), &in_words(&error)))
+        }
         (None, None) => Ok(None),
     }
 }

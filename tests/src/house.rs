@@ -39,6 +39,8 @@ pub struct Builder {
     pub data_dir: Option<PathBuf>,
     /// Runs the hub under another program, such as `prlimit`.
     pub wrapper: Vec<String>,
+    /// Runs this program in the hub's place.
+    pub binary: Option<PathBuf>,
 }
 
 /// The root of the workspace.
@@ -92,8 +94,26 @@ impl Builder {
         self
     }
 
+    /// Runs this program in the hub's place, with the hub's own arguments.
+    #[must_use]
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.into());
+        self
+    }
+
+    /// Runs a hub that is expected to end by itself, with these arguments; gives what it said.
+    pub async fn attempt(&self, data_dir: &Path, args: &[&str]) -> Output {
+        let ending = self.command(data_dir).args(args).output();
+        tokio::time::timeout(PATIENCE, ending).await.expect("the hub ends by itself").unwrap()
+    }
+
     /// Starts the hub and waits until it serves.
     pub async fn start(self) -> House {
+        self.try_start().await.unwrap_or_else(|ended| panic!("{ended}"))
+    }
+
+    /// Starts the hub and waits until it serves, or gives what it said when it ended instead.
+    pub async fn try_start(self) -> Result<House, String> {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = self.data_dir.clone().unwrap_or_else(|| dir.path().join("data"));
         // One cryptography in the process; a second call finds it installed.
@@ -101,13 +121,13 @@ impl Builder {
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
         let mut house =
             House { dir, data_dir, plan: self, child: None, ports: Ports::default(), setup_code: None, http };
-        house.boot().await;
-        house
+        house.try_boot().await?;
+        Ok(house)
     }
 
     /// The command that starts the hub over a data directory.
     pub fn command(&self, data_dir: &Path) -> Command {
-        let binary = hub_binary();
+        let binary = self.binary.clone().unwrap_or_else(hub_binary);
         let mut command = match self.wrapper.split_first() {
             Some((program, rest)) => {
                 let mut command = Command::new(program);
@@ -170,8 +190,20 @@ impl House {
         self.child.as_ref().and_then(Child::id).expect("the hub runs")
     }
 
+    /// How much memory the running hub holds, in KiB.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Starts the hub again, after a stop or a kill.
     pub async fn boot(&mut self) {
+        self.try_boot().await.unwrap_or_else(|ended| panic!("{ended}"));
+    }
+
+    async fn try_boot(&mut self) -> Result<(), String> {
         assert!(self.child.is_none(), "the hub already runs");
         let run_file = self.data_dir.join("run.json");
         // A killed hub leaves its file; the new one must be told from the old one.
@@ -182,22 +214,42 @@ impl House {
         let mut child = command.spawn().unwrap();
         let run = until("run.json", async || {
             if let Ok(Some(status)) = child.try_wait() {
-                panic!("the hub ended with {status}:\n{}", self.log());
+                return Some(Err(format!("the hub ended with {status}:\n{}", self.log())));
             }
             let text = std::fs::read(&run_file).ok()?;
-            serde_json::from_slice::<Value>(&text).ok()
+            serde_json::from_slice::<Value>(&text).ok().map(Ok)
         })
-        .await;
+        .await?;
         let port = |name: &str| run[name].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
         self.ports = Ports { http: port("http"), https: port("https"), mqtt: port("mqtt"), mqtts: port("mqtts") };
         self.setup_code = run["setup_code"].as_str().map(str::to_owned);
         self.child = Some(child);
+        Ok(())
     }
 
     /// Ends the hub as a power cut would end the process.
     pub async fn kill(&mut self) {
         let mut child = self.child.take().expect("the hub runs");
         child.kill().await.unwrap();
+    }
+
+    /// Sends SIGKILL at this very moment; [`House::kill`] then waits for the end.
+    pub fn strike(&mut self) {
+        self.child.as_mut().expect("the hub runs").start_kill().unwrap();
+    }
+
+    /// From the next [`House::boot`] on, runs this program in the hub's place.
+    pub fn replace(&mut self, binary: Option<&Path>) {
+        self.plan.binary = binary.map(Path::to_owned);
+    }
+
+    /// Asserts that the hub lives, answers, and has not panicked since it was first started.
+    pub async fn is_well(&mut self) {
+        let ended = self.child.as_mut().expect("the hub runs").try_wait().unwrap();
+        assert!(ended.is_none(), "the hub ended: {ended:?}\n{}", self.log());
+        assert_eq!(self.http.get(self.url("/health")).send().await.unwrap().status(), 200);
+        let log = self.log();
+        assert!(!log.contains("panicked at"), "the hub panicked:\n{log}");
     }
 
     /// Ends the hub politely and waits for it.

@@ -5,12 +5,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod database;
+pub mod faults;
 mod house;
+pub mod mqtt;
 mod people;
+pub mod raw;
+mod relay;
 mod screen;
 
+pub use database::Database;
 pub use house::{Builder, House, Ports, hub_binary, workspace};
 pub use people::{Button, Person};
+pub use relay::Relay;
 pub use screen::Screen;
 
 use std::time::Duration;
@@ -26,7 +33,7 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
             return answer;
         }
         assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -17,7 +17,19 @@ pub struct Screen {
 impl Screen {
     /// Connects to `http://host:port` and signs in with a token.
     pub async fn open(base: &str, token: &str) -> Self {
-        let mut screen = Self::connect(base).await;
+        Self::connect(base).await.sign_in(token).await
+    }
+
+    /// The same with as little room for what is unread as the system allows.
+    pub async fn open_narrow(base: &str, token: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let address = base.trim_start_matches("http://").parse().unwrap();
+        Self::over(base, socket.connect(address).await.unwrap()).await.sign_in(token).await
+    }
+
+    async fn sign_in(self, token: &str) -> Self {
+        let mut screen = self;
         assert_eq!(screen.hear().await["type"], "auth_required");
         screen.say(&json!({ "type": "auth", "access_token": token })).await;
         assert_eq!(screen.hear().await["type"], "auth_ok");
@@ -27,7 +39,11 @@ impl Screen {
     /// Connects and says nothing.
     pub async fn connect(base: &str) -> Self {
         let address = base.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(base, TcpStream::connect(address).await.unwrap()).await
+    }
+
+    async fn over(base: &str, stream: TcpStream) -> Self {
+        let address = base.trim_start_matches("http://");
         let (socket, _) =
             tokio_tungstenite::client_async(format!("ws://{address}/api/websocket"), stream).await.unwrap();
         Self { socket, next_id: 1 }
@@ -36,6 +52,16 @@ impl Screen {
     /// Sends a message.
     pub async fn say(&mut self, message: &Value) {
         self.socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// Sends anything a websocket can carry; an error means that the hub has closed it.
+    pub async fn throw(&mut self, message: Message) -> bool {
+        self.socket.send(message).await.is_ok()
+    }
+
+    /// Subscribes from a position, without today; gives the result.
+    pub async fn resume(&mut self, epoch: &str, seq: i64) -> Value {
+        self.call("subscribe", json!({ "after": { "epoch": epoch, "seq": seq } })).await["result"].clone()
     }
 
     /// The next message; panics when none comes.

@@ -27,7 +27,7 @@ pub(super) fn ask(common: &Common, request: Request) -> Result<Value, ExitCode> 
         let store = Store::open(&config.data_dir, Clock::system(), &Board::default())
             .await
             .map_err(|error| fault(error.to_string()))?;
-        let code = configured_code(&config).map_err(|error| fault(format!("{error:#}")))?;
+        let code = configured_code(&config).map_err(|error| fault(error.to_string()))?;
         let auth = Auth::open(store.clone(), code.as_deref()).await.map_err(|error| fault(error.to_string()))?;
         admin::carry_out(&auth, &store, request).await.map_err(Refusal::from)
     });

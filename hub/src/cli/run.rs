@@ -38,7 +38,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<ExitCode, ExitCode>
 
 async fn serve(config: &Config, clock: Clock) -> Result<ExitCode, ExitCode> {
     let signal = stop_signal().map_err(|error| complain(&error, false))?;
-    let hub = Hub::start(config, clock).await.map_err(|error| complain(&format!("{error:#}"), false))?;
+    let hub = Hub::start(config, clock).await.map_err(|error| complain(&error, false))?;
     greet(&hub);
     signal.await;
     tracing::info!("Stopping.");

@@ -111,7 +111,16 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
     if !safe && !same_origin(request.headers()) {
         return harden(ApiError::forbidden("This page may not speak to the hub.").into_response());
     }
+    if announced_length(request.headers()).is_some_and(|length| length > super::MAX_BODY as u64) {
+        let message = "The body is larger than the hub takes.";
+        return harden(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message).into_response());
+    }
     harden(next.run(request).await)
+}
+
+/// What the body's length is said to be; one that is sent in chunks is counted while it comes.
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Headers every answer carries.

@@ -38,7 +38,7 @@ fn sentence(address: SocketAddr, source: &std::io::Error) -> String {
         ErrorKind::AddrNotAvailable => {
             format!("The address {} does not belong to this machine.", address.ip())
         }
-        _ => format!("Cannot listen on {address}: {source}."),
+        _ => format!("Cannot listen on {address}: {}.", crate::files::in_words(source)),
     }
 }
 

@@ -53,7 +53,7 @@ pub enum Source {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file could not be read or written.
-    #[error("Cannot use {path}: {source}.")]
+    #[error("Cannot use {path}: {}.", crate::files::in_words(source))]
     File {
         /// The file.
         path: PathBuf,

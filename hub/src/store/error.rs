@@ -70,8 +70,9 @@ impl OpenError {
 
 /// Makes the data directory (mode 0700) and takes the lock that keeps a second hub out.
 pub(super) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
-    let cannot =
-        |error: &std::io::Error| OpenError::new(dir, &format!("the data directory is not writable ({})", plain(error)));
+    let cannot = |error: &std::io::Error| {
+        OpenError::new(dir, &format!("the data directory is not writable ({})", crate::files::in_words(error)))
+    };
     crate::files::create_private_dir(dir).map_err(|error| cannot(&error))?;
     let path = dir.join("hub.lock");
     let file = crate::files::open_private(&path).map_err(|error| cannot(&error))?;
@@ -80,9 +81,4 @@ pub(super) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::new(dir, "another hub is running there")),
         Err(TryLockError::Error(error)) => Err(cannot(&error)),
     }
-}
-
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

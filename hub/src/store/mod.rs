@@ -23,10 +23,11 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kairos_core::change::Change;
 use kairos_core::scope::Scope;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::{OpenError, StoreError};
 pub use people::{Account, StoredCode};
@@ -57,6 +58,9 @@ struct Inner {
     identity: meta::Identity,
     clock: Clock,
     path: PathBuf,
+    ending: Arc<AtomicBool>,
+    /// Closes when the writer has ended.
+    alive: watch::Receiver<()>,
     // Held, not used: the lock on the data directory ends with the store.
     _lock: std::fs::File,
     _watchdog: tokio_util::task::AbortOnDropHandle<()>,
@@ -90,7 +94,9 @@ impl Store {
         let feed = Arc::new(Feed::new(opened.head()));
         let identity = opened.identity().clone();
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let pulse = opened.start(receiver, feed.clone());
+        let ending = Arc::new(AtomicBool::new(false));
+        let (living, alive) = watch::channel(());
+        let pulse = opened.start(receiver, feed.clone(), ending.clone(), living);
         let watchdog = health::watch(pulse, sender.downgrade(), board.clone());
         let readers = reader::Pool::open(&path, READERS)?;
         Ok(Self(Arc::new(Inner {
@@ -100,6 +106,8 @@ impl Store {
             identity,
             clock,
             path,
+            ending,
+            alive,
             _lock: lock,
             _watchdog: watchdog,
         })))
@@ -127,6 +135,17 @@ impl Store {
         });
         self.0.writer.send(job).await.map_err(|_| StoreError::stopping())?;
         answered.await.map_err(|_| StoreError::stopping())?
+    }
+
+    /// Ends the writer after its present group, and folds the write-ahead log into the database, so that the file is
+    /// whole. Whoever wishes something now or later hears that the hub is stopping.
+    pub async fn close(&self) {
+        self.0.ending.store(true, Ordering::Release);
+        // The last connection takes the write-ahead log away, but only when it may write.
+        self.0.readers.close();
+        // Wakes the writer. That it cannot commit now does not keep it from ending.
+        let _ = self.write(|_| Ok(())).await;
+        let _ = self.0.alive.clone().changed().await;
     }
 
     /// Runs a piece of work on a read-only snapshot of the database.

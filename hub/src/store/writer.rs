@@ -8,10 +8,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kairos_core::hlc::HybridClock;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::error::{OpenError, StoreError, in_words};
 use super::health::Pulse;
@@ -42,7 +43,7 @@ impl Writer {
     /// Opens, migrates and reads where the hub stood.
     pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
         // Made here so that it has its mode from the first byte; SQLite gives -wal and -shm the same.
-        drop(crate::files::open_private(path).map_err(|error| OpenError::new(path, &error.to_string()))?);
+        drop(crate::files::open_private(path).map_err(|error| OpenError::new(path, &crate::files::in_words(&error)))?);
         let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
         let mut connection = connect(path).map_err(sqlite)?;
         migrations::migrate(&mut connection, path)?;
@@ -62,8 +63,15 @@ impl Writer {
         &self.identity
     }
 
-    /// Starts the thread. It ends when the last sender is gone and all that was sent is done.
-    pub(super) fn start(mut self, mut jobs: mpsc::Receiver<Job>, feed: Arc<Feed>) -> Arc<Pulse> {
+    /// Starts the thread. It ends when the last sender is gone and all that was sent is done, or after the group
+    /// in which `ending` was set; then `alive` closes.
+    pub(super) fn start(
+        mut self,
+        mut jobs: mpsc::Receiver<Job>,
+        feed: Arc<Feed>,
+        ending: Arc<AtomicBool>,
+        alive: watch::Sender<()>,
+    ) -> Arc<Pulse> {
         let pulse = Arc::new(Pulse::default());
         let beats = pulse.clone();
         let run = move || {
@@ -79,9 +87,13 @@ impl Writer {
                 beats.begin();
                 let outcome = self.commit(group.drain(..), &feed);
                 beats.end(outcome);
+                if ending.load(Ordering::Acquire) {
+                    break;
+                }
             }
             // Folds the write-ahead log back into the database, so that a copy of the file is whole.
             let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            drop((self, alive));
         };
         if let Err(error) = std::thread::Builder::new().name("store".into()).spawn(run) {
             pulse.end(Err(format!("the writer could not start: {error}")));

@@ -2,5 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod boot;
+mod clock;
+mod disk;
+mod hostile;
+mod kill;
 mod peers;
 mod press;
+mod privacy;
+mod screens;
+mod weather;
