@@ -47,7 +47,7 @@ async fn fifty_buttons_in_bad_weather_leave_exactly_their_presses() {
         "bad weather: {counts:?}"
     );
     assert_eq!((counts.refused, counts.malformed, counts.refused_subscriptions), (0, 0, 0), "{counts:?}");
-    assert!(ledger.presses.iter().all(|press| press.result.is_some_and(|result| result.is_saved())));
+    assert!(ledger.presses.iter().all(|press| press.result.is_some_and(kairos_simulator::AckResult::is_saved)));
 
     let database = Database::open(&house.database());
     let expected: BTreeMap<String, u32> = ledger.press_ids().into_iter().map(|id| (id, 1)).collect();
