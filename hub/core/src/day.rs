@@ -84,19 +84,35 @@ pub fn logical_day(at: Millis, zone: &Zone, day_start_min: u16) -> Date {
 #[must_use]
 pub fn next_day_start(at: Millis, zone: &Zone, day_start_min: u16) -> Millis {
     let mut date = logical_day(at, zone, day_start_min);
-    // Twice at most: where clocks fall back over the start of the day, it is passed twice.
     for _ in 0..3 {
         let Ok(tomorrow) = date.tomorrow() else { break };
         date = tomorrow;
-        let start =
-            date.at(0, 0, 0, 0).checked_add(minutes(day_start_min)).and_then(|local| zone.0.to_timestamp(local));
-        if let Ok(start) = start
-            && start.as_millisecond() > at
-        {
-            return start.as_millisecond();
+        let Ok(local) = date.at(0, 0, 0, 0).checked_add(minutes(day_start_min)) else { break };
+        // Where clocks fall back over the start of the day it is passed twice, and begins the day each time.
+        let passed = zone.0.to_ambiguous_timestamp(local);
+        for start in [passed.earlier(), passed.later()].into_iter().flatten() {
+            let start = start.as_millisecond();
+            if start > at && logical_day(start, zone, day_start_min) >= date {
+                return first_moment(date, (at, start), zone, day_start_min);
+            }
         }
     }
     at.saturating_add(3_600_000)
+}
+
+/// The first moment of a day that has not begun at the one and has at the other.
+///
+/// The other itself, unless clocks jumped over the start of the day: then the day begins at the jump, which is found
+/// by halving.
+fn first_moment(date: Date, (mut before, mut begun): (Millis, Millis), zone: &Zone, day_start_min: u16) -> Millis {
+    if logical_day(begun - 1, zone, day_start_min) < date {
+        return begun;
+    }
+    while begun - before > 1 {
+        let middle = before + (begun - before) / 2;
+        if logical_day(middle, zone, day_start_min) < date { before = middle } else { begun = middle }
+    }
+    begun
 }
 
 #[cfg(test)]
@@ -152,7 +168,11 @@ mod tests {
     fn the_next_day_begins_where_the_date_changes() {
         for (at, zone, start, expected) in [
             ("2026-11-24T12:00:00Z", "Europe/Berlin", 0, "2026-11-24T23:00:00Z"),
-            ("2026-03-28T12:00:00Z", "Europe/Berlin", 150, "2026-03-29T01:30:00Z"),
+            // half past two is left out: the day begins at three
+            ("2026-03-28T12:00:00Z", "Europe/Berlin", 150, "2026-03-29T01:00:00Z"),
+            // half past two comes twice, and the first is over
+            ("2026-10-25T01:10:00Z", "Europe/Berlin", 150, "2026-10-25T01:30:00Z"),
+            ("2026-10-25T00:10:00Z", "Europe/Berlin", 150, "2026-10-25T00:30:00Z"),
             ("2011-12-29T12:00:00Z", "Pacific/Apia", 0, "2011-12-30T10:00:00Z"),
         ] {
             let next = next_day_start(ms(at), &Zone::named(zone).unwrap(), start);
@@ -180,7 +200,8 @@ mod tests {
             let today = logical_day(at, &zone, start);
             let next = next_day_start(at, &zone, start);
             prop_assert!(next > at && next - at <= 49 * 3_600_000);
-            prop_assert!(logical_day(next, &zone, start) >= today);
+            prop_assert!(logical_day(next, &zone, start) > today);
+            prop_assert!(logical_day(next - 1, &zone, start) < logical_day(next, &zone, start));
             prop_assert!((date(1969, 12, 30)..=date(2100, 1, 2)).contains(&today));
         }
     }
