@@ -121,7 +121,22 @@ impl Hub {
         let sockets = Sockets::bind(config).await?;
         let addresses = sockets.addresses().context("reading back the bound ports")?;
         let store = Store::open(&config.data_dir, clock.clone(), &board).await?;
-        let tls = certificates(config, &clock)?;
+        let started = Self::over(store.clone(), config, &clock, board, (sockets, addresses)).await;
+        if started.is_err() {
+            let _ = tokio::time::timeout(STOP, store.close()).await;
+        }
+        started
+    }
+
+    /// Starts everything else.
+    async fn over(
+        store: Store,
+        config: &Config,
+        clock: &Clock,
+        board: Board,
+        (sockets, addresses): (Sockets, Addresses),
+    ) -> anyhow::Result<Self> {
+        let tls = certificates(config, clock)?;
         let auth = Auth::open(store.clone(), configured_code(config)?.as_deref()).await?;
         let (commands, days, roster) =
             (Commands::new(store.clone()), Days::new(store.clone()), Roster::new(store.clone()));

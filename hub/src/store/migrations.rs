@@ -13,8 +13,8 @@ const MIGRATIONS: &[&str] =
 /// `PRAGMA application_id` of our databases: "KAIR".
 const APPLICATION_ID: i64 = 0x4b41_4952;
 
-/// Brings a database to the present version.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+/// Says which version a database has; refuses one that is not ours or newer than this program. Only reads.
+pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     let read = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
     let version = read("user_version").map_err(sqlite)?;
@@ -30,6 +30,13 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     if done > MIGRATIONS.len() {
         return Err(OpenError::new(path, "it was written by a newer version of Kairos Hub"));
     }
+    Ok(done)
+}
+
+/// Brings a database to the present version.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
+    let done = recognise(connection, path)?;
     if done == MIGRATIONS.len() {
         return Ok(());
     }

@@ -22,8 +22,7 @@ mod tx;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kairos_core::change::Change;
 use kairos_core::scope::Scope;
@@ -52,13 +51,13 @@ const READERS: usize = 4;
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    writer: mpsc::Sender<writer::Job>,
+    /// Gone once the store is closed.
+    writer: Mutex<Option<mpsc::Sender<writer::Job>>>,
     readers: reader::Pool,
     feed: Arc<Feed>,
     identity: meta::Identity,
     clock: Clock,
     path: PathBuf,
-    ending: Arc<AtomicBool>,
     /// Closes when the writer has ended.
     alive: watch::Receiver<()>,
     // Held, not used: the lock on the data directory ends with the store.
@@ -94,19 +93,17 @@ impl Store {
         let feed = Arc::new(Feed::new(opened.head()));
         let identity = opened.identity().clone();
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let ending = Arc::new(AtomicBool::new(false));
         let (living, alive) = watch::channel(());
-        let pulse = opened.start(receiver, feed.clone(), ending.clone(), living);
+        let pulse = opened.start(receiver, feed.clone(), living);
         let watchdog = health::watch(pulse, sender.downgrade(), board.clone());
         let readers = reader::Pool::open(&path, READERS)?;
         Ok(Self(Arc::new(Inner {
-            writer: sender,
+            writer: Mutex::new(Some(sender)),
             readers,
             feed,
             identity,
             clock,
             path,
-            ending,
             alive,
             _lock: lock,
             _watchdog: watchdog,
@@ -133,19 +130,24 @@ impl Store {
                 let _ = answer.send(committed.and(result));
             })
         });
-        self.0.writer.send(job).await.map_err(|_| StoreError::stopping())?;
+        let writer = self.writer().clone().ok_or_else(StoreError::stopping)?;
+        writer.send(job).await.map_err(|_| StoreError::stopping())?;
+        drop(writer);
         answered.await.map_err(|_| StoreError::stopping())?
     }
 
-    /// Ends the writer after its present group, and folds the write-ahead log into the database, so that the file is
-    /// whole. Whoever wishes something now or later hears that the hub is stopping.
+    /// Ends the writer once all that was sent is done, and folds the write-ahead log into the database, so that the
+    /// file is whole. Whoever wishes something afterwards hears that the hub is stopping.
     pub async fn close(&self) {
-        self.0.ending.store(true, Ordering::Release);
         // The last connection takes the write-ahead log away, but only when it may write.
         self.0.readers.close();
-        // Wakes the writer. That it cannot commit now does not keep it from ending.
-        let _ = self.write(|_| Ok(())).await;
+        drop(self.writer().take());
         let _ = self.0.alive.clone().changed().await;
+    }
+
+    // Held for a clone and never across an await.
+    fn writer(&self) -> MutexGuard<'_, Option<mpsc::Sender<writer::Job>>> {
+        self.0.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a piece of work on a read-only snapshot of the database.

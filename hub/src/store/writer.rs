@@ -8,7 +8,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use kairos_core::hlc::HybridClock;
 use rusqlite::{Connection, OpenFlags};
@@ -45,7 +44,10 @@ impl Writer {
         // Made here so that it has its mode from the first byte; SQLite gives -wal and -shm the same.
         drop(crate::files::open_private(path).map_err(|error| OpenError::new(path, &crate::files::in_words(&error)))?);
         let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
-        let mut connection = connect(path).map_err(sqlite)?;
+        let mut connection = open(path).map_err(sqlite)?;
+        // Before anything is set: another program's file stays as it is.
+        migrations::recognise(&connection, path)?;
+        set_up(&connection).map_err(sqlite)?;
         migrations::migrate(&mut connection, path)?;
         let identity = meta::identity(&connection, clock.now()).map_err(sqlite)?;
         let high_water = meta::get(&connection, "hlc").map_err(sqlite)?.and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -63,13 +65,11 @@ impl Writer {
         &self.identity
     }
 
-    /// Starts the thread. It ends when the last sender is gone and all that was sent is done, or after the group
-    /// in which `ending` was set; then `alive` closes.
+    /// Starts the thread. It ends when the last sender is gone and all that was sent is done; then `alive` closes.
     pub(super) fn start(
         mut self,
         mut jobs: mpsc::Receiver<Job>,
         feed: Arc<Feed>,
-        ending: Arc<AtomicBool>,
         alive: watch::Sender<()>,
     ) -> Arc<Pulse> {
         let pulse = Arc::new(Pulse::default());
@@ -87,9 +87,6 @@ impl Writer {
                 beats.begin();
                 let outcome = self.commit(group.drain(..), &feed);
                 beats.end(outcome);
-                if ending.load(Ordering::Acquire) {
-                    break;
-                }
             }
             // Folds the write-ahead log back into the database, so that a copy of the file is whole.
             let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -160,7 +157,9 @@ impl Writer {
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        if let Ok(fresh) = connect(&self.path) {
+        if let Ok(fresh) = open(&self.path)
+            && set_up(&fresh).is_ok()
+        {
             self.connection = fresh;
         }
     }
@@ -172,13 +171,18 @@ fn refuse(replies: &mut Vec<Reply>, rest: impl Iterator<Item = Job>, reason: Str
     reason
 }
 
-/// Opens the writing connection: write-ahead log, and every commit synced to the disk.
+/// Opens the writing connection.
 #[allow(clippy::disallowed_methods)] // the one place that opens the database for writing
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Write-ahead log, and every commit synced to the disk.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
@@ -186,6 +190,5 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA journal_size_limit = 8388608;
          PRAGMA cache_size = -4096;
          PRAGMA temp_store = MEMORY;",
-    )?;
-    Ok(connection)
+    )
 }
