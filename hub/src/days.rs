@@ -1,34 +1,50 @@
-//! What people see of a day: computed from rows, kept while nothing changes.
+//! What people see of a day: computed from rows once, then moved on by the log.
+//!
+//! Every press is answered with how the day stands, and every screen shows it; asking the database each time would
+//! cost more than the press. So a person's calendar and days stay in memory, and each question first takes in what
+//! the log has brought since the last one: a cell of a kept day changes its item, anything larger (a habit, the
+//! profile, a stretch the feed no longer holds) makes the next question read again.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kairos_core::Millis;
+use kairos_core::change::{Change, Op};
 use kairos_core::day::{Date, Zone, logical_day, next_day_start};
+use kairos_core::fold::Status;
 use kairos_core::ids::{HabitId, UserId};
 use kairos_core::principal::Principal;
 use kairos_core::repair;
-use kairos_core::schema::{HABITS, USERS};
+use kairos_core::row::Row;
+use kairos_core::schema::USERS;
 use kairos_core::scope::Scope;
-use kairos_core::today::{Item, Today, today};
+use kairos_core::today::{Item, Standing, Today, items};
+use serde::Deserialize;
 
+use crate::feed::Feed;
 use crate::store::{Store, StoreError};
 
-/// How many days are kept. Beyond, all are dropped: they are quickly made again.
-const KEPT: usize = 256;
+/// How many people are kept. Beyond, all are dropped: they are quickly made again.
+const PEOPLE: usize = 64;
+/// How many days of a person are kept. Beyond, the earliest is dropped.
+const DAYS: usize = 8;
 
 /// Days of people. Cheap to clone.
 #[derive(Clone)]
 pub struct Days {
     store: Store,
-    kept: Arc<Mutex<HashMap<(UserId, String), Kept>>>,
+    // Held for work in memory only, never across an await.
+    kept: Arc<Mutex<HashMap<UserId, Kept>>>,
 }
 
-#[derive(Clone)]
+/// What is kept of a person.
 struct Kept {
+    /// How far this has followed the log.
     as_of: i64,
     scopes: Vec<Scope>,
-    today: Arc<Today>,
+    calendar: Option<Calendar>,
+    days: BTreeMap<Date, Day>,
 }
 
 /// A person's way of counting days.
@@ -40,6 +56,27 @@ pub struct Calendar {
     pub zone: Zone,
     /// Minutes after midnight at which the day begins.
     pub day_start_min: u16,
+}
+
+/// One day: every living habit in the person's order, due or not.
+struct Day {
+    items: Vec<Item>,
+    /// Which habit each cell belongs to.
+    cells: HashMap<String, usize>,
+    /// What is due or was done anyway, made when somebody asks.
+    shown: Option<Arc<Today>>,
+}
+
+/// What of a changed cell concerns its day.
+#[derive(Deserialize)]
+struct Cell<'a> {
+    #[serde(borrow)]
+    habit_id: Cow<'a, str>,
+    #[serde(borrow)]
+    date: Cow<'a, str>,
+    #[serde(rename = "type")]
+    status: Option<Status>,
+    amount: Option<f64>,
 }
 
 impl Days {
@@ -54,12 +91,18 @@ impl Days {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn calendar(&self, user: &UserId) -> Result<Calendar, StoreError> {
+        if let Some(calendar) = self.kept(user, |kept| kept.calendar.clone()) {
+            return Ok(calendar);
+        }
         let id = user.clone();
-        let row =
-            self.store.read(move |snapshot| snapshot.row(&USERS, id.as_str())).await?.map(|row| repair::repaired(&row));
+        let (as_of, row) =
+            self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.row(&USERS, id.as_str())?))).await?;
+        let row = row.map(|row| repair::repaired(&row));
         let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
         let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
-        Ok(Calendar { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })
+        let calendar = Calendar { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) };
+        self.keep(user, None, as_of, |kept| kept.calendar = Some(calendar.clone()));
+        Ok(calendar)
     }
 
     /// A person's day; the present one when no date is given.
@@ -67,32 +110,7 @@ impl Days {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn day(&self, by: &Principal, date: Option<Date>) -> Result<Arc<Today>, StoreError> {
-        let date = match date {
-            Some(date) => date,
-            None => self.present(&by.user).await?,
-        };
-        let key = (by.user.clone(), date.to_string());
-        let known = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(known) = known
-            && known.scopes == by.scopes
-            && self.store.feed().quiet_since(known.as_of, &by.scopes)
-        {
-            return Ok(known.today);
-        }
-        // Read before the snapshot is taken: what is kept is at least as new.
-        let as_of = self.store.feed().head();
-        let scopes = by.scopes.clone();
-        let (habits, cells) = {
-            let (scopes, day) = (scopes.clone(), key.1.clone());
-            self.store.read(move |snapshot| snapshot.day(&scopes, &day)).await?
-        };
-        let today = Arc::new(today(&habits, &cells, date));
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(key, Kept { as_of, scopes, today: today.clone() });
-        Ok(today)
+        self.ask(by, date, Day::today).await
     }
 
     /// One habit on a day; `None` when there is no such habit or it is not theirs to see.
@@ -100,18 +118,7 @@ impl Days {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn item(&self, by: &Principal, habit: &HabitId, date: Option<Date>) -> Result<Option<Item>, StoreError> {
-        let date = match date {
-            Some(date) => date,
-            None => self.present(&by.user).await?,
-        };
-        if let Some(item) = self.day(by, Some(date)).await?.items.iter().find(|item| item.habit_id == habit.as_str()) {
-            return Ok(Some(item.clone()));
-        }
-        // Not due on this day, and nothing was done.
-        let (id, scopes) = (habit.clone(), by.scopes.clone());
-        let row = self.store.read(move |snapshot| snapshot.row(&HABITS, id.as_str())).await?;
-        let row = row.filter(|row| row.deleted_at.is_none() && scopes.contains(&row.scope));
-        Ok(row.map(|row| Item::of(&repair::repaired(&row), None, date)))
+        self.ask(by, date, |day, _| day.items.iter().find(|item| item.habit_id == habit.as_str()).cloned()).await
     }
 
     /// A person's present date.
@@ -130,5 +137,138 @@ impl Days {
     pub async fn next_day(&self, user: &UserId) -> Result<Millis, StoreError> {
         let calendar = self.calendar(user).await?;
         Ok(next_day_start(self.store.clock().now(), &calendar.zone, calendar.day_start_min))
+    }
+
+    /// Asks a question of a day, from memory when it is there.
+    async fn ask<T>(
+        &self,
+        by: &Principal,
+        date: Option<Date>,
+        question: impl Fn(&mut Day, Date) -> T,
+    ) -> Result<T, StoreError> {
+        let date = match date {
+            Some(date) => date,
+            None => self.present(&by.user).await?,
+        };
+        let known = self.kept(&by.user, |kept| {
+            let day = kept.days.get_mut(&date).filter(|_| kept.scopes == by.scopes)?;
+            Some(question(day, date))
+        });
+        if let Some(answer) = known {
+            return Ok(answer);
+        }
+        let (scopes, text) = (by.scopes.clone(), date.to_string());
+        let (as_of, (habits, cells)) =
+            self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.day(&scopes, &text)?))).await?;
+        let mut day = Day::new(habits, &cells, date);
+        let answer = question(&mut day, date);
+        self.keep(&by.user, Some(&by.scopes), as_of, |kept| {
+            // The earliest goes: the present day is asked for most.
+            if kept.days.len() >= DAYS {
+                kept.days.pop_first();
+            }
+            kept.days.insert(date, day);
+        });
+        Ok(answer)
+    }
+
+    /// Something kept of a person, after it has taken in what the log has brought.
+    fn kept<T>(&self, user: &UserId, question: impl FnOnce(&mut Kept) -> Option<T>) -> Option<T> {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.get_mut(user)?;
+        if kept.follow(user, self.store.feed()) {
+            return question(kept);
+        }
+        all.remove(user);
+        None
+    }
+
+    /// Keeps something that was read when the log stood at `as_of`.
+    fn keep(&self, user: &UserId, scopes: Option<&[Scope]>, as_of: i64, change: impl FnOnce(&mut Kept)) {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= PEOPLE && !all.contains_key(user) {
+            all.clear();
+        }
+        let kept = all.entry(user.clone()).or_insert_with(|| Kept::new(as_of));
+        if let Some(scopes) = scopes.filter(|scopes| kept.scopes != *scopes) {
+            kept.days.clear();
+            kept.scopes = scopes.to_vec();
+        }
+        // What is kept already may have followed the log further than what was just read, or less far: both at the
+        // nearer of the two places, since taking a change in twice is harmless.
+        kept.as_of = kept.as_of.min(as_of);
+        change(kept);
+    }
+}
+
+impl Kept {
+    fn new(as_of: i64) -> Self {
+        Self { as_of, scopes: Vec::new(), calendar: None, days: BTreeMap::new() }
+    }
+
+    /// Takes in what the log has brought; false when it must be read again.
+    fn follow(&mut self, user: &UserId, feed: &Feed) -> bool {
+        let reached = feed.follow(self.as_of, |change| self.take(user, change));
+        self.as_of = reached.unwrap_or(self.as_of);
+        reached.is_some()
+    }
+
+    fn take(&mut self, user: &UserId, change: &Change) {
+        match change.table {
+            "users" if change.row_id == user.as_str() => self.calendar = None,
+            "habits" if self.scopes.contains(&change.scope) => self.days.clear(),
+            "completions" if self.scopes.contains(&change.scope) && self.take_cell(change).is_none() => {
+                self.days.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// `None`: the days must be read again.
+    fn take_cell(&mut self, change: &Change) -> Option<()> {
+        if change.op == Op::Remove {
+            for day in self.days.values_mut() {
+                let Some(place) = day.cells.remove(&change.row_id) else { continue };
+                if day.cells.values().any(|other| *other == place) {
+                    return None;
+                }
+                day.set(place, None);
+            }
+            return Some(());
+        }
+        let cell: Cell<'_> = serde_json::from_str(change.row.as_deref()?).ok()?;
+        let Some((_, day)) = self.days.iter_mut().find(|(date, _)| date.to_string() == cell.date) else {
+            return Some(());
+        };
+        let place = day.items.iter().position(|item| item.habit_id == cell.habit_id)?;
+        day.cells.insert(change.row_id.clone(), place);
+        // Several people's cells of one habit: the database says which is shown.
+        if day.cells.values().filter(|other| **other == place).count() > 1 {
+            return None;
+        }
+        day.set(place, Some(Standing { status: cell.status, amount: cell.amount }));
+        Some(())
+    }
+}
+
+impl Day {
+    fn new(habits: Vec<Row>, cells: &[Row], date: Date) -> Self {
+        let items = items(habits, cells, date);
+        let place = |cell: &Row| items.iter().position(|item| cell.opt_text("habit_id").as_ref() == Some(&item.habit_id));
+        let cells = cells.iter().filter_map(|cell| Some((cell.id.clone(), place(cell)?))).collect();
+        Self { items, cells, shown: None }
+    }
+
+    fn set(&mut self, place: usize, standing: Option<Standing>) {
+        self.shown = None;
+        if let Some(item) = self.items.get_mut(place) {
+            item.stand(standing);
+        }
+    }
+
+    fn today(&mut self, date: Date) -> Arc<Today> {
+        let items = &self.items;
+        let made = || Today { date: date.to_string(), items: items.iter().filter(|item| item.shown()).cloned().collect() };
+        self.shown.get_or_insert_with(|| Arc::new(made())).clone()
     }
 }

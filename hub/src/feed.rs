@@ -4,11 +4,10 @@
 //! are up to date, so that a thousand screens do not ask the database for one press. A nudge may be
 //! lost or doubled without harm: each reader goes on from its own cursor.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kairos_core::change::Change;
-use kairos_core::scope::Scope;
 use tokio::sync::watch;
 
 /// How many changes are kept in memory; readers further behind ask the database.
@@ -18,8 +17,6 @@ const RECENT: usize = 2048;
 #[derive(Debug)]
 pub struct Feed {
     recent: RwLock<VecDeque<Arc<Change>>>,
-    /// The newest change of each scope since the start: tells whether something kept in memory is still true.
-    touched: RwLock<BTreeMap<Scope, i64>>,
     head: watch::Sender<i64>,
 }
 
@@ -27,7 +24,7 @@ impl Feed {
     /// A feed that begins after `head`, the newest change in the database.
     #[must_use]
     pub fn new(head: i64) -> Self {
-        Self { recent: RwLock::default(), touched: RwLock::default(), head: watch::Sender::new(head) }
+        Self { recent: RwLock::default(), head: watch::Sender::new(head) }
     }
 
     /// The newest change's place in the log.
@@ -46,15 +43,6 @@ impl Feed {
     pub(crate) fn announce(&self, changes: Vec<Arc<Change>>) {
         let Some(last) = changes.last().map(|change| change.seq) else { return };
         {
-            let mut touched = self.touched.write().unwrap_or_else(PoisonError::into_inner);
-            for change in &changes {
-                match touched.get_mut(&change.scope) {
-                    Some(seq) => *seq = change.seq,
-                    None => drop(touched.insert(change.scope.clone(), change.seq)),
-                }
-            }
-        }
-        {
             let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
             recent.extend(changes);
             let surplus = recent.len().saturating_sub(RECENT);
@@ -63,11 +51,19 @@ impl Feed {
         self.head.send_replace(last);
     }
 
-    /// Whether nothing in these scopes has changed since `seq`.
-    #[must_use]
-    pub fn quiet_since(&self, seq: i64, scopes: &[Scope]) -> bool {
-        let touched = self.touched.read().unwrap_or_else(PoisonError::into_inner);
-        scopes.iter().all(|scope| touched.get(scope).is_none_or(|last| *last <= seq))
+    /// Shows a follower every change after `seq`, oldest first, and gives how far that reached; `None` when the
+    /// changes reach back further than is kept here. The follower is called under the feed's lock: it must be quick.
+    pub fn follow(&self, seq: i64, mut each: impl FnMut(&Change)) -> Option<i64> {
+        let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        match recent.front() {
+            Some(first) if first.seq <= seq.saturating_add(1) => {
+                let from = recent.partition_point(|change| change.seq <= seq);
+                recent.iter().skip(from).for_each(|change| each(change));
+                Some(recent.back().map_or(seq, |last| last.seq.max(seq)))
+            }
+            _ if seq >= self.head() => Some(seq),
+            _ => None,
+        }
     }
 
     /// The changes after `seq`, oldest first, at most `limit`; `None` when they reach back further than

@@ -3,7 +3,7 @@
 //! Read from the database, kept while nothing of their owner changed: a press needs no question.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kairos_core::adapter::Device;
 use kairos_core::command::{Action, Binding};
@@ -20,13 +20,17 @@ use crate::store::{Store, StoreError};
 #[derive(Clone)]
 pub struct Roster {
     store: Store,
-    known: Arc<RwLock<HashMap<DeviceId, Known>>>,
+    known: Arc<Mutex<Known>>,
     /// How many connections each has: a mirror may be open in two windows.
     here: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// A device as it was read, and the log's head at that time.
-type Known = (i64, Arc<Device>);
+/// Devices as they were read, and how far they have followed the log since.
+#[derive(Default)]
+struct Known {
+    as_of: i64,
+    devices: HashMap<DeviceId, Arc<Device>>,
+}
 
 impl Roster {
     /// The roster of a store's devices.
@@ -40,36 +44,40 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn device(&self, id: &DeviceId) -> Result<Option<Arc<Device>>, StoreError> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        if let Some((as_of, device)) = known
-            && self.still_true(as_of, &device)
-        {
+        if let Some(device) = self.known(id) {
             return Ok(Some(device));
         }
-        let as_of = self.store.feed().head();
         let wanted = id.clone();
         let read = self.store.read(move |snapshot| {
+            let as_of = snapshot.head()?;
             let Some(row) = snapshot.row(&DEVICES, wanted.as_str())? else { return Ok(None) };
-            Ok(Some((row, snapshot.rows_where(&DEVICE_BINDINGS, "device_id", wanted.as_str())?)))
+            Ok(Some((as_of, row, snapshot.rows_where(&DEVICE_BINDINGS, "device_id", wanted.as_str())?)))
         });
-        let device = read.await?.and_then(|(row, bindings)| build(&row, &bindings)).map(Arc::new);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        match &device {
-            Some(device) => drop(known.insert(id.clone(), (as_of, device.clone()))),
-            None => drop(known.remove(id)),
+        let Some((as_of, row, bindings)) = read.await? else { return Ok(None) };
+        let device = build(&row, &bindings).map(Arc::new);
+        if let Some(device) = &device {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            // Taking a change in twice is harmless.
+            known.as_of = if known.devices.is_empty() { as_of } else { known.as_of.min(as_of) };
+            known.devices.insert(id.clone(), device.clone());
         }
         Ok(device)
     }
 
-    /// Nothing of the device or its bindings has changed since. Deeds are the common change and leave it
-    /// true, so the newest changes are looked at before the database is asked.
-    fn still_true(&self, as_of: i64, device: &Device) -> bool {
-        let feed = self.store.feed();
-        feed.quiet_since(as_of, &device.by.scopes)
-            || feed.after(as_of, 512).is_some_and(|changes| {
-                changes.len() < 512
-                    && changes.iter().all(|change| !matches!(change.table, "devices" | "device_bindings"))
-            })
+    /// A device as it was read, unless the log has told of a device or a binding since. Deeds are the common
+    /// change and leave it true.
+    fn known(&self, id: &DeviceId) -> Option<Arc<Device>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut touched = false;
+        let reached = self
+            .store
+            .feed()
+            .follow(known.as_of, |change| touched |= matches!(change.table, "devices" | "device_bindings"));
+        match reached {
+            Some(reached) if !touched => known.as_of = reached,
+            _ => known.devices.clear(),
+        }
+        known.devices.get(id).cloned()
     }
 
     /// Every active device.

@@ -1,5 +1,7 @@
 //! What a person sees of a day.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -33,32 +35,61 @@ pub struct Item {
     pub date: String,
 }
 
+/// What of a cell a day shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// What became of the habit.
+    pub status: Option<Status>,
+    /// The amount so far.
+    pub amount: Option<f64>,
+}
+
+impl Standing {
+    /// Reads it from a cell.
+    #[must_use]
+    pub fn of(cell: &Row) -> Self {
+        Self { status: Status::parse(&cell.text("type")), amount: cell.number("amount") }
+    }
+}
+
 impl Item {
     /// Builds it from a (repaired) habit and the day's cell, if there is one.
     #[must_use]
     pub fn of(habit: &Row, cell: Option<&Row>, date: Date) -> Self {
-        let cell = cell.filter(|cell| cell.deleted_at.is_none());
-        let status = cell.and_then(|cell| Status::parse(&cell.text("type")));
         let kind = habit.text("kind");
-        let counted = kind == "measurable";
-        let done = match status {
+        let mut item = Self {
+            habit_id: habit.id.clone(),
+            name: habit.text("name"),
+            due: due(habit, date),
+            done: false,
+            status: None,
+            value: None,
+            target: if kind == "measurable" { habit.number("target_value") } else { None },
+            unit: habit.opt_text("unit"),
+            kind,
+            date: date.to_string(),
+        };
+        item.stand(cell.filter(|cell| cell.deleted_at.is_none()).map(Standing::of));
+        item
+    }
+
+    /// Shows another standing of the same habit on the same day; `None`: nothing stands.
+    pub fn stand(&mut self, standing: Option<Standing>) {
+        let counted = self.kind == "measurable";
+        self.status = standing.and_then(|standing| standing.status);
+        self.done = match self.status {
             Some(Status::Full) => true,
             // Part of it counts; an amount goes on until its target.
             Some(Status::Partial) => !counted,
             Some(Status::Skipped | Status::Missed) | None => false,
         };
-        Self {
-            habit_id: habit.id.clone(),
-            name: habit.text("name"),
-            due: due(habit, date),
-            done,
-            status,
-            value: counted.then(|| cell.and_then(|cell| cell.number("amount")).unwrap_or(0.0)),
-            target: if counted { habit.number("target_value") } else { None },
-            unit: habit.opt_text("unit"),
-            kind,
-            date: date.to_string(),
-        }
+        self.value = counted.then(|| standing.and_then(|standing| standing.amount).unwrap_or(0.0));
+    }
+
+    /// Whether the day shows it: due, or done anyway.
+    #[must_use]
+    pub fn shown(&self) -> bool {
+        self.due || self.status.is_some()
     }
 
     /// Whether it still waits for the person: due, not done, not left out.
@@ -77,19 +108,26 @@ pub struct Today {
     pub items: Vec<Item>,
 }
 
-/// Builds the day from habits and cells. `cells` may hold other habits' cells too.
+/// Puts habits into the person's order.
+pub fn in_order(habits: &mut [Row]) {
+    habits.sort_by_cached_key(|habit| (habit.opt_text("sort_key"), habit.created_at, habit.id.clone()));
+}
+
+/// Builds every habit's item of a day, in the person's order, shown or not. `cells` may hold other habits' cells too.
 #[must_use]
-pub fn today(habits: &[Row], cells: &[Row], date: Date) -> Today {
-    let mut habits: Vec<&Row> = habits.iter().collect();
-    habits.sort_by_key(|habit| (habit.opt_text("sort_key"), habit.created_at, habit.id.clone()));
+pub fn items(mut habits: Vec<Row>, cells: &[Row], date: Date) -> Vec<Item> {
+    in_order(&mut habits);
     let day = date.to_string();
-    let items = habits
-        .into_iter()
-        .map(|habit| {
-            let cell = cells.iter().find(|cell| cell.text("habit_id") == habit.id && cell.text("date") == day);
-            Item::of(habit, cell, date)
-        })
-        .filter(|item| item.due || item.status.is_some())
-        .collect();
-    Today { date: day, items }
+    let mut of_habit: HashMap<String, &Row> = HashMap::new();
+    for cell in cells.iter().filter(|cell| cell.text("date") == day) {
+        of_habit.entry(cell.text("habit_id")).or_insert(cell);
+    }
+    habits.iter().map(|habit| Item::of(habit, of_habit.get(&habit.id).copied(), date)).collect()
+}
+
+/// Builds the day from habits and cells.
+#[must_use]
+pub fn today(habits: Vec<Row>, cells: &[Row], date: Date) -> Today {
+    let items = items(habits, cells, date).into_iter().filter(Item::shown).collect();
+    Today { date: date.to_string(), items }
 }

@@ -67,7 +67,7 @@ impl House {
     async fn item(&self, by: &Principal, date: &str) -> Option<Item> {
         let (scopes, day) = (by.scopes.clone(), date.to_owned());
         let (habits, cells) = self.store.read(move |snapshot| snapshot.day(&scopes, &day)).await.unwrap();
-        today(&habits, &cells, date.parse().unwrap()).items.pop()
+        today(habits, &cells, date.parse().unwrap()).items.pop()
     }
 
     async fn count(&self, table: &'static Table) -> usize {

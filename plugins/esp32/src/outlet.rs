@@ -10,6 +10,7 @@ use kairos_core::Millis;
 use kairos_core::adapter::{Device, Hub, Page, Unavailable};
 use kairos_core::change::{Change, Cursor};
 use kairos_core::ids::{DeviceId, HabitId};
+use serde::Deserialize;
 
 use crate::messages;
 
@@ -70,19 +71,15 @@ fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Show
     let mut found = BTreeMap::new();
     let mut habits: BTreeSet<HabitId> = BTreeSet::new();
     for change in changes {
-        let row: Option<serde_json::Value> = change.row.as_deref().and_then(|row| serde_json::from_str(row).ok());
-        let field = |name: &str| {
-            row.as_ref().and_then(|row| row.get(name)).and_then(serde_json::Value::as_str).map(str::to_owned)
-        };
         match change.table {
             "devices" => found.extend(DeviceId::new(change.row_id.as_str()).map(|id| (id, true))),
             // A removed binding does not say whose it was, a profile concerns all of a person's devices.
-            "device_bindings" | "users" => match field("device_id").and_then(|id| DeviceId::new(id).ok()) {
+            "device_bindings" | "users" => match names(change).device_id.and_then(|id| DeviceId::new(id).ok()) {
                 Some(id) => drop(found.insert(id, true)),
                 None => found.extend(shown.keys().map(|id| (id.clone(), true))),
             },
             "habits" => habits.extend(HabitId::new(change.row_id.as_str())),
-            "completions" => match field("habit_id").and_then(|id| HabitId::new(id).ok()) {
+            "completions" => match names(change).habit_id.and_then(|id| HabitId::new(id).ok()) {
                 Some(id) => drop(habits.insert(id)),
                 // A cell that was emptied: its habit is not in the change.
                 None => {
@@ -102,6 +99,17 @@ fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Show
         }
     }
     found
+}
+
+/// Whom a changed row is about; nobody when it is gone.
+#[derive(Default, Deserialize)]
+struct Names {
+    device_id: Option<String>,
+    habit_id: Option<String>,
+}
+
+fn names(change: &Change) -> Names {
+    change.row.as_deref().and_then(|row| serde_json::from_str(row).ok()).unwrap_or_default()
 }
 
 async fn refresh(
