@@ -254,7 +254,8 @@ impl Kept {
 impl Day {
     fn new(habits: Vec<Row>, cells: &[Row], date: Date) -> Self {
         let items = items(habits, cells, date);
-        let place = |cell: &Row| items.iter().position(|item| cell.opt_text("habit_id").as_ref() == Some(&item.habit_id));
+        let place =
+            |cell: &Row| items.iter().position(|item| cell.opt_text("habit_id").as_ref() == Some(&item.habit_id));
         let cells = cells.iter().filter_map(|cell| Some((cell.id.clone(), place(cell)?))).collect();
         Self { items, cells, shown: None }
     }
@@ -268,7 +269,8 @@ impl Day {
 
     fn today(&mut self, date: Date) -> Arc<Today> {
         let items = &self.items;
-        let made = || Today { date: date.to_string(), items: items.iter().filter(|item| item.shown()).cloned().collect() };
+        let made =
+            || Today { date: date.to_string(), items: items.iter().filter(|item| item.shown()).cloned().collect() };
         self.shown.get_or_insert_with(|| Arc::new(made())).clone()
     }
 }
