@@ -118,7 +118,9 @@ impl Builder {
         let data_dir = self.data_dir.clone().unwrap_or_else(|| dir.path().join("data"));
         // One cryptography in the process; a second call finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+        // The hub closes a connection that rests for ten seconds; no request is to meet it there.
+        let rest = std::time::Duration::from_secs(5);
+        let http = reqwest::Client::builder().timeout(PATIENCE).pool_idle_timeout(rest).no_proxy().build().unwrap();
         let mut house =
             House { dir, data_dir, plan: self, child: None, ports: Ports::default(), setup_code: None, http };
         house.try_boot().await?;
