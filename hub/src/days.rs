@@ -97,7 +97,7 @@ impl Days {
         let id = user.clone();
         let (as_of, row) =
             self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.row(&USERS, id.as_str())?))).await?;
-        let row = row.map(|row| repair::repaired(&row));
+        let row = row.map(repair::sound);
         let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
         let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
         let calendar = Calendar { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) };
@@ -274,3 +274,7 @@ impl Day {
         self.shown.get_or_insert_with(|| Arc::new(made())).clone()
     }
 }
+
+#[cfg(test)]
+#[path = "days_tests.rs"]
+mod tests;

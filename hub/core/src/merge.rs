@@ -40,7 +40,7 @@ pub fn merge(ours: &Row, theirs: &Row) -> Result<Row, CannotMerge> {
         merged.created_at = theirs.created_at;
         merged.user_id = theirs.user_id.clone();
     }
-    let registers: BTreeSet<&str> = ours.clocks.keys().chain(theirs.clocks.keys()).map(String::as_str).collect();
+    let registers: BTreeSet<&str> = ours.clocks.keys().chain(theirs.clocks.keys()).map(AsRef::as_ref).collect();
     for register in registers {
         if stands_after(theirs, ours, register) {
             take(&mut merged, theirs, register);
@@ -86,7 +86,7 @@ fn take(into: &mut Row, from: &Row, register: &str) {
         }
     }
     if let Some(clock) = from.clocks.get(register) {
-        into.clocks.insert(register.to_owned(), clock.clone());
+        into.clocks.insert(register.to_owned().into(), clock.clone());
     }
 }
 

@@ -4,6 +4,8 @@
 //! stored as merged; [`repaired`] is applied whenever one is read, so every hub shows the same.
 //! [`faults`] is what the door uses to refuse bad input from a person.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 
 use crate::row::Row;
@@ -102,7 +104,7 @@ pub fn faults(row: &Row) -> Vec<Fault> {
         .columns
         .iter()
         .filter_map(|column| {
-            check(column, &row.get(column.name)).err().map(|message| Fault { column: column.name, message })
+            check(column, &row.look(column.name)).err().map(|message| Fault { column: column.name, message })
         })
         .collect();
     let mut note = |column, message: &str| found.push(Fault { column, message: message.into() });
@@ -134,6 +136,22 @@ pub fn faults(row: &Row) -> Vec<Fault> {
 /// The row as it is shown: every rule met, by fixed steps that depend on nothing but the row.
 #[must_use]
 pub fn repaired(row: &Row) -> Row {
+    shown(row).into_owned()
+}
+
+/// As [`repaired`], without a copy of a row that is sound, as nearly all are.
+#[must_use]
+pub fn shown(row: &Row) -> Cow<'_, Row> {
+    if faults(row).is_empty() { Cow::Borrowed(row) } else { Cow::Owned(mend(row)) }
+}
+
+/// As [`repaired`], of a row nobody needs as it was.
+#[must_use]
+pub fn sound(row: Row) -> Row {
+    if faults(&row).is_empty() { row } else { mend(&row) }
+}
+
+fn mend(row: &Row) -> Row {
     let mut shown = row.clone();
     for column in row.table.columns {
         let value = row.get(column.name);

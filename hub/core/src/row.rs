@@ -1,10 +1,14 @@
 //! Rows: values, and beside them the clock each register was last written at.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::Millis;
 use crate::hlc::Hlc;
 use crate::ids::UserId;
+use crate::repair;
 use crate::schema::{DELETED_AT, Table};
 use crate::scope::Scope;
 use crate::value::Value;
@@ -29,7 +33,7 @@ pub struct Row {
     /// Columns nobody described, kept and given back.
     pub extra: BTreeMap<String, Value>,
     /// The clock of each register that was ever written; unknown columns are registers of their own.
-    pub clocks: BTreeMap<String, Hlc>,
+    pub clocks: BTreeMap<Cow<'static, str>, Hlc>,
     /// When the row last changed in any way, a new fold of its derived columns included.
     pub touched: Option<Hlc>,
 }
@@ -90,49 +94,50 @@ impl Row {
         self.stamp(DELETED_AT, at);
     }
 
-    fn stamp(&mut self, register: &str, at: &Hlc) {
-        match self.clocks.get_mut(register) {
-            Some(clock) => clock.clone_from(at),
-            None => {
-                self.clocks.insert(register.to_owned(), at.clone());
-            }
-        }
+    fn stamp(&mut self, register: &'static str, at: &Hlc) {
+        self.clocks.insert(Cow::Borrowed(register), at.clone());
     }
 
     /// A column's value; its preset when it was never set.
     #[must_use]
     pub fn get(&self, name: &str) -> Value {
-        if let Some(value) = self.columns.get(name) {
-            return value.clone();
+        self.look(name).into_owned()
+    }
+
+    /// As [`Row::get`], without a copy of what is there.
+    #[must_use]
+    pub fn look(&self, name: &str) -> Cow<'_, Value> {
+        match self.columns.get(name) {
+            Some(value) => Cow::Borrowed(value),
+            None => Cow::Owned(self.table.column(name).map_or(Value::Null, |column| column.preset.value(column.kind))),
         }
-        self.table.column(name).map_or(Value::Null, |column| column.preset.value(column.kind))
     }
 
     /// A column's text, empty when it has none.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
-        match self.get(name) {
-            Value::Text(text) => text,
-            _ => String::new(),
-        }
+        self.opt_text(name).unwrap_or_default()
     }
 
     /// A column's text, if it has one.
     #[must_use]
     pub fn opt_text(&self, name: &str) -> Option<String> {
-        self.get(name).as_text().map(str::to_owned)
+        match self.look(name) {
+            Cow::Owned(Value::Text(text)) => Some(text),
+            value => value.as_text().map(str::to_owned),
+        }
     }
 
     /// A column's whole number, if it has one.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
-        self.get(name).as_integer()
+        self.look(name).as_integer()
     }
 
     /// A column's number, if it has one.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
-        self.get(name).as_number()
+        self.look(name).as_number()
     }
 
     /// The latest clock of the row: the maximum of all, never merged itself.
@@ -149,24 +154,46 @@ impl Row {
 
     /// The row as clients see it: repaired, with every described column and the unknown ones.
     ///
-    /// Clocks are not part of it. Encoded once, at commit, and served as it is.
+    /// Clocks are not part of it.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        let shown = crate::repair::repaired(self);
-        let mut json = serde_json::Map::new();
-        for (name, value) in &self.extra {
-            json.insert(name.clone(), value.to_json());
+        match serde_json::to_value(Shown(&repair::shown(self))) {
+            Ok(serde_json::Value::Object(json)) => json,
+            // Keys are text and numbers finite: there is nothing that JSON could not hold.
+            _ => serde_json::Map::new(),
         }
-        json.insert("id".into(), self.id.as_str().into());
-        json.insert("scope".into(), self.scope.to_string().into());
-        json.insert("user_id".into(), self.user_id.as_str().into());
-        for column in self.table.columns {
-            json.insert(column.name.into(), shown.get(column.name).to_json());
+    }
+
+    /// The same as text: encoded once, at commit, and served as it is.
+    #[must_use]
+    pub fn to_json_text(&self) -> String {
+        serde_json::to_string(&Shown(&repair::shown(self))).unwrap_or_default()
+    }
+}
+
+/// A sound row on its way to clients; a described name wins over an unknown column of the same name.
+struct Shown<'a>(&'a Row);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const OWN: [&str; 7] = ["id", "scope", "user_id", "created_at", "updated_at", "hlc", DELETED_AT];
+        let row = self.0;
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("id", &row.id)?;
+        json.serialize_entry("scope", &row.scope.to_string())?;
+        json.serialize_entry("user_id", row.user_id.as_str())?;
+        for column in row.table.columns {
+            json.serialize_entry(column.name, &*row.look(column.name))?;
         }
-        json.insert("created_at".into(), self.created_at.into());
-        json.insert("updated_at".into(), self.updated_at().into());
-        json.insert("hlc".into(), self.hlc().map(Hlc::to_string).into());
-        json.insert("deleted_at".into(), self.deleted_at.into());
-        json
+        json.serialize_entry("created_at", &row.created_at)?;
+        json.serialize_entry("updated_at", &row.updated_at())?;
+        json.serialize_entry("hlc", &row.hlc())?;
+        json.serialize_entry(DELETED_AT, &row.deleted_at)?;
+        for (name, value) in &row.extra {
+            if !OWN.contains(&name.as_str()) && row.table.column(name).is_none() {
+                json.serialize_entry(name, value)?;
+            }
+        }
+        json.end()
     }
 }

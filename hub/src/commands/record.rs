@@ -23,7 +23,7 @@ const MAX_AGE: Millis = 400 * 24 * 3_600_000;
 const MAX_VALUE: f64 = 1e9;
 
 pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed: &Deed) -> Result<Receipt, StoreError> {
-    let habit = repair::repaired(&visible(tx, by, &HABITS, deed.habit.as_str(), "habit")?);
+    let habit = repair::sound(visible(tx, by, &HABITS, deed.habit.as_str(), "habit")?);
     if !by.may_record(&habit.scope) {
         return Err(Rejection::new(RejectionCode::Forbidden, "This screen only shows; it may not complete.").into());
     }
@@ -134,7 +134,7 @@ struct Person {
 }
 
 fn person(tx: &Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
-    let row = tx.row(&USERS, by.user.as_str())?.map(|row| repair::repaired(&row));
+    let row = tx.row(&USERS, by.user.as_str())?.map(repair::sound);
     let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
     let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
     Ok(Person { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })

@@ -149,8 +149,8 @@ impl Snapshot<'_> {
             )?);
         }
         Ok((
-            habits.iter().map(kairos_core::repair::repaired).collect(),
-            cells.iter().map(kairos_core::repair::repaired).collect(),
+            habits.into_iter().map(kairos_core::repair::sound).collect(),
+            cells.into_iter().map(kairos_core::repair::sound).collect(),
         ))
     }
 

@@ -113,7 +113,7 @@ impl Tx<'_> {
     fn log(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
         let op = if row.deleted_at.is_some() { Op::Remove } else { Op::Put };
         let json = match op {
-            Op::Put => Some(serde_json::Value::Object(row.to_json()).to_string()),
+            Op::Put => Some(row.to_json_text()),
             Op::Remove => None,
         };
         let checksum = checksum(row.table.name, &row.id, json.as_deref());
@@ -162,8 +162,8 @@ impl Tx<'_> {
 fn checksum(table: &str, id: &str, json: Option<&str>) -> u32 {
     let mut hash = Sha256::new();
     match json {
-        Some(json) => hash.update(format!("put.{table}.{id}.{json}").as_bytes()),
-        None => hash.update(format!("remove.{table}.{id}").as_bytes()),
+        Some(json) => ["put.", table, ".", id, ".", json].iter().for_each(|part| hash.update(part)),
+        None => ["remove.", table, ".", id].iter().for_each(|part| hash.update(part)),
     }
     let digest = hash.finalize();
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
