@@ -12,7 +12,7 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS, USERS};
 
-use super::{unchanged, visible};
+use super::unchanged;
 use crate::store::{StoreError, Tx};
 
 /// How far ahead of ours a sender's clock may be before its time is replaced by ours.
@@ -23,7 +23,10 @@ const MAX_AGE: Millis = 400 * 24 * 3_600_000;
 const MAX_VALUE: f64 = 1e9;
 
 pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed: &Deed) -> Result<Receipt, StoreError> {
-    let habit = repair::sound(visible(tx, by, &HABITS, deed.habit.as_str(), "habit")?);
+    let habit = match tx.known(&HABITS, deed.habit.as_str())? {
+        Some(habit) if habit.deleted_at.is_none() && by.may_read(&habit.scope) => habit,
+        _ => return Err(Rejection::not_found("habit").into()),
+    };
     if !by.may_record(&habit.scope) {
         return Err(Rejection::new(RejectionCode::Forbidden, "This screen only shows; it may not complete.").into());
     }
@@ -133,8 +136,8 @@ struct Person {
     day_start_min: u16,
 }
 
-fn person(tx: &Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
-    let row = tx.row(&USERS, by.user.as_str())?.map(repair::sound);
+fn person(tx: &mut Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
+    let row = tx.known(&USERS, by.user.as_str())?;
     let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
     let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
     Ok(Person { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })

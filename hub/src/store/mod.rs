@@ -11,6 +11,7 @@ mod cursors;
 mod devices;
 mod error;
 mod health;
+mod known;
 pub(crate) mod meta;
 mod migrations;
 mod people;

@@ -13,12 +13,14 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
+use super::known::Known;
 use super::rows;
 
 /// One wish's part of the writer's transaction. Work that returns an error leaves no trace.
 pub struct Tx<'a> {
     pub(super) connection: &'a Connection,
     pub(super) clock: &'a mut HybridClock,
+    pub(super) known: &'a mut Known,
     /// Changes of the whole group so far; announced after the commit.
     pub(super) changes: &'a mut Vec<Arc<Change>>,
     pub(super) now: Millis,
@@ -53,6 +55,7 @@ impl Tx<'_> {
         let result = work(self);
         if result.is_err() {
             self.changes.truncate(before);
+            self.known.forget();
             // When SQLite has already undone the whole transaction there is no savepoint left; the
             // writer notices and fails the group.
             if !self.connection.is_autocommit() {
@@ -71,6 +74,14 @@ impl Tx<'_> {
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn row(&self, table: &'static Table, id: &str) -> Result<Option<Row>, StoreError> {
         Ok(rows::by_id(self.connection, table, id)?)
+    }
+
+    /// As [`Tx::row`], repaired, from memory when it was read before: for rows read far more often than they change.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn known(&mut self, table: &'static Table, id: &str) -> Result<Option<Arc<Row>>, StoreError> {
+        Ok(self.known.row(self.connection, table, id)?)
     }
 
     /// Reads the rows of a table in which one column has a value.
@@ -100,6 +111,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Rejected`] when the id lives in another scope.
     pub fn put(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
+        self.known.changes(row);
         if !rows::upsert(self.connection, row)? {
             return Err(kairos_core::command::Rejection::new(
                 kairos_core::command::RejectionCode::Conflict,

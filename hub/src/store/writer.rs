@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::{OpenError, StoreError, in_words};
 use super::health::Pulse;
+use super::known::Known;
 use super::{Tx, meta, migrations};
 use crate::clock::Clock;
 use crate::feed::Feed;
@@ -34,6 +35,7 @@ pub(super) struct Writer {
     connection: Connection,
     clock: Clock,
     hybrid: HybridClock,
+    known: Known,
     identity: meta::Identity,
     head: i64,
 }
@@ -54,7 +56,8 @@ impl Writer {
         let head =
             connection.query_row("SELECT coalesce(max(seq), 0) FROM changes", [], |row| row.get(0)).map_err(sqlite)?;
         let hybrid = HybridClock::new(&identity.node, high_water);
-        Ok(Self { path: path.to_owned(), connection, clock, hybrid, identity, head })
+        let known = Known::default();
+        Ok(Self { path: path.to_owned(), connection, clock, hybrid, known, identity, head })
     }
 
     pub(super) fn head(&self) -> i64 {
@@ -125,13 +128,14 @@ impl Writer {
         changes: &mut Vec<Arc<kairos_core::change::Change>>,
         replies: &mut Vec<Reply>,
     ) -> Result<(), String> {
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(error) = self.run("BEGIN IMMEDIATE") {
             return Err(refuse(replies, group, in_words(&error)));
         }
         while let Some(job) = group.next() {
             let mut tx = Tx {
                 connection: &self.connection,
                 clock: &mut self.hybrid,
+                known: &mut self.known,
                 changes,
                 now: self.clock.now(),
                 command: None,
@@ -148,12 +152,18 @@ impl Writer {
             }
         }
         meta::set(&self.connection, "hlc", &self.hybrid.high_water().to_string()).map_err(|error| in_words(&error))?;
-        self.connection.execute_batch("COMMIT").map_err(|error| in_words(&error))
+        self.run("COMMIT").map_err(|error| in_words(&error))
+    }
+
+    /// Runs a statement that is prepared once.
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     /// After a group that could not be committed: undo it, and open the file anew, since it may have
     /// been replaced or its file system remounted.
     fn recover(&mut self) {
+        self.known.forget();
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
