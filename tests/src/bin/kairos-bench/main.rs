@@ -160,6 +160,11 @@ async fn measure(asked: &Asked) {
             asked.dir.display()
         );
         println!("Median of the rounds (smallest – largest).");
+        if process::busy(processors) {
+            println!(
+                "This machine is busy: who waits for the disk then waits for a processor too, floors most of all."
+            );
+        }
     }
     let mut goals: Vec<Goal> = Vec::new();
     let mut tell = |goal: Goal| {

@@ -50,6 +50,12 @@ pub(crate) fn load() -> String {
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether others keep so much of this machine busy that figures tell more of them.
+pub(crate) fn busy(processors: usize) -> bool {
+    let load = load().split(' ').next().and_then(|load| load.parse::<f64>().ok()).unwrap_or(0.0);
+    load > processors as f64 / 2.0
+}
+
 /// The file system a directory is on, from the longest mount point that leads to it.
 pub(crate) fn file_system(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());

@@ -69,14 +69,19 @@ pub(crate) async fn run(plan: &Plan, dir: &Path) -> Goal {
     let (ports, pid) = (stage.house.ports, stage.house.pid());
     tokio::time::sleep(plan.settle).await;
     goal.judge("RSS after a person was set up (one password hash)", "MB", one(memory(pid).0), Bound::AtMost(20.0));
+    let known = stage.buttons(BUTTONS).await;
+    tokio::time::sleep(plan.settle).await;
+    goal.tell(format!("RSS with {BUTTONS} habits and devices made over REST"), "MB", one(memory(pid).0));
     let mut buttons = Vec::with_capacity(BUTTONS);
-    for button in stage.buttons(BUTTONS).await {
+    for button in known {
         let mut client = Mqtt::connect(ports.mqtt, &login(&button));
         for leaf in ["ack", "state"] {
             client.subscribe(&format!("kairos/device/{}/{leaf}", button.device_id));
         }
         buttons.push(client);
     }
+    tokio::time::sleep(plan.settle).await;
+    goal.tell(format!("RSS with {BUTTONS} buttons connected"), "MB", one(memory(pid).0));
     let screens: Vec<Screen> = (0..SCREENS).map(|_| Screen::open(ports.http, &stage.person.token)).collect();
     tokio::time::sleep(plan.settle).await;
     let (rss, pss) = memory(pid);

@@ -90,8 +90,3 @@ pub(crate) fn press(n: u64) -> String {
 pub(crate) fn press_today(n: u64, button: u64) -> String {
     format!(r#"{{"event_type":"press","button":"{button}","press_id":"bench:{n}","age_ms":0}}"#)
 }
-
-/// A past day, another one each time.
-pub(crate) fn date(n: u64) -> String {
-    format!("2025-{:02}-{:02}", n / 28 % 12 + 1, n % 28 + 1)
-}

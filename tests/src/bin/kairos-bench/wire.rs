@@ -214,21 +214,22 @@ impl Http {
         Self { link: Link::open(port), token: token.to_owned() }
     }
 
-    pub(crate) fn post(&mut self, path: &str, body: &str) {
+    /// Sends a request, expects success, and gives the answer; null when it has none.
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> serde_json::Value {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.token,
             body.len()
         );
         self.link.send(request.as_bytes());
-        self.answer();
-    }
-
-    fn answer(&mut self) {
-        self.link.until(whole_answer, |_, head| {
-            assert!(head.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(head));
+        let mut value = serde_json::Value::Null;
+        self.link.until(whole_answer, |_, answer| {
+            assert!(answer.starts_with(b"HTTP/1.1 2"), "{method} {path}: {}", String::from_utf8_lossy(answer));
+            let head = find(answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+            value = serde_json::from_slice(&answer[head..]).unwrap_or_default();
             true
         });
+        value
     }
 }
 
@@ -237,7 +238,9 @@ fn whole_answer(inbox: &Inbox) -> Option<Packet> {
     let bytes = &inbox.0;
     let head = find(bytes, b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&bytes[..head]).ok()?.to_ascii_lowercase();
-    let length: usize = text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
+    let length = text.split("content-length:").nth(1).and_then(|rest| rest.split("\r\n").next());
+    // No length: no body, as after a DELETE.
+    let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
     (bytes.len() >= head + length).then(|| Packet { kind: 0, body: 0..head + length })
 }
 
