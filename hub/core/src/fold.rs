@@ -120,16 +120,7 @@ pub fn fold(events: &[Event], measure: &Measure) -> Option<Standing> {
     let last = *deeds.last()?;
     let (status, percent, amount) = if measure.counted { counted(&standing, last, measure)? } else { plain(last)? };
     let shown = if measure.anyone_once { first_deed(&deeds).unwrap_or(last) } else { last };
-    Some(Standing {
-        status,
-        percent,
-        amount,
-        skip_reason: if status == Status::Skipped { last.skip_reason.clone() } else { None },
-        by: shown.user_id.clone(),
-        occurred_at: shown.occurred_at,
-        source: shown.source,
-        device_id: shown.device_id.clone(),
-    })
+    Some(standing_of(status, percent, amount, last, shown))
 }
 
 /// The deed that occurred first: the one shown where anyone may do it once.
@@ -200,6 +191,44 @@ fn amount(standing: &[&Event], target: f64) -> f64 {
         weight = weight.max(class);
     }
     amount
+}
+
+/// Folds one more event into a cell that already holds all others; `None` where only a fold of all of them can tell.
+///
+/// A press costs the same however many came before it on that day. It may be counted on top of the cell when it is the
+/// latest of all, takes nothing back, and is a person's as the cell already is: then nothing before it weighs more, and
+/// the cell's amount is the sum so far. The cell must have been folded with the same measure.
+#[must_use]
+pub fn fold_next(cell: &Row, event: &Event, measure: &Measure) -> Option<Standing> {
+    let latest = cell.touched.as_ref().is_some_and(|touched| *touched < event.at);
+    let of_person = |source: Source| source.class() == AuthorClass::Person;
+    let ours = cell.deleted_at.is_none() && Source::parse(&cell.text("source")).is_some_and(of_person);
+    if !latest || !ours || !of_person(event.source) || event.verb == Verb::Undo || measure.anyone_once {
+        return None;
+    }
+    if !measure.counted && event.verb == Verb::Add && event.value.unwrap_or(1.0) <= 0.0 {
+        return None;
+    }
+    let (status, percent, amount) = if measure.counted {
+        let before = Event { verb: Verb::Set, value: Some(cell.number("amount").unwrap_or(0.0)), ..event.clone() };
+        counted(&[&before, event], event, measure)?
+    } else {
+        plain(event)?
+    };
+    Some(standing_of(status, percent, amount, event, event))
+}
+
+fn standing_of(status: Status, percent: Option<i64>, amount: Option<f64>, last: &Event, shown: &Event) -> Standing {
+    Standing {
+        status,
+        percent,
+        amount,
+        skip_reason: if status == Status::Skipped { last.skip_reason.clone() } else { None },
+        by: shown.user_id.clone(),
+        occurred_at: shown.occurred_at,
+        source: shown.source,
+        device_id: shown.device_id.clone(),
+    }
 }
 
 /// Writes a standing into its cell's derived columns; an empty cell is a deleted one.

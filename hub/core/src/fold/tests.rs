@@ -261,4 +261,22 @@ proptest! {
             prop_assert!(standing.amount.is_none_or(f64::is_finite));
         }
     }
+
+    /// Counting on top of the cell gives what folding everything gives, wherever it dares to.
+    #[test]
+    fn one_more_event_is_as_good_as_folding_all(day in any_day(), counted in any::<bool>(), at_most in any::<bool>()) {
+        let measure = Measure { counted, at_most, ..EIGHT };
+        let ada = UserId::new("ada").unwrap();
+        let mut sorted = day;
+        sorted.sort_by(|a, b| a.at.cmp(&b.at));
+        sorted.dedup_by(|a, b| a.at == b.at);
+        let mut cell = Row::new(&crate::schema::COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
+        for (n, event) in sorted.iter().enumerate() {
+            let all = fold(&sorted[..=n], &measure);
+            if n > 0 && let Some(next) = fold_next(&cell, event, &measure) {
+                prop_assert_eq!(Some(next), all.clone(), "{:?}", event);
+            }
+            write_cell(&mut cell, all.as_ref(), &event.at);
+        }
+    }
 }
