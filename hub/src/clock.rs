@@ -1,6 +1,7 @@
 //! The hub's clock. Injected everywhere, so that a night or a change of clocks takes a test milliseconds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kairos_core::Millis;
@@ -13,7 +14,11 @@ pub struct Clock(Arc<Kind>);
 #[derive(Debug)]
 enum Kind {
     /// The system's clock, shifted (by `--clock`).
-    System { shift: Millis },
+    System {
+        shift: Millis,
+        /// What is added while the machine has no idea of the time.
+        resumed: AtomicI64,
+    },
     /// A clock that stands until it is moved.
     Manual(watch::Sender<Millis>),
 }
@@ -21,17 +26,21 @@ enum Kind {
 /// How long a sleeper trusts the system's clock at a stretch: it may be set while we wait.
 const LONGEST_NAP: Duration = Duration::from_secs(30);
 
+/// 2025-01-01: no hub ran before. A machine that says so has no battery for its clock and was not told the time yet.
+const PLAUSIBLE: Millis = 1_735_689_600_000;
+
 impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(Kind::System { shift: 0 }))
+        Self(Arc::new(Kind::System { shift: 0, resumed: AtomicI64::new(0) }))
     }
 
     /// A clock that runs like the system's but starts at the given time.
     #[must_use]
     pub fn starting_at(now: Millis) -> Self {
-        Self(Arc::new(Kind::System { shift: now.saturating_sub(system_now()) }))
+        let shift = now.saturating_sub(system_now());
+        Self(Arc::new(Kind::System { shift, resumed: AtomicI64::new(0) }))
     }
 
     /// A clock that stands at the given time until [`Clock::set`] moves it.
@@ -47,11 +56,33 @@ impl Clock {
         }
     }
 
+    /// Tells the last time that was known. A machine that does not know the time goes on from there until it is told.
+    pub fn resume_from(&self, last: Millis) {
+        if let Kind::System { shift, resumed } = &*self.0 {
+            let raw = system_now().saturating_add(*shift);
+            if raw < PLAUSIBLE {
+                resumed.store(last.max(PLAUSIBLE).saturating_sub(raw), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether the machine does not know the time, and this clock only goes on from the last known one.
+    #[must_use]
+    pub fn is_guessing(&self) -> bool {
+        match &*self.0 {
+            Kind::System { shift, .. } => system_now().saturating_add(*shift) < PLAUSIBLE,
+            Kind::Manual(_) => false,
+        }
+    }
+
     /// Milliseconds since the epoch, UTC.
     #[must_use]
     pub fn now(&self) -> Millis {
         match &*self.0 {
-            Kind::System { shift } => system_now().saturating_add(*shift),
+            Kind::System { shift, resumed } => {
+                let raw = system_now().saturating_add(*shift);
+                if raw < PLAUSIBLE { raw.saturating_add(resumed.load(Ordering::Relaxed)) } else { raw }
+            }
             Kind::Manual(time) => *time.borrow(),
         }
     }
@@ -100,7 +131,20 @@ mod tests {
 
     #[test]
     fn a_shifted_clock_runs_on_from_where_it_was_put() {
-        let clock = Clock::starting_at(1_000_000);
-        assert!((1_000_000..1_010_000).contains(&clock.now()));
+        let start = PLAUSIBLE + 1_000_000;
+        let clock = Clock::starting_at(start);
+        assert!((start..start + 10_000).contains(&clock.now()));
+        clock.resume_from(start + 9_000_000);
+        assert!((start..start + 10_000).contains(&clock.now()), "a clock that is set is believed");
+    }
+
+    #[test]
+    fn a_machine_that_does_not_know_the_time_goes_on_from_the_last_known_one() {
+        let last = 1_795_514_400_000;
+        let clock = Clock::starting_at(30_000);
+        assert!(clock.is_guessing());
+        clock.resume_from(last);
+        assert!((last..last + 10_000).contains(&clock.now()));
+        assert!(!Clock::starting_at(last).is_guessing());
     }
 }

@@ -34,6 +34,10 @@ const UPKEEP: Duration = Duration::from_secs(60);
 /// How long first answers of commands are kept.
 const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
 
+/// What is said while the machine does not know the time.
+const NO_TIME: &str = "this machine does not know the time; the hub goes on from the last time it knew. Presses are kept, \
+     their day may be wrong until the clock is set";
+
 /// A running hub.
 pub struct Hub {
     /// Where it can be reached.
@@ -182,6 +186,7 @@ impl Hub {
         let served =
             Served::start(doors, &http::router(api), &Admission::new(Limits::default()), &config.http.trusted_proxies);
         let discovery = Discovery::start(discovery::Settings::from(config), announced(config, &store, &addresses));
+        let watched = board.clone();
         board.set("broker", State::Ok);
         board.set("auth", State::Ok);
         tasks.push(AbortOnDropHandle::new(tokio::spawn(follow_names(
@@ -192,6 +197,7 @@ impl Hub {
         ))));
         tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_clock(clock.clone(), watched))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
         let keeper = auth.clone();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { keeper.run().await })));
@@ -355,6 +361,14 @@ async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
         }
         // A thousand a minute at most; a hub that cannot write now tries again in a minute.
         let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
+    }
+}
+
+/// Says on the board whether the machine knows the time.
+async fn watch_clock(clock: Clock, board: Board) {
+    loop {
+        board.set("clock", if clock.is_guessing() { State::Degraded(NO_TIME.into()) } else { State::Ok });
+        tokio::time::sleep(UPKEEP).await;
     }
 }
 

@@ -129,6 +129,12 @@ impl HybridClock {
         }
     }
 
+    /// The wall-clock part of the highest reading so far, in milliseconds: the last known time.
+    #[must_use]
+    pub fn last_millis(&self) -> Millis {
+        Millis::try_from(self.last >> 16).unwrap_or(Millis::MAX)
+    }
+
     /// The highest reading so far, to be stored.
     #[must_use]
     pub fn high_water(&self) -> u64 {

@@ -9,8 +9,14 @@ use kairos_core::schema::{DEVICE_BINDINGS, HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
-use super::{applied, require_edit, set_fields, unchanged, visible};
+use super::{applied, record, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
+
+/// How many living habits a person may have.
+const MAX_HABITS: usize = 500;
+
+/// What a day is measured by.
+const MEASURE: &[&str] = &["kind", "target_type", "target_value"];
 
 /// What the engine, sharing and imports set, and nobody else.
 const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
@@ -20,6 +26,10 @@ pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields
     require_edit(by, &scope)?;
     if tx.row(&HABITS, id.as_str())?.is_some() {
         return Err(Rejection::new(RejectionCode::Conflict, "This id is already in use.").into());
+    }
+    if tx.count_living(&HABITS, &scope)? >= MAX_HABITS {
+        let message = format!("A person has at most {MAX_HABITS} habits; delete one first.");
+        return Err(Rejection::new(RejectionCode::Conflict, message).into());
     }
     let mut row = Row::new(&HABITS, id.as_str(), scope, by.user.clone(), tx.now());
     let at = tx.tick();
@@ -41,7 +51,18 @@ pub(super) fn edit(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Field
         row.set("paused_at", paused, &at);
         row.set("archived_at", archived, &at);
     }
-    Ok(applied(tx.put(&row, Origin::Local)?))
+    let seq = tx.put(&row, Origin::Local)?;
+    if !fields.keys().any(|name| MEASURE.contains(&name.as_str())) {
+        return Ok(applied(seq));
+    }
+    // The present day is measured by the new rule at once; earlier days stay as they were judged.
+    let today = record::person(tx, by)?.today(tx.now());
+    let habit = kairos_core::repair::sound(row);
+    let mut last = seq;
+    for actor in ["", by.user.as_str()] {
+        last = record::refold(tx, &habit, today, actor)?.max(last);
+    }
+    Ok(applied(last))
 }
 
 /// The habit goes, and with it what buttons would do for it; what was done stays in its events.

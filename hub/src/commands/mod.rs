@@ -56,7 +56,10 @@ fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
         Err(StoreError::Rejected(rejection)) => rejected(rejection),
         Err(error) => return Err(error),
     };
-    if !receipt.repeated {
+    // Whether a day has come depends on the clock, which may be put right: asked again, it is judged again.
+    let passing =
+        matches!(&receipt.outcome, Outcome::Rejected(rejection) if rejection.code == RejectionCode::FutureDate);
+    if !receipt.repeated && !passing {
         tx.remember(&author, id, &print, &receipt)?;
     }
     Ok(receipt)

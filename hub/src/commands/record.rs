@@ -5,8 +5,8 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, When};
 use kairos_core::day::{Date, Zone, logical_day};
 use kairos_core::event::{Event, TimeSource, Verb};
-use kairos_core::fold::{Measure, fold, standing_events, write_cell};
-use kairos_core::ids::{CellId, CommandId, EventId};
+use kairos_core::fold::{Measure, Standing, fold, fold_next, standing_events, write_cell};
+use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
@@ -19,6 +19,8 @@ use crate::store::{StoreError, Tx};
 const MAX_AHEAD: Millis = 5 * 60 * 1000;
 /// A button that says it waited longer than this has lost count; its press counts at arrival.
 const MAX_AGE: Millis = 400 * 24 * 3_600_000;
+/// How many deeds of one habit a day holds: more is a button that got stuck.
+const MAX_DEEDS: usize = 5000;
 /// The largest amount one deed may carry.
 const MAX_VALUE: f64 = 1e9;
 
@@ -37,8 +39,8 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
         return Ok(Receipt { seq: 0, outcome: Outcome::Applied, event_id, repeated: true });
     }
     let person = person(tx, by)?;
-    let (occurred_at, time_source) = moment(deed.when, tx.now());
-    let today = logical_day(tx.now(), &person.zone, person.day_start_min);
+    let (occurred_at, time_source) = moment(deed.when, tx.now(), tx.is_guessing());
+    let today = person.today(tx.now());
     let date = deed.date.unwrap_or_else(|| logical_day(occurred_at, &person.zone, person.day_start_min));
     if date.year() < 1970 {
         return Err(Rejection::field("date", "date is a day since 1970.").into());
@@ -48,13 +50,22 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
     }
     let (verb, value) = verb_and_value(deed, &habit)?;
     let actor = if habit.text("completion_mode") == "EVERYONE" { by.user.to_string() } else { String::new() };
-    let mut events = tx.cell_events(&deed.habit, &date.to_string(), &actor)?;
+    let day = date.to_string();
+    if tx.cell_is_full(&deed.habit, &day, MAX_DEEDS)? {
+        let full = format!("This day already holds {MAX_DEEDS} deeds of this habit; no more are counted.");
+        return Err(Rejection::new(RejectionCode::Conflict, full).into());
+    }
     let undo_of = match (verb, &deed.undo_of) {
-        (Verb::Undo, Some(wanted)) => match events.iter().find(|event| event.id == *wanted) {
-            Some(event) => Some(event.id.clone()),
-            None => return Err(Rejection::new(RejectionCode::NothingToUndo, "There is nothing to take back.").into()),
-        },
+        (Verb::Undo, Some(wanted)) => {
+            match tx.cell_events(&deed.habit, &day, &actor)?.iter().find(|event| event.id == *wanted) {
+                Some(event) => Some(event.id.clone()),
+                None => {
+                    return Err(Rejection::new(RejectionCode::NothingToUndo, "There is nothing to take back.").into());
+                }
+            }
+        }
         (Verb::Undo, None) => {
+            let events = tx.cell_events(&deed.habit, &day, &actor)?;
             match standing_events(&events).iter().rev().find(|event| event.source.class() <= by.source().class()) {
                 Some(event) => Some(event.id.clone()),
                 None => return Ok(unchanged()),
@@ -91,28 +102,49 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
         return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
     }
     tx.put(&row, Origin::Local)?;
-    let event_id = event.id.clone();
-    events.push(event);
-    let seq = refold(tx, &habit, date, &actor, &events, deed.note.as_deref())?;
-    Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event_id), repeated: false })
+    let seq = fold_in(tx, &habit, &event, deed.note.as_deref())?;
+    Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event.id), repeated: false })
 }
 
-/// Folds a cell anew and writes it.
-fn refold(
+/// Folds an event that was just written into its cell.
+fn fold_in(tx: &mut Tx<'_>, habit: &Row, event: &Event, note: Option<&str>) -> Result<i64, StoreError> {
+    let id = CellId::of(&event.habit_id, event.date, &event.actor);
+    let measure = Measure::of(habit);
+    let known = tx.row(&COMPLETIONS, id.as_str())?;
+    let standing = match known.as_ref().and_then(|cell| fold_next(cell, event, &measure)) {
+        Some(standing) => Some(standing),
+        None => fold(&tx.cell_events(&event.habit_id, &event.date.to_string(), &event.actor)?, &measure),
+    };
+    write(tx, habit, (event.date, &event.actor), known, standing.as_ref(), note)
+}
+
+/// Folds a cell anew from all its events, after what it is measured by has changed. Gives 0 when there is none.
+pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> Result<i64, StoreError> {
+    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let events = tx.cell_events(&habit_id, &date.to_string(), actor)?;
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let known = tx.row(&COMPLETIONS, CellId::of(&habit_id, date, actor).as_str())?;
+    write(tx, habit, (date, actor), known, fold(&events, &Measure::of(habit)).as_ref(), None)
+}
+
+/// Writes how a cell stands.
+fn write(
     tx: &mut Tx<'_>,
     habit: &Row,
-    date: Date,
-    actor: &str,
-    events: &[Event],
+    (date, actor): (Date, &str),
+    known: Option<Row>,
+    standing: Option<&Standing>,
     note: Option<&str>,
 ) -> Result<i64, StoreError> {
-    let habit_id = kairos_core::ids::HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
     let id = CellId::of(&habit_id, date, actor);
     let at = tx.tick();
-    let mut cell = match tx.row(&COMPLETIONS, id.as_str())? {
+    let mut cell = match known {
         Some(cell) => cell,
         None => {
-            let author = events.last().map_or_else(|| habit.user_id.clone(), |event| event.user_id.clone());
+            let author = standing.map_or_else(|| habit.user_id.clone(), |standing| standing.by.clone());
             let mut cell = Row::new(&COMPLETIONS, id.as_str(), habit.scope.clone(), author, tx.now());
             cell.set("habit_id", habit.id.as_str(), &at);
             cell.set("date", date.to_string(), &at);
@@ -126,17 +158,25 @@ fn refold(
     if let Some(note) = note {
         cell.set("note", note, &at);
     }
-    write_cell(&mut cell, fold(events, &Measure::of(habit)).as_ref(), &at);
+    write_cell(&mut cell, standing, &at);
     tx.put(&cell, Origin::Local)
 }
 
-struct Person {
+/// How a person counts days.
+pub(super) struct Person {
     tz: String,
     zone: Zone,
     day_start_min: u16,
 }
 
-fn person(tx: &mut Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
+impl Person {
+    /// The day that is now.
+    pub(super) fn today(&self, now: Millis) -> Date {
+        logical_day(now, &self.zone, self.day_start_min)
+    }
+}
+
+pub(super) fn person(tx: &mut Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
     let row = tx.known(&USERS, by.user.as_str())?;
     let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
     let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
@@ -144,8 +184,10 @@ fn person(tx: &mut Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
 }
 
 /// When a deed happened, as well as the hub can know.
-fn moment(when: When, now: Millis) -> (Millis, TimeSource) {
+fn moment(when: When, now: Millis, guessing: bool) -> (Millis, TimeSource) {
     match when {
+        // The hub was not told the time since it was switched on.
+        When::Arrival | When::Before(_) if guessing => (now, TimeSource::Estimated),
         When::Arrival => (now, TimeSource::Hub),
         When::Before(age) if (0..=MAX_AGE).contains(&age) => (now - age, TimeSource::Device),
         When::Before(_) => (now, TimeSource::Estimated),

@@ -367,3 +367,53 @@ async fn a_fault_in_one_wish_does_not_end_the_writer() {
     assert!(matches!(broken, Err(StoreError::Unavailable(_))));
     house.habit(&person("ada"), &[]).await;
 }
+
+#[tokio::test]
+async fn a_new_target_measures_the_present_day_at_once_and_leaves_the_past() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let habit = house.habit(&ada, &[("kind", "measurable".into()), ("target_value", Value::Real(8.0))]).await;
+    let three = |date: Option<&str>| Deed {
+        value: Some(3.0),
+        date: date.map(|date| date.parse().unwrap()),
+        ..deed(&habit, Verb::Add)
+    };
+    house.wish(&ada, Wish::Record(three(None))).await;
+    house.wish(&ada, Wish::Record(three(Some("2026-11-23")))).await;
+    let fields: Fields = [("target_value".to_owned(), Value::Real(3.0))].into();
+    house.wish(&ada, Wish::EditHabit { id: habit.clone(), fields }).await;
+    let item = house.item(&ada, "2026-11-24").await.unwrap();
+    assert_eq!((item.done, item.value, item.target), (true, Some(3.0), Some(3.0)));
+    assert_eq!(house.item(&ada, "2026-11-23").await.unwrap().status, Some(kairos_core::fold::Status::Partial));
+}
+
+#[tokio::test]
+async fn a_stuck_button_ends_at_a_bound_and_every_press_costs_the_same() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let habit = house.habit(&ada, &[("kind", "measurable".into()), ("target_value", Value::Real(8.0))]).await;
+    let press = |n: usize| Command {
+        id: CommandId::new(format!("p:{n}")).unwrap(),
+        by: button("ada", "b1"),
+        wish: Wish::Record(deed(&habit, Verb::Add)),
+    };
+    let all = futures_util::future::join_all((0..5000).map(|n| house.door.submit(press(n)))).await;
+    assert!(all.into_iter().all(|receipt| receipt.unwrap().outcome == Outcome::Applied));
+    assert_eq!(code(&house.door.submit(press(5000)).await.unwrap()), RejectionCode::Conflict);
+    assert_eq!(house.item(&ada, "2026-11-24").await.unwrap().value, Some(5000.0));
+}
+
+#[tokio::test]
+async fn whether_a_day_has_come_is_asked_of_the_clock_each_time() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let habit = house.habit(&ada, &[]).await;
+    let tomorrow = Command {
+        id: CommandId::new("early").unwrap(),
+        by: ada.clone(),
+        wish: Wish::Record(Deed { date: Some("2026-11-25".parse().unwrap()), ..deed(&habit, Verb::Full) }),
+    };
+    assert_eq!(code(&house.door.submit(tomorrow.clone()).await.unwrap()), RejectionCode::FutureDate);
+    house.clock.set(NOON + 24 * 3_600_000);
+    assert_eq!(house.door.submit(tomorrow).await.unwrap().outcome, Outcome::Applied);
+}

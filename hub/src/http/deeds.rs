@@ -8,6 +8,7 @@ use kairos_core::event::Verb;
 use kairos_core::ids::{CommandId, EventId, HabitId};
 use kairos_core::principal::Principal;
 use kairos_core::repair::parse_date;
+use kairos_core::schema::COMPLETION_EVENTS;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -159,8 +160,13 @@ pub(super) async fn carry_out(
     body: DeedBody,
 ) -> Result<DeedAnswer, ApiError> {
     let deed = deed(by, action, habit, body)?;
-    let date = deed.date;
+    let mut date = deed.date;
     let receipt = submit(api, Command { id: command, by: by.clone(), wish: Wish::Record(deed) }).await?;
+    if let Some(event) = receipt.event_id.clone().filter(|_| receipt.repeated && date.is_none()) {
+        // Asked again after midnight: the deed's own day is meant, not the present one.
+        let row = api.store.read(move |snapshot| snapshot.row(&COMPLETION_EVENTS, event.as_str())).await?;
+        date = row.and_then(|row| parse_date(&row.text("date")));
+    }
     let item = api.days.item(by, habit, date).await?.ok_or_else(|| ApiError::not_found("There is no such habit."))?;
     Ok(DeedAnswer {
         seq: receipt.seq,

@@ -8,6 +8,7 @@ use kairos_core::hlc::{Hlc, HybridClock};
 use kairos_core::ids::HabitId;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, Table};
+use kairos_core::scope::Scope;
 use kairos_core::{Millis, value::Value};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
@@ -24,6 +25,7 @@ pub struct Tx<'a> {
     /// Changes of the whole group so far; announced after the commit.
     pub(super) changes: &'a mut Vec<Arc<Change>>,
     pub(super) now: Millis,
+    pub(super) guessing: bool,
     /// The command whose changes these are.
     pub(super) command: Option<String>,
 }
@@ -33,6 +35,12 @@ impl Tx<'_> {
     #[must_use]
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// Whether that time is only a guess, since the machine was not told it yet.
+    #[must_use]
+    pub fn is_guessing(&self) -> bool {
+        self.guessing
     }
 
     /// The next reading of the hub's clock.
@@ -92,6 +100,16 @@ impl Tx<'_> {
         Ok(rows::select(self.connection, table, &format!("WHERE {column} = ?1"), [value])?)
     }
 
+    /// How many rows of a table are alive in a scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn count_living(&self, table: &'static Table, scope: &Scope) -> Result<usize, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE scope = ?1 AND deleted_at IS NULL", table.name);
+        let count: i64 = self.connection.prepare_cached(&sql)?.query_row([scope.to_string()], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// The events of one cell.
     ///
     /// # Errors
@@ -104,6 +122,18 @@ impl Tx<'_> {
             [habit.as_str(), date, actor],
         )?;
         Ok(found.iter().filter_map(Event::from_row).collect())
+    }
+
+    /// Whether a cell has at least so many events.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn cell_is_full(&self, habit: &HabitId, date: &str, most: usize) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM completion_events WHERE habit_id = ?1 AND date = ?2 LIMIT 1 OFFSET ?3")?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Ok(statement.exists((habit.as_str(), date, most.saturating_sub(1)))?)
     }
 
     /// Writes a row and its change; gives its place in the log.

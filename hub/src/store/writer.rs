@@ -56,6 +56,7 @@ impl Writer {
         let head =
             connection.query_row("SELECT coalesce(max(seq), 0) FROM changes", [], |row| row.get(0)).map_err(sqlite)?;
         let hybrid = HybridClock::new(&identity.node, high_water);
+        clock.resume_from(hybrid.last_millis());
         let known = Known::default();
         Ok(Self { path: path.to_owned(), connection, clock, hybrid, known, identity, head })
     }
@@ -138,6 +139,7 @@ impl Writer {
                 known: &mut self.known,
                 changes,
                 now: self.clock.now(),
+                guessing: self.clock.is_guessing(),
                 command: None,
             };
             // A fault in one wish must not end the hub's only writer. The group is undone: what the

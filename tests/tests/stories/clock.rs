@@ -1,9 +1,9 @@
 //! Nights: a press before the day begins counts for the day before, and everything turns over when it does begin.
 
 use kairos_tests::mqtt::{Wire, press};
-use kairos_tests::{Database, House};
+use kairos_tests::{Database, House, Person};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// One night: where, when the day begins, and what stands on the calendar before and after.
 struct Night {
@@ -32,6 +32,12 @@ async fn tell(night: Night) {
     wire.puback().await.unwrap();
     assert_eq!(Database::open(&house.database()).date_of("night:1"), night.yesterday);
     assert_eq!(ada.get("/api/today").await["date"], night.yesterday);
+    let complete = |ada: &Person| {
+        let path = format!("/api/habits/{habit}/complete");
+        ada.request(Method::POST, &path).header("idempotency-key", "late").send()
+    };
+    let said: Value = complete(&ada).await.unwrap().json().await.unwrap();
+    assert_eq!((&said["outcome"], &said["habit"]["date"]), (&json!("applied"), &json!(night.yesterday)));
     assert!(house.stop().await.success());
 
     let mut house = House::builder().data_dir(&data_dir).clock(night.eve).start().await;
@@ -57,6 +63,9 @@ async fn tell(night: Night) {
     let state = wire.message().await;
     assert_eq!((&state["date"], &state["buttons"]["1"]["light"]), (&json!(night.today), &json!("open")));
     assert_eq!(ada.get("/api/today").await["date"], night.today);
+
+    let said: Value = complete(&ada).await.unwrap().json().await.unwrap();
+    assert_eq!((&said["outcome"], &said["habit"]["date"]), (&json!("duplicate"), &json!(night.yesterday)));
 
     wire.send(&press(&button, 2, false, "night:2")).await.unwrap();
     screen.sees(&habit, |item| item["done"] == true).await;
@@ -117,4 +126,27 @@ async fn a_new_year_begins_at_the_far_end_of_the_world() {
         today: "2027-01-01",
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_know_the_time_keeps_presses_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let mut house = House::builder().data_dir(&data_dir).clock("2026-11-24T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    assert!(ada.ask(Method::PATCH, "/api/me", Some(json!({ "tz": "America/New_York" }))).await.0.is_success());
+    let habit = ada.habit("Read").await;
+    let button = ada.button("Bedside", &habit, "complete").await;
+    assert!(house.stop().await.success());
+
+    // A board without a battery for its clock wakes up in 1970.
+    let mut house = House::builder().data_dir(&data_dir).clock("1970-01-01T00:00:30Z").start().await;
+    let mut wire = Wire::open(house.ports.mqtt, &button).await;
+    wire.send(&press(&button, 1, false, "boot:1")).await.unwrap();
+    wire.puback().await.unwrap();
+    assert_eq!(Database::open(&house.database()).date_of("boot:1"), "2026-11-24");
+    let clock = house.health().await["components"]["clock"].clone();
+    assert_eq!(clock["status"], "degraded");
+    assert!(clock["reason"].as_str().unwrap().contains("does not know the time"), "{clock}");
+    house.is_well().await;
 }
