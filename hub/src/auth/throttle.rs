@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use kairos_core::Millis;
 
 use super::AuthError;
 use crate::clock::Clock;
+use crate::net::network;
 
 /// What one try costs: five fit in a minute.
 const COST: Millis = 12_000;
@@ -85,7 +86,7 @@ impl Throttle {
     /// # Errors
     /// [`AuthError::Throttled`] with the wait until the next is counted.
     pub fn address(&self, lane: Lane, address: IpAddr) -> Result<(), AuthError> {
-        self.take(self.key(lane, &network(address)))
+        self.take(self.key(lane, &network(address).to_string()))
     }
 
     /// Counts a try by or for something that has a name.
@@ -101,7 +102,7 @@ impl Throttle {
     /// # Errors
     /// [`AuthError::Throttled`] with the wait until the next is counted.
     pub fn login(&self, address: IpAddr, account: &str) -> Result<Admission, AuthError> {
-        let network = network(address);
+        let network = network(address).to_string();
         let from = self.key(Lane::Login, &network);
         let pair = self.key(Lane::Familiar, &format!("{network} {account}"));
         let lane = {
@@ -168,17 +169,11 @@ impl Throttle {
     }
 }
 
-/// What counts as one address: an IPv6 host can choose any of its /64.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn address(n: u32) -> IpAddr {
@@ -279,6 +274,5 @@ mod tests {
             }
         });
         assert_eq!(admitted, 10);
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
     }
 }

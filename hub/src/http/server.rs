@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 use super::client::client;
 use crate::config::Network;
-use crate::net::{self, Admission, Permit};
+use crate::net::{self, Admission, Admitted, Permit, Slot};
 
 /// How long a client may take for the head of a request, the first and every further one.
 const HEAD: Duration = Duration::from_secs(10);
@@ -57,10 +57,10 @@ impl Served {
                 let routes = Routes { router: router.clone(), proxies: proxies.clone() };
                 async move {
                     match tls {
-                        None => connection(stream, (peer, Secure(false)), &permit, routes, ending).await,
+                        None => connection(stream, (peer, Secure(false)), permit, routes, ending).await,
                         Some(tls) => {
                             if let Ok(Ok(stream)) = permit.handshake(tls.accept(stream)).await {
-                                connection(stream, (peer, Secure(true)), &permit, routes, ending).await;
+                                connection(stream, (peer, Secure(true)), permit, routes, ending).await;
                             }
                         }
                     }
@@ -88,19 +88,23 @@ struct Routes {
 async fn connection<S>(
     stream: S,
     (peer, secure): (SocketAddr, Secure),
-    permit: &Permit,
+    permit: Permit,
     routes: Routes,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // The first request's head is part of the handshake: hyper's own timeout bounds it.
-    let _ = permit.established();
+    let slot = Slot::new(permit);
+    // It holds the slot also past an upgrade, which is the end of what is served here.
+    let stream = Admitted::new(stream, slot.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        // A request's head is here: only now the peer has introduced itself. The stream of a displaced one has ended.
+        let _ = slot.established();
         let mut request = request.map(axum::body::Body::new);
         let (address, secure) = client(peer, secure, request.headers(), &routes.proxies);
         request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(secure);
+        request.extensions_mut().insert(slot.clone());
         routes.router.clone().oneshot(request)
     });
     let serving = hyper::server::conn::http1::Builder::new()
@@ -118,3 +122,7 @@ async fn connection<S>(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

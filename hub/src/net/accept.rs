@@ -13,6 +13,9 @@ use tracing::{debug, warn};
 
 /// Pause after `accept` itself fails, most often because the process is out of file descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
+/// How long the kernel repeats what nobody acknowledges, or keeps it for a peer that has no room.
+#[cfg(target_os = "linux")]
+const VANISHED: Duration = Duration::from_secs(120);
 /// A flood of refused connections is logged at most this often.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -76,11 +79,15 @@ fn about_one_peer(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Small messages leave at once, and a peer that vanished without a word is noticed within two minutes.
+/// Small messages leave at once, and a peer that vanished without a word is noticed within two minutes, also by a
+/// kernel that still has something for it: keep-alive alone waits for the end of all its repetitions.
 fn prepare(stream: &TcpStream) {
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-    let done = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
+    let socket = SockRef::from(stream);
+    let done = stream.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    #[cfg(target_os = "linux")]
+    let done = done.and_then(|()| socket.set_tcp_user_timeout(Some(VANISHED)));
     if let Err(error) = done {
         debug!(%error, "A socket option was not accepted.");
     }

@@ -3,15 +3,15 @@
 //! A connection is *pending* until its handshake (TLS, CONNECT, a request's head) is done. Silence is what an
 //! attacker has most of, so a newcomer is never turned away for the sake of a silent peer: where a pending bound is
 //! reached the oldest pending connection of that address is closed instead, and where the total is reached, the
-//! oldest pending one of all.
+//! oldest pending one of all. A host of IPv6 has a whole network of addresses, so it is that network that counts.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Bounds of one listener, or of several that share an [`Admission`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,22 +24,51 @@ pub struct Limits {
     pub pending_per_address: usize,
     /// As `per_address`, for loopback, where reverse proxies and tests live.
     pub loopback: usize,
-    /// As `pending_per_address`, for loopback.
-    pub pending_loopback: usize,
+    /// As `pending_per_address`, where many may share what counts as one address: loopback, and a network of IPv6.
+    pub pending_shared: usize,
     /// Time for the whole handshake, from accept on.
     pub handshake: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::of(1000)
+    }
+}
+
+impl Limits {
+    /// Bounds for this many connections, of which one address may have half at most and loopback all.
+    #[must_use]
+    pub fn of(connections: usize) -> Self {
+        let half = (connections / 2).max(16);
         Self {
-            connections: 1000,
-            per_address: 256,
+            connections,
+            per_address: half.min(256),
             pending_per_address: 16,
-            loopback: 1000,
-            pending_loopback: 512,
+            loopback: connections,
+            pending_shared: half.min(512),
             handshake: Duration::from_secs(5),
         }
+    }
+
+    /// How many connections an address may have, and how many of them in their handshake.
+    fn of_address(&self, address: IpAddr) -> (usize, usize) {
+        match address {
+            _ if address.is_loopback() => (self.loopback, self.pending_shared),
+            IpAddr::V6(_) => (self.per_address, self.pending_shared),
+            IpAddr::V4(_) => (self.per_address, self.pending_per_address),
+        }
+    }
+}
+
+/// What counts as one address: an IPv4 address on whichever socket, or the /64 a host of IPv6 chooses from.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        other => other,
     }
 }
 
@@ -118,19 +147,11 @@ impl Admission {
     ///
     /// When the address or the whole table is full of established connections.
     pub fn admit(&self, peer: SocketAddr) -> Result<Permit, Full> {
-        // An IPv4 peer is the same address on a dual-stack socket.
-        let address = peer.ip().to_canonical();
+        let address = network(peer.ip());
         let limits = self.shared.limits;
-        let (most, most_pending) = if address.is_loopback() {
-            (limits.loopback, limits.pending_loopback)
-        } else {
-            (limits.per_address, limits.pending_per_address)
-        };
+        let (most, most_pending) = limits.of_address(address);
         let mut table = self.shared.table();
-        let (open, pending, oldest) = table
-            .addresses
-            .get(&address)
-            .map_or((0, 0, None), |a| (a.open, a.pending.len(), a.pending.front().copied()));
+        let (open, pending, oldest) = table.of(address);
         if pending >= most_pending || open >= most {
             match oldest {
                 Some(id) => table.displace(id),
@@ -147,10 +168,8 @@ impl Admission {
         table.next += 1;
         let displaced = CancellationToken::new();
         table.open.insert(id, address);
-        table.pending.insert(id, displaced.clone());
-        let entry = table.addresses.entry(address).or_default();
-        entry.open += 1;
-        entry.pending.push_back(id);
+        table.addresses.entry(address).or_default().open += 1;
+        table.unsettle(id, address, &displaced);
         drop(table);
         Ok(Permit { shared: Arc::clone(&self.shared), id, displaced, deadline: Instant::now() + limits.handshake })
     }
@@ -164,6 +183,16 @@ impl Shared {
 }
 
 impl Table {
+    /// How many connections an address has, how many of them are pending, and the oldest of those.
+    fn of(&self, address: IpAddr) -> (usize, usize, Option<u64>) {
+        self.addresses.get(&address).map_or((0, 0, None), |a| (a.open, a.pending.len(), a.pending.front().copied()))
+    }
+
+    fn unsettle(&mut self, id: u64, address: IpAddr, displaced: &CancellationToken) {
+        self.pending.insert(id, displaced.clone());
+        self.addresses.entry(address).or_default().pending.push_back(id);
+    }
+
     fn settle(&mut self, id: u64) {
         if self.pending.remove(&id).is_some()
             && let Some(entry) = self.open.get(&id).and_then(|address| self.addresses.get_mut(address))
@@ -223,6 +252,27 @@ impl Permit {
         self.shared.table().settle(self.id);
         !self.displaced.is_cancelled()
     }
+
+    /// The peer has to introduce itself once more, as on a websocket: it is pending again until it is
+    /// [`Permit::established`] anew, and makes room as others do.
+    pub fn unsettle(&self) {
+        let mut table = self.shared.table();
+        let Some(address) = table.open.get(&self.id).copied() else { return };
+        table.settle(self.id);
+        let (_, most_pending) = self.shared.limits.of_address(address);
+        if let (_, pending, Some(oldest)) = table.of(address)
+            && pending >= most_pending
+        {
+            table.displace(oldest);
+        }
+        table.unsettle(self.id, address, &self.displaced);
+    }
+
+    /// Ends when the slot goes to a newcomer.
+    #[must_use]
+    pub fn displaced(&self) -> WaitForCancellationFutureOwned {
+        self.displaced.clone().cancelled_owned()
+    }
 }
 
 impl Drop for Permit {
@@ -242,7 +292,7 @@ mod tests {
             per_address: 3,
             pending_per_address: 2,
             loopback: 5,
-            pending_loopback: 5,
+            pending_shared: 5,
             ..Limits::default()
         }
     }
@@ -291,6 +341,35 @@ mod tests {
         assert_eq!(admission.open(), 0);
         assert!(admission.shared.table().addresses.is_empty());
         assert!(admission.admit(peer("10.0.0.3:1")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_host_of_ipv6_is_bounded_whichever_of_its_addresses_it_takes() {
+        let admission = Admission::new(limits());
+        let kept: Vec<_> = (1..4)
+            .map(|n| {
+                let permit = admission.admit(peer(&format!("[2001:db8:0:1::{n}]:1"))).unwrap();
+                assert!(permit.established());
+                permit
+            })
+            .collect();
+        assert_eq!(admission.admit(peer("[2001:db8:0:1:ffff::9]:1")).err(), Some(Full::Address));
+        assert!(admission.admit(peer("[2001:db8:0:2::1]:1")).is_ok(), "another network");
+        assert!(admission.admit(peer("[::1]:1")).is_ok(), "this machine");
+        drop(kept);
+    }
+
+    #[test]
+    fn a_table_of_networks() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+            ("fd00:1:2:3:4:5:6:7", "fd00:1:2:3::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{address}");
+        }
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
 //! Sockets: binding, admission, the accept loop and TLS. Nothing here knows MQTT or HTTP.
 //!
 //! Reading order: [`bind`] turns addresses into listeners before anything is served, [`accept::serve`] takes
-//! connections from one listener, [`limits::Admission`] decides who may come in, [`tls`] keeps the certificate.
+//! connections from one listener, [`limits::Admission`] decides who may come in, [`stream`] keeps that up while they
+//! stay, [`tls`] keeps the certificate.
 
 pub mod accept;
 pub mod limits;
+pub mod stream;
 pub mod tls;
 
 use std::io::ErrorKind;
@@ -12,7 +14,8 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 pub use accept::serve;
-pub use limits::{Admission, Limits, Permit};
+pub use limits::{Admission, Limits, Permit, network};
+pub use stream::{Admitted, Slot};
 
 /// Why a socket could not be bound, as one sentence for the person who starts the hub.
 #[derive(Debug, thiserror::Error)]

@@ -181,7 +181,7 @@ async fn two_hundred_silent_peers_delay_nobody() {
 
 #[tokio::test]
 async fn a_crowd_of_silent_peers_makes_room_for_those_who_speak() {
-    let limits = Limits { pending_loopback: 8, ..Limits::default() };
+    let limits = Limits { pending_shared: 8, ..Limits::default() };
     let house = House::with(Settings { limits, ..settings() }, Vec::new()).await;
     let mut silent = Vec::new();
     for _ in 0..40 {
