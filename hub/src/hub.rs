@@ -23,7 +23,7 @@ use crate::files::in_words;
 use crate::gate::HubGate;
 use crate::health::{Board, State};
 use crate::http::{self, Api, Door, Hosts, Metrics, Served};
-use crate::net::{self, Admission, Limits, tls::Tls};
+use crate::net::{self, Admission, Limits, descriptors::Shares, tls::Tls};
 use crate::roster::Roster;
 use crate::store::Store;
 
@@ -152,7 +152,8 @@ impl Hub {
         let retained = store.retained().await.map_err(|error| unusable(store.path(), &error))?;
         let retained =
             retained.into_iter().map(|m| broker::Retained { topic: m.topic, payload: m.payload, qos: m.qos }).collect();
-        let broker = Broker::start(broker_settings(config), gate.clone(), retained).await;
+        let shares = shares(config);
+        let broker = Broker::start(broker_settings(config, shares.mqtt), gate.clone(), retained).await;
         let window = Window {
             store: store.clone(),
             commands: commands.clone(),
@@ -180,11 +181,12 @@ impl Hub {
             broker: broker.clone(),
             hosts: hosts.clone(),
             metrics: metrics.clone(),
-            sockets: Arc::default(),
+            // Pages and REST are served beside any number of screens.
+            sockets: Arc::new(http::Sockets::new(shares.http / 4 * 3)),
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
-        let served =
-            Served::start(doors, &http::router(api), &Admission::new(Limits::default()), &config.http.trusted_proxies);
+        let admission = Admission::new(Limits::of(shares.http));
+        let served = Served::start(doors, &http::router(api), &admission, &config.http.trusted_proxies);
         let discovery = Discovery::start(discovery::Settings::from(config), announced(config, &store, &addresses));
         let watched = board.clone();
         board.set("broker", State::Ok);
@@ -274,11 +276,23 @@ pub(crate) fn configured_code(config: &Config) -> anyhow::Result<Option<String>>
     }
 }
 
-fn broker_settings(config: &Config) -> broker::Settings {
+/// How many connections there may be: as many as are wished, unless the system lets the hub open too few files.
+fn shares(config: &Config) -> Shares {
+    let mqtt = usize::try_from(config.mqtt.max_connections).unwrap_or(usize::MAX);
+    let wished = Shares { http: Limits::default().connections, mqtt };
+    let files = net::descriptors::raise();
+    let shares = net::descriptors::share(files, wished);
+    if shares != wished {
+        let Shares { http, mqtt } = shares;
+        tracing::warn!(files, http, mqtt, "The system allows few open files; the hub takes fewer connections.");
+    }
+    shares
+}
+
+fn broker_settings(config: &Config, connections: usize) -> broker::Settings {
     let defaults = broker::Settings::default();
-    let connections = usize::try_from(config.mqtt.max_connections).unwrap_or(usize::MAX);
     broker::Settings {
-        limits: Limits { connections, ..defaults.limits },
+        limits: Limits::of(connections),
         max_packet: usize::try_from(config.mqtt.max_packet.bytes()).unwrap_or(usize::MAX),
         device_rate: broker::Rate { per_second: config.mqtt.device_rate, ..defaults.device_rate },
         commit_timeout: config.mqtt.commit_timeout,

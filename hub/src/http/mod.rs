@@ -42,6 +42,7 @@ pub use extract::bearer;
 pub use gatekeeper::Hosts;
 pub use metrics::Metrics;
 pub use server::{Door, Served};
+pub use websocket::Sockets;
 
 use crate::auth::Auth;
 use crate::broker::Broker;
@@ -78,8 +79,8 @@ pub struct Api {
     pub hosts: Arc<Hosts>,
     /// Counters.
     pub metrics: Metrics,
-    /// Open websockets, bounded.
-    pub sockets: Arc<websocket::Sockets>,
+    /// The screens, bounded.
+    pub sockets: Arc<Sockets>,
 }
 
 /// Every route.

@@ -2,9 +2,10 @@
 //!
 //! Reading order: [`bind`] turns addresses into listeners before anything is served, [`accept::serve`] takes
 //! connections from one listener, [`limits::Admission`] decides who may come in, [`stream`] keeps that up while they
-//! stay, [`tls`] keeps the certificate.
+//! stay, [`descriptors`] tells how many there may be, [`tls`] keeps the certificate.
 
 pub mod accept;
+pub mod descriptors;
 pub mod limits;
 pub mod stream;
 pub mod tls;

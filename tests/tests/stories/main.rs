@@ -4,6 +4,7 @@
 
 mod boot;
 mod clock;
+mod crowds;
 mod disk;
 mod hostile;
 mod kill;

@@ -1,8 +1,9 @@
 //! The websocket: push to screens, commands from them, one connection.
 //!
-//! `session` is the life of one connection, `messages` the words on it. A screen names the last change it
-//! saw and gets what came after, in order, from the log; nobody waits for anybody.
+//! `greeting` asks who it is, `session` is the life of one connection, `messages` the words on it. A screen names the
+//! last change it saw and gets what came after, in order, from the log; nobody waits for anybody.
 
+mod greeting;
 mod messages;
 mod session;
 
@@ -20,26 +21,34 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::gatekeeper::same_origin;
 use super::{Api, ErrorBody};
+use crate::net::Slot;
 
-/// How many websockets may be open; a household has a dozen screens.
-const MOST: usize = 2000;
 /// The largest message a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
-/// Counts open websockets.
-#[derive(Debug, Default)]
-pub struct Sockets(AtomicUsize);
+/// Counts the websockets of those who have said who they are. The others are bounded at the door.
+#[derive(Debug)]
+pub struct Sockets {
+    open: AtomicUsize,
+    most: usize,
+}
 
 impl Sockets {
+    /// Room for so many; a household has a dozen screens.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { open: AtomicUsize::new(0), most }
+    }
+
     /// How many are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.open.load(Ordering::Relaxed)
     }
 
     fn enter(self: &Arc<Self>) -> Option<Place> {
         let place = Place(self.clone());
-        (self.0.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+        (self.open.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
     }
 }
 
@@ -48,7 +57,7 @@ struct Place(Arc<Sockets>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -65,23 +74,27 @@ async fn upgrade(State(api): State<Api>, request: Request) -> Response {
     if !same_origin(request.headers()) {
         return ApiError::forbidden("This page may not speak to the hub.").into_response();
     }
-    let Some(place) = api.sockets.enter() else {
+    if api.sockets.open() >= api.sockets.most {
         return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many screens are connected.")
             .with("retry_after", 30)
             .into_response();
-    };
+    }
     let (mut parts, _) = request.into_parts();
+    let slot = parts.extensions.get::<Slot>().cloned();
     match WebSocketUpgrade::from_request_parts(&mut parts, &api).await {
-        Ok(upgrade) => upgrade
-            .max_message_size(MAX_MESSAGE)
-            .max_frame_size(MAX_MESSAGE)
-            .read_buffer_size(4096)
-            .write_buffer_size(16 * 1024)
-            .max_write_buffer_size(4 << 20)
-            .on_upgrade(move |socket| async move {
-                session::run(socket, api).await;
-                drop(place);
-            }),
+        Ok(upgrade) => {
+            // Until it has said who it is, it makes room for others.
+            if let Some(slot) = &slot {
+                slot.unsettle();
+            }
+            upgrade
+                .max_message_size(MAX_MESSAGE)
+                .max_frame_size(MAX_MESSAGE)
+                .read_buffer_size(4096)
+                .write_buffer_size(16 * 1024)
+                .max_write_buffer_size(4 << 20)
+                .on_upgrade(move |socket| session::run(socket, api, slot))
+        }
         Err(rejection) => {
             ApiError::new(rejection.status(), "not_a_websocket", "This address speaks websocket.").into_response()
         }

@@ -17,16 +17,16 @@ use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::messages::{self, Hello, Request};
+use super::greeting::greet;
+use super::messages::{self, Request};
 use crate::auth::{Access, Caller};
 use crate::http::Api;
 use crate::http::deeds::{self, DeedBody};
 use crate::http::error::ApiError;
 use crate::http::habits::habit_id;
 use crate::http::patience;
+use crate::net::Slot;
 
-/// How long a client may take to say who it is.
-const GREETING: Duration = Duration::from_secs(10);
 /// How long a client may take nothing while there is something for it.
 const STALL: Duration = Duration::from_secs(20);
 /// How long a client may be silent; the app pings every 20 seconds.
@@ -37,9 +37,10 @@ const PAGE: usize = 256;
 const ROWS: usize = 200;
 
 /// Close codes clients act on.
-const SIGNED_OUT: u16 = 4001;
+pub(super) const SIGNED_OUT: u16 = 4001;
 const STALLED: u16 = 4008;
 const GOING_AWAY: u16 = 1001;
+const FULL: u16 = 1013;
 
 /// Why a session ends.
 enum End {
@@ -75,8 +76,13 @@ struct Subscription {
     next_day: Millis,
 }
 
-pub(super) async fn run(mut socket: WebSocket, api: Api) {
+/// Serves a client in the slot of its connection; `None` where there is no door.
+pub(super) async fn run(mut socket: WebSocket, api: Api, slot: Option<Slot>) {
     let Some(caller) = greet(&mut socket, &api).await else { return };
+    if slot.as_ref().is_some_and(|slot| !slot.established()) {
+        return;
+    }
+    let Some(_place) = api.sockets.enter() else { return close(&mut socket, FULL, "too many screens").await };
     let access = api.auth.watch(&caller);
     let (by, show) = match caller {
         Caller::Person { principal, .. } => (principal, None),
@@ -90,9 +96,13 @@ pub(super) async fn run(mut socket: WebSocket, api: Api) {
         End::SignedOut => (SIGNED_OUT, "signed out"),
         End::Away => (GOING_AWAY, "please come back"),
     };
-    let frame = CloseFrame { code: code.0, reason: code.1.into() };
-    // A stalled client will not take this either; it is worth one short try.
-    let _ = timeout(Duration::from_secs(1), session.socket.send(Message::Close(Some(frame)))).await;
+    close(&mut session.socket, code.0, code.1).await;
+}
+
+/// Says goodbye. A stalled client will not take this either; it is worth one short try.
+async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let frame = CloseFrame { code, reason: reason.into() };
+    let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
 }
 
 /// A display is listed under Devices: as here while this lives.
@@ -118,36 +128,6 @@ impl Drop for Presence {
             let _ = store.device_seen(id).await;
         });
     }
-}
-
-/// Asks who it is. `None`: nobody, or too slow.
-async fn greet(socket: &mut WebSocket, api: &Api) -> Option<Caller> {
-    let say = |text: &'static str| Message::text(text);
-    timeout(GREETING, async {
-        socket.send(say(r#"{"type":"auth_required"}"#)).await.ok()?;
-        let hello: Option<Hello> = match socket.recv().await? {
-            Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
-            _ => None,
-        };
-        let token = hello.filter(|hello| hello.kind == "auth").and_then(|hello| hello.access_token).unwrap_or_default();
-        match api.auth.principal(&token).await {
-            Ok(caller) => {
-                socket.send(say(r#"{"type":"auth_ok"}"#)).await.ok()?;
-                Some(caller)
-            }
-            Err(crate::auth::AuthError::Refused) => {
-                socket.send(say(r#"{"type":"auth_invalid","message":"Please sign in again."}"#)).await.ok()?;
-                let frame = CloseFrame { code: SIGNED_OUT, reason: "not signed in".into() };
-                socket.send(Message::Close(Some(frame))).await.ok()?;
-                None
-            }
-            // Not the client's fault: it shall come back with the same token.
-            Err(_) => None,
-        }
-    })
-    .await
-    .ok()
-    .flatten()
 }
 
 impl Session {
