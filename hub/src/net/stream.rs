@@ -147,7 +147,7 @@ impl<S: Peer> Drop for Admitted<S> {
     }
 }
 
-/// Says that nothing more is said, and lets what comes go by.
+/// Says that nothing more is said, and lets what comes go by, unless somebody needs the place.
 async fn hear_out<S: Peer>(mut stream: S, slot: Slot) {
     let hearing = async {
         stream.shutdown().await?;
@@ -155,8 +155,10 @@ async fn hear_out<S: Peer>(mut stream: S, slot: Slot) {
         while stream.read(&mut bytes).await? > 0 {}
         Ok::<_, Error>(())
     };
-    let _ = timeout(LINGER, hearing).await;
-    drop(slot);
+    tokio::select! {
+        () = slot.0.permit.displaced() => {}
+        _ = timeout(LINGER, hearing) => {}
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use kairos_tests::{Button, House, Person, Screen};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 /// How long anybody may be kept waiting beside a crowd.
 const SOON: Duration = Duration::from_secs(10);
@@ -85,4 +86,20 @@ async fn heavy_sockets_without_a_login_make_room_for_screens() {
     let mut oldest = sockets.swap_remove(0);
     assert!(hear(&mut oldest, Duration::from_secs(1)).await.closed);
     assert_eq!(screen.call("ping", serde_json::json!({})).await["type"], "pong");
+}
+
+#[tokio::test]
+async fn too_large_a_message_is_answered_with_its_own_close_code() {
+    let (mut house, ada, _) = house(&[]).await;
+    for text in ["x".repeat(64 * 1024 + 1), "x".repeat(4 << 20)] {
+        let mut screen = Screen::open(&house.url(""), &ada.token).await;
+        // The hub may close before all of it is written.
+        let _ = screen.throw(Message::text(text.clone())).await;
+        assert_eq!(screen.hear_or_end().await, Err(Some(1009)), "{} bytes", text.len());
+        let mut stranger = Screen::connect(&house.url("")).await;
+        assert_eq!(stranger.hear().await["type"], "auth_required");
+        let _ = stranger.throw(Message::text(text)).await;
+        assert_eq!(stranger.hear_or_end().await, Err(Some(1009)));
+    }
+    house.is_well().await;
 }

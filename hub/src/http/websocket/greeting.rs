@@ -2,43 +2,44 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use tokio::time::timeout;
 
+use super::end::End;
 use super::messages::Hello;
-use super::session::SIGNED_OUT;
 use crate::auth::{AuthError, Caller};
 use crate::http::Api;
 
 /// How long a client may take to say who it is.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// Asks who it is. `None`: nobody, or too slow.
-pub(super) async fn greet(socket: &mut WebSocket, api: &Api) -> Option<Caller> {
-    let say = |text: &'static str| Message::text(text);
-    timeout(GREETING, async {
-        socket.send(say(r#"{"type":"auth_required"}"#)).await.ok()?;
-        let hello: Option<Hello> = match socket.recv().await? {
-            Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
-            _ => None,
-        };
-        let token = hello.filter(|hello| hello.kind == "auth").and_then(|hello| hello.access_token).unwrap_or_default();
-        match api.auth.principal(&token).await {
-            Ok(caller) => {
-                socket.send(say(r#"{"type":"auth_ok"}"#)).await.ok()?;
-                Some(caller)
-            }
-            Err(AuthError::Refused) => {
-                socket.send(say(r#"{"type":"auth_invalid","message":"Please sign in again."}"#)).await.ok()?;
-                let frame = CloseFrame { code: SIGNED_OUT, reason: "not signed in".into() };
-                socket.send(Message::Close(Some(frame))).await.ok()?;
-                None
-            }
-            // Not the client's fault: it shall come back with the same token.
-            Err(_) => None,
+/// Asks who it is.
+pub(super) async fn greet(socket: &mut WebSocket, api: &Api) -> Result<Caller, End> {
+    timeout(GREETING, ask(socket, api)).await.unwrap_or(Err(End::Gone))
+}
+
+async fn ask(socket: &mut WebSocket, api: &Api) -> Result<Caller, End> {
+    say(socket, r#"{"type":"auth_required"}"#).await?;
+    let hello: Option<Hello> = match socket.recv().await.ok_or(End::Gone)? {
+        Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
+        Ok(_) => None,
+        Err(error) => return Err(End::of(error)),
+    };
+    let token = hello.filter(|hello| hello.kind == "auth").and_then(|hello| hello.access_token).unwrap_or_default();
+    match api.auth.principal(&token).await {
+        Ok(caller) => {
+            say(socket, r#"{"type":"auth_ok"}"#).await?;
+            Ok(caller)
         }
-    })
-    .await
-    .ok()
-    .flatten()
+        Err(AuthError::Refused) => {
+            say(socket, r#"{"type":"auth_invalid","message":"Please sign in again."}"#).await?;
+            Err(End::SignedOut)
+        }
+        // Not the client's fault: it shall come back with the same token.
+        Err(_) => Err(End::Gone),
+    }
+}
+
+async fn say(socket: &mut WebSocket, text: &'static str) -> Result<(), End> {
+    socket.send(Message::text(text)).await.map_err(|_| End::Gone)
 }

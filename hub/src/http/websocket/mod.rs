@@ -1,8 +1,10 @@
 //! The websocket: push to screens, commands from them, one connection.
 //!
-//! `greeting` asks who it is, `session` is the life of one connection, `messages` the words on it. A screen names the
-//! last change it saw and gets what came after, in order, from the log; nobody waits for anybody.
+//! `greeting` asks who it is, `session` is the life of one connection, `messages` the words on it, `end` the last of
+//! them. A screen names the last change it saw and gets what came after, in order, from the log; nobody waits for
+//! anybody.
 
+mod end;
 mod greeting;
 mod messages;
 mod session;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt;
 use kairos_core::Millis;
 use kairos_core::change::Cursor;
@@ -17,6 +17,7 @@ use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::end::End;
 use super::greeting::greet;
 use super::messages::{self, Request};
 use crate::auth::{Access, Caller};
@@ -35,24 +36,6 @@ const SILENCE: Duration = Duration::from_secs(90);
 const PAGE: usize = 256;
 /// How many rows a page of `resync` holds.
 const ROWS: usize = 200;
-
-/// Close codes clients act on.
-pub(super) const SIGNED_OUT: u16 = 4001;
-const STALLED: u16 = 4008;
-const GOING_AWAY: u16 = 1001;
-const FULL: u16 = 1013;
-
-/// Why a session ends.
-enum End {
-    /// The client left, or broke the protocol of the socket itself.
-    Gone,
-    /// It takes nothing.
-    Stalled,
-    /// Its access was taken away.
-    SignedOut,
-    /// The hub stops, or cannot read its own log.
-    Away,
-}
 
 struct Session {
     socket: WebSocket,
@@ -78,11 +61,15 @@ struct Subscription {
 
 /// Serves a client in the slot of its connection; `None` where there is no door.
 pub(super) async fn run(mut socket: WebSocket, api: Api, slot: Option<Slot>) {
-    let Some(caller) = greet(&mut socket, &api).await else { return };
-    if slot.as_ref().is_some_and(|slot| !slot.established()) {
+    let slot = slot.as_ref();
+    let caller = match greet(&mut socket, &api).await {
+        Ok(caller) => caller,
+        Err(end) => return end.tell(&mut socket, slot).await,
+    };
+    if slot.is_some_and(|slot| !slot.established()) {
         return;
     }
-    let Some(_place) = api.sockets.enter() else { return close(&mut socket, FULL, "too many screens").await };
+    let Some(_place) = api.sockets.enter() else { return End::Full.tell(&mut socket, slot).await };
     let access = api.auth.watch(&caller);
     let (by, show) = match caller {
         Caller::Person { principal, .. } => (principal, None),
@@ -90,19 +77,8 @@ pub(super) async fn run(mut socket: WebSocket, api: Api, slot: Option<Slot>) {
     };
     let _presence = Presence::of(&api, &by);
     let mut session = Session { socket, api, by, access, show, subscription: None };
-    let code = match session.live().await {
-        End::Gone => return,
-        End::Stalled => (STALLED, "too much unread; please resume"),
-        End::SignedOut => (SIGNED_OUT, "signed out"),
-        End::Away => (GOING_AWAY, "please come back"),
-    };
-    close(&mut session.socket, code.0, code.1).await;
-}
-
-/// Says goodbye. A stalled client will not take this either; it is worth one short try.
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: reason.into() };
-    let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
+    let end = session.live().await;
+    end.tell(&mut session.socket, slot).await;
 }
 
 /// A display is listed under Devices: as here while this lives.
@@ -146,7 +122,8 @@ impl Session {
                         silent_at = Instant::now() + SILENCE;
                         self.hear(message).await
                     }
-                    Some(Err(_)) | None => Err(End::Gone),
+                    Some(Err(error)) => Err(End::of(error)),
+                    None => Err(End::Gone),
                 },
                 // What the hub says does not count: a dead peer in a busy house is silent all the same.
                 () = sleep_until(silent_at) => Err(End::Gone),
