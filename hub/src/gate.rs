@@ -133,12 +133,6 @@ impl Gate for HubGate {
 
     fn connected(&self, credential: &str, online: bool) {
         self.roster.set_here(credential, online);
-        let Ok(device) = DeviceId::new(credential) else { return };
-        let store = self.store.clone();
-        // Nobody waits for this; at the next connection it is written again.
-        self.tasks.spawn(async move {
-            let _ = store.device_seen(device).await;
-        });
     }
 
     fn refused(&self, credential: Option<&str>, what: Refusal) {

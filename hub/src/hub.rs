@@ -47,6 +47,7 @@ pub struct Hub {
     served: Served,
     discovery: Discovery,
     auth: Auth,
+    roster: Roster,
     store: Store,
     // Ended when dropped.
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -201,6 +202,8 @@ impl Hub {
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_clock(clock.clone(), watched))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
+        let rolls = roster.clone();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { rolls.keep().await })));
         let keeper = auth.clone();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { keeper.run().await })));
         let path = run_file(&config.data_dir);
@@ -216,7 +219,7 @@ impl Hub {
                 }
             }
         })));
-        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, store, tasks })
+        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, roster, store, tasks })
     }
 
     /// Who is who, for the console.
@@ -234,7 +237,11 @@ impl Hub {
         let _ = tokio::time::timeout(STOP, stopping).await;
         // First whoever might write it again.
         drop(self.tasks);
-        let _ = tokio::time::timeout(STOP, self.store.close()).await;
+        let closing = async {
+            self.roster.write_seen().await;
+            self.store.close().await;
+        };
+        let _ = tokio::time::timeout(STOP, closing).await;
         let _ = std::fs::remove_file(run_file(&self.data_dir));
         let _ = std::fs::remove_file(admin::socket(&self.data_dir));
     }

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use kairos_core::Millis;
 use kairos_core::adapter::Device;
 use kairos_core::command::{Action, Binding};
 use kairos_core::ids::{DeviceId, HabitId, UserId};
@@ -13,8 +15,12 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{DEVICE_BINDINGS, DEVICES};
 use kairos_core::scope::Scope;
+use tokio::sync::Notify;
 
 use crate::store::{Store, StoreError};
+
+/// How long the roster rests after it has written when devices were last here.
+const REST: Duration = Duration::from_secs(1);
 
 /// The roster. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +29,14 @@ pub struct Roster {
     known: Arc<Mutex<Known>>,
     /// How many connections each has: a mirror may be open in two windows.
     here: Arc<Mutex<HashMap<String, usize>>>,
+    seen: Arc<Seen>,
+}
+
+/// When devices were last here, until it is written down: one entry a device, however often it comes and goes.
+#[derive(Default)]
+struct Seen {
+    latest: Mutex<HashMap<DeviceId, Millis>>,
+    news: Notify,
 }
 
 /// Devices as they were read, and how far they have followed the log since.
@@ -36,7 +50,7 @@ impl Roster {
     /// The roster of a store's devices.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, known: Arc::default(), here: Arc::default() }
+        Self { store, known: Arc::default(), here: Arc::default(), seen: Arc::default() }
     }
 
     /// A device and what its triggers do; `None` when it is unknown or revoked.
@@ -89,8 +103,13 @@ impl Roster {
         Ok(rows.into_iter().filter_map(|row| DeviceId::new(row.id).ok()).collect())
     }
 
-    /// Notes that a credential has come or gone, once for each connection.
+    /// Notes that a credential has come or gone, once for each connection, and that its device is seen now.
     pub fn set_here(&self, credential: &str, here: bool) {
+        if let Ok(device) = DeviceId::new(credential) {
+            let now = self.store.clock().now();
+            self.seen.latest.lock().unwrap_or_else(PoisonError::into_inner).insert(device, now);
+            self.seen.news.notify_one();
+        }
         let mut all = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         if here {
             *all.entry(credential.to_owned()).or_default() += 1;
@@ -100,6 +119,29 @@ impl Roster {
                 all.remove(credential);
             }
         }
+    }
+
+    /// Writes down when devices were last here, all that came and went together, until it is dropped. The hub runs it
+    /// once.
+    pub async fn keep(&self) {
+        loop {
+            self.seen.news.notified().await;
+            self.write_seen().await;
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    /// Writes down when devices were last here. What the disk does not take waits for the next time.
+    pub async fn write_seen(&self) {
+        let seen = std::mem::take(&mut *self.seen.latest.lock().unwrap_or_else(PoisonError::into_inner));
+        if seen.is_empty() || self.store.devices_seen(seen.clone()).await.is_ok() {
+            return;
+        }
+        let mut latest = self.seen.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        for (device, at) in seen {
+            latest.entry(device).or_insert(at);
+        }
+        self.seen.news.notify_one();
     }
 
     /// Every connected credential.
@@ -140,4 +182,42 @@ pub fn binding(row: &Row) -> Option<Binding> {
         value: row.number("value"),
         act_as: row.opt_text("act_as").and_then(|id| UserId::new(id).ok()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::clock::Clock;
+    use crate::health::Board;
+
+    #[tokio::test]
+    async fn a_device_that_comes_and_goes_is_written_down_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(1_000);
+        let store = Store::open(dir.path(), clock.clone(), &Board::default()).await.unwrap();
+        let (roster, button) = (Roster::new(store.clone()), DeviceId::new("button").unwrap());
+        let paired = button.clone();
+        store.write(move |tx| tx.put_device_secret(&paired, &[7])).await.unwrap();
+        let seen = async || store.read(|snapshot| snapshot.device_last_seen("button")).await.unwrap();
+        for n in 1..=10_000 {
+            clock.set(1_000 + n);
+            roster.set_here("button", n % 2 == 1);
+        }
+        assert_eq!(roster.seen.latest.lock().unwrap().len(), 1, "what waits is bounded");
+        let keeper = roster.clone();
+        let keeping = tokio::spawn(async move { keeper.keep().await });
+        while seen().await != Some(11_000) {
+            tokio::task::yield_now().await;
+        }
+        keeping.abort();
+        let _ = keeping.await;
+
+        clock.set(20_000);
+        roster.set_here("button", true);
+        store.close().await;
+        roster.write_seen().await;
+        let kept = roster.seen.latest.lock().unwrap().get(&button).copied();
+        assert_eq!(kept, Some(20_000), "what could not be written waits");
+    }
 }

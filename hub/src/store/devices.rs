@@ -1,5 +1,7 @@
 //! Credentials of devices: only hashes are stored.
 
+use std::collections::HashMap;
+
 use kairos_core::Millis;
 use kairos_core::ids::DeviceId;
 use rusqlite::OptionalExtension;
@@ -10,16 +12,12 @@ use super::reader::Snapshot;
 use super::tx::Tx;
 
 impl Store {
-    /// Notes that a device is here now.
+    /// Notes when devices were last here.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub async fn device_seen(&self, device: DeviceId) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let now = tx.now();
-            tx.device_seen(&device, now)
-        })
-        .await
+    pub async fn devices_seen(&self, seen: HashMap<DeviceId, Millis>) -> Result<(), StoreError> {
+        self.write(move |tx| seen.iter().try_for_each(|(device, at)| tx.device_seen(device, *at))).await
     }
 }
 

@@ -98,11 +98,6 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.api.roster.set_here(self.id.as_str(), false);
-        let (store, id) = (self.api.store.clone(), self.id.clone());
-        // Nobody waits for this; at the next visit it is written again.
-        tokio::spawn(async move {
-            let _ = store.device_seen(id).await;
-        });
     }
 }
 
