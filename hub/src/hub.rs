@@ -380,7 +380,7 @@ async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
         {
             tracing::warn!(%error, "The certificate could not be renewed; the present one stays.");
         }
-        // A thousand a minute at most; a hub that cannot write now tries again in a minute.
+        // A hub that cannot write now tries again in a minute.
         let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
     }
 }

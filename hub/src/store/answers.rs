@@ -1,5 +1,7 @@
 //! First answers: a repeated command gets the same one.
 
+use std::time::Duration;
+
 use kairos_core::command::Receipt;
 use rusqlite::OptionalExtension;
 
@@ -7,13 +9,27 @@ use super::Store;
 use super::error::StoreError;
 use super::tx::Tx;
 
+/// How many answers are forgotten in one go: a few milliseconds of the writer's time.
+const AT_A_TIME: u16 = 1000;
+/// How long the writer is left to others in between.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Store {
-    /// Forgets first answers older than `before`, a bounded number; gives how many.
+    /// Forgets first answers older than `before`, all of them, with a pause after each thousand so that presses get
+    /// through; gives how many.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be written.
+    /// [`StoreError::Unavailable`] when the database cannot be written; what was forgotten before stays so.
     pub async fn forget_answers(&self, before: kairos_core::Millis) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.forget_answers(before)).await
+        let mut forgotten = 0;
+        loop {
+            let some = self.write(move |tx| tx.forget_answers(before)).await?;
+            forgotten += some;
+            if some < usize::from(AT_A_TIME) {
+                return Ok(forgotten);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
@@ -63,8 +79,39 @@ impl Tx<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "DELETE FROM commands WHERE (author, id) IN (SELECT author, id FROM commands WHERE at < ?1 LIMIT 1000)",
+                "DELETE FROM commands WHERE (author, id) IN (SELECT author, id FROM commands WHERE at < ?1 LIMIT ?2)",
             )?
-            .execute([before])?)
+            .execute((before, AT_A_TIME))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use kairos_core::command::Outcome;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::health::Board;
+
+    const MANY: usize = 2_500;
+
+    #[tokio::test]
+    async fn all_that_is_old_is_forgotten_however_much_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(1_000);
+        let store = Store::open(dir.path(), clock.clone(), &Board::default()).await.unwrap();
+        let remember = |from: usize, count: usize| {
+            let receipt = Receipt { seq: 1, outcome: Outcome::Applied, event_id: None, repeated: false };
+            store.write(move |tx| {
+                (from..from + count).try_for_each(|n| tx.remember("device", &n.to_string(), &[], &receipt))
+            })
+        };
+        remember(0, MANY).await.unwrap();
+        clock.set(2_000);
+        remember(10_000, 7).await.unwrap();
+        assert_eq!(store.forget_answers(2_000).await.unwrap(), MANY);
+        assert_eq!(store.forget_answers(2_000).await.unwrap(), 0);
+        assert!(store.write(|tx| tx.answer("device", "10006")).await.unwrap().is_some());
     }
 }
