@@ -41,6 +41,10 @@ impl Commands {
 }
 
 fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
+    if let Wish::NoteDevice { .. } = command.wish {
+        // The hub mints its id for each message: nobody asks again under it, and noting the same twice changes nothing.
+        return answer(tx, command);
+    }
     let (author, id) = (command.by.author(), command.id.as_str());
     let print = fingerprint(command);
     if let Some((asked, receipt)) = tx.answer(&author, id)? {
@@ -50,12 +54,7 @@ fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
         }
         return Ok(Receipt { repeated: true, ..receipt });
     }
-    tx.set_command(id);
-    let receipt = match tx.attempt(|tx| carry_out(tx, command)) {
-        Ok(receipt) => receipt,
-        Err(StoreError::Rejected(rejection)) => rejected(rejection),
-        Err(error) => return Err(error),
-    };
+    let receipt = answer(tx, command)?;
     // Whether a day has come depends on the clock, which may be put right: asked again, it is judged again.
     let passing =
         matches!(&receipt.outcome, Outcome::Rejected(rejection) if rejection.code == RejectionCode::FutureDate);
@@ -63,6 +62,15 @@ fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
         tx.remember(&author, id, &print, &receipt)?;
     }
     Ok(receipt)
+}
+
+/// Carries out; a refusal leaves no trace and is an answer too.
+fn answer(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
+    tx.set_command(command.id.as_str());
+    match tx.attempt(|tx| carry_out(tx, command)) {
+        Err(StoreError::Rejected(rejection)) => Ok(rejected(rejection)),
+        other => other,
+    }
 }
 
 fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {

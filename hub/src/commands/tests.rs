@@ -160,6 +160,22 @@ async fn a_repeated_command_gets_its_first_answer_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_device_says_of_itself_leaves_no_answers_behind() {
+    let house = House::new().await;
+    let (ada, by, id) = (person("ada"), button("ada", "b1"), DeviceId::new("b1").unwrap());
+    let fields: Fields =
+        [("name".to_owned(), Value::from("Button")), ("kind".to_owned(), Value::from("button"))].into();
+    house.wish(&ada, Wish::AddDevice { id: id.clone(), fields, secret_hash: vec![1] }).await;
+    let mut outcomes = Vec::new();
+    for model in ["one", "one", "two"] {
+        let fields: Fields = [("model".to_owned(), Value::from(model))].into();
+        outcomes.push(house.wish(&by, Wish::NoteDevice { id: id.clone(), fields }).await.outcome);
+    }
+    assert_eq!(outcomes, [Outcome::Applied, Outcome::Unchanged, Outcome::Applied]);
+    assert_eq!(house.store.forget_answers(i64::MAX).await.unwrap(), 1, "of the one wish that may be asked again");
+}
+
+#[tokio::test]
 async fn ids_belong_to_their_author_and_to_one_wish() {
     let house = House::new().await;
     let (ada, bo) = (person("ada"), person("bo"));
