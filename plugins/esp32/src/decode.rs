@@ -4,6 +4,7 @@ use kairos_core::command::Fields;
 use kairos_core::ids::MAX_ID;
 use kairos_core::value::Value;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// A press as a device reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +15,9 @@ pub struct Press {
     pub button: String,
     /// `press`, `double`, `long`, or another word the firmware uses.
     pub trigger: String,
-    /// How long ago it was pressed, in milliseconds of the device's uptime.
-    pub age_ms: i64,
+    /// How long ago it was pressed, in milliseconds of the device's uptime; `None` when the device said a number
+    /// that is no age.
+    pub age_ms: Option<i64>,
 }
 
 /// Why a message is no press.
@@ -28,19 +30,34 @@ pub struct Malformed {
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct Wire<Age> {
     press_id: Option<serde_json::Value>,
     event_type: Option<serde_json::Value>,
     button: Option<serde_json::Value>,
-    age_ms: Option<serde_json::Value>,
+    age_ms: Option<Age>,
 }
+
+impl Wire<serde_json::Value> {
+    fn read(payload: &[u8]) -> Option<Self> {
+        if let Ok(wire) = serde_json::from_slice(payload) {
+            return Some(wire);
+        }
+        // An age beyond every number (1e400) must not cost the press: read again without looking at it.
+        let wire: Wire<IgnoredAny> = serde_json::from_slice(payload).ok()?;
+        let age_ms = wire.age_ms.map(|_| NO_AGE.into());
+        Some(Self { press_id: wire.press_id, event_type: wire.event_type, button: wire.button, age_ms })
+    }
+}
+
+/// A number that is no age.
+const NO_AGE: i64 = -1;
 
 /// Decodes `{"event_type","button","press_id","age_ms"}`. Unknown fields are ignored.
 ///
 /// # Errors
 /// [`Malformed`] when it is no such object, has no `press_id`, or a field holds something else.
 pub fn press(payload: &[u8]) -> Result<Press, Malformed> {
-    let wire: Wire = serde_json::from_slice(payload).map_err(|_| Malformed {
+    let wire = Wire::read(payload).ok_or_else(|| Malformed {
         press_id: None,
         message: "A press is a JSON object with press_id, event_type, button and age_ms.".into(),
     })?;
@@ -66,16 +83,15 @@ pub fn press(payload: &[u8]) -> Result<Press, Malformed> {
         Some(_) => return Err(bad("event_type must be a short word such as press.")),
     };
     let age_ms = match wire.age_ms {
-        None | Some(serde_json::Value::Null) => 0,
-        // Firmware that computes in floating point is understood; negative is not an age.
-        Some(serde_json::Value::Number(number)) => {
-            whole(&number).ok_or_else(|| bad("age_ms must be a number of milliseconds, zero or more."))?
-        }
-        Some(_) => return Err(bad("age_ms must be a number of milliseconds, zero or more.")),
+        None | Some(serde_json::Value::Null) => Some(0),
+        Some(serde_json::Value::Number(number)) => whole(&number),
+        Some(_) => return Err(bad("age_ms must be a number of milliseconds.")),
     };
     Ok(Press { id, button, trigger, age_ms })
 }
 
+/// The age, if the number is one. Firmware that computes in floating point is understood; an uptime that ran
+/// backwards or over is not an age.
 #[allow(clippy::cast_possible_truncation)] // bounded first
 fn whole(number: &serde_json::Number) -> Option<i64> {
     let wide = number.as_f64().filter(|n| (0.0..9e15).contains(n))?;

@@ -5,6 +5,9 @@ use kairos_core::event::Verb;
 
 use crate::decode::Press;
 
+/// An age nobody can have: the press counts at its arrival, and its time as estimated.
+const NO_AGE: When = When::Before(i64::MAX);
+
 /// The binding of a press, if its button and trigger have one.
 #[must_use]
 pub fn binding<'a>(bindings: &'a [Binding], press: &Press) -> Option<&'a Binding> {
@@ -27,7 +30,11 @@ pub fn deed(binding: &Binding, press: &Press) -> Option<Deed> {
         verb,
         value: if matches!(verb, Verb::Add | Verb::Partial) { binding.value } else { None },
         date: None,
-        when: if press.age_ms == 0 { When::Arrival } else { When::Before(press.age_ms) },
+        when: match press.age_ms {
+            Some(0) => When::Arrival,
+            Some(age) => When::Before(age),
+            None => NO_AGE,
+        },
         undo_of: None,
         skip_reason: None,
         note: None,
