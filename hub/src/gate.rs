@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kairos_core::adapter::{Adapter, Message};
+use kairos_core::adapter::{Adapter, Handled, Message};
+use kairos_core::command::{Outcome, RejectionCode};
 use kairos_core::ids::DeviceId;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::Window;
 use crate::auth::Auth;
-use crate::broker::{BoxFuture, Class, Gate, Grant, Login, NotSaved, Publish, Refusal, Refused};
+use crate::broker::{BoxFuture, Class, Gate, Grant, Login, NotSaved, Publish, Reason, Refusal, Refused, Settled};
 use crate::roster::Roster;
 use crate::store::Store;
 
@@ -54,28 +55,44 @@ impl HubGate {
     }
 
     /// Hands a message to the adapter; its answer goes out beside, after the acknowledgement.
-    async fn take(&self, publish: Publish<'_>) -> Result<(), NotSaved> {
+    async fn take(&self, publish: Publish<'_>) -> Result<Settled, NotSaved> {
         let (Some(window), Ok(device)) = (self.window.get(), DeviceId::new(publish.credential)) else {
             return Err(NotSaved);
         };
         let prefix = format!("kairos/device/{device}/");
-        let Some(leaf) = publish.topic.strip_prefix(&prefix) else { return Ok(()) };
+        let Some(leaf) = publish.topic.strip_prefix(&prefix) else { return Ok(Settled::Saved) };
         let message = Message { device: &device, leaf, payload: publish.payload };
         let handled = self.adapter.message(window, message).await.map_err(|_| NotSaved)?;
-        let Some(handled) = handled else { return Ok(()) };
+        let Some(handled) = handled else { return Ok(Settled::Saved) };
         count(&handled);
+        let settled = settled(&handled);
         let permit = self.answers.clone().acquire_owned().await.map_err(|_| NotSaved)?;
         let (adapter, window) = (self.adapter.clone(), window.clone());
         self.tasks.spawn(async move {
             adapter.answer(&window, &device, handled).await;
             drop(permit);
         });
-        Ok(())
+        Ok(settled)
     }
 }
 
-fn count(handled: &kairos_core::adapter::Handled) {
-    use kairos_core::command::Outcome;
+/// What the acknowledgement of a press says, as far as it can.
+fn settled(handled: &Handled) -> Settled {
+    let rejection = match &handled.answer {
+        Err(rejection) => rejection,
+        Ok(receipt) => match &receipt.outcome {
+            Outcome::Rejected(rejection) => rejection,
+            Outcome::Applied | Outcome::Unchanged => return Settled::Saved,
+        },
+    };
+    Settled::Refused(match rejection.code {
+        RejectionCode::Invalid => Reason::Payload,
+        RejectionCode::Forbidden => Reason::NotAuthorized,
+        _ => Reason::NotAccepted,
+    })
+}
+
+fn count(handled: &Handled) {
     let result = match &handled.answer {
         Ok(receipt) if receipt.repeated => "duplicate",
         Ok(receipt) => match receipt.outcome {
@@ -106,12 +123,12 @@ impl Gate for HubGate {
         })
     }
 
-    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<(), NotSaved>> {
+    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<Settled, NotSaved>> {
         Box::pin(async move {
             let begun = tokio::time::Instant::now();
-            let saved = self.take(publish).await;
+            let settled = self.take(publish).await;
             metrics::histogram!("kairos_press_seconds").record(begun.elapsed().as_secs_f64());
-            saved
+            settled
         })
     }
 

@@ -3,7 +3,8 @@
 use super::access::{self, Direction, Kind};
 use super::registry::{Link, OwnedWill, Registry};
 use super::retained::Ledger;
-use super::{Gate, NotSaved, Publish, Refusal};
+use super::{Gate, NotSaved, Publish, Reason, Refusal, Settled};
+use mqtt5::QoS;
 use mqtt5::broker::auth::{AuthProvider, AuthResult};
 use mqtt5::broker::events::{
     BrokerEventHandler, ClientConnectEvent, ClientDisconnectEvent, ClientPublishEvent, PublishAction, RetainedSetEvent,
@@ -32,6 +33,10 @@ const NOTE: Duration = Duration::from_secs(1);
 const NOT_ACCEPTED: u8 = 0x83;
 /// MQTT 5: a quota is used up.
 const QUOTA: u8 = 0x97;
+/// MQTT 5: not authorised.
+const NOT_AUTHORIZED: u8 = 0x87;
+/// MQTT 5: the payload is not of its format.
+const PAYLOAD: u8 = 0x99;
 
 pub(super) struct Hooks {
     pub(super) gate: Arc<dyn Gate>,
@@ -53,6 +58,10 @@ impl Hooks {
     /// Says no in the acknowledgement to come. False when this client cannot be told: 3.1.1 knows no such answer.
     fn say_no(&self, link: &Link, id: Option<u16>, code: u8, what: Refusal) -> bool {
         self.refuse(link, what);
+        Self::answer_no(link, id, code)
+    }
+
+    fn answer_no(link: &Link, id: Option<u16>, code: u8) -> bool {
         let (5, Some(id)) = (link.level, id) else {
             return false;
         };
@@ -81,6 +90,9 @@ impl Hooks {
             // A broker or a library repeats what is retained; nobody pressed anything.
             Kind::Event | Kind::Hello if event.retain => {
                 self.refuse(link, Refusal::RetainedEvent);
+                if kind == Kind::Event {
+                    Self::settled_no(link, &event, NOT_ACCEPTED);
+                }
                 PublishAction::Handled
             }
             Kind::Hello => {
@@ -94,11 +106,18 @@ impl Hooks {
                     }
                     return PublishAction::Handled;
                 }
-                if !self.saved(publish).await {
-                    // No acknowledgement passes the guard from here on.
-                    link.token.cancel();
-                    self.refuse(link, Refusal::NotSaved);
-                    return PublishAction::Handled;
+                match self.settle(publish).await {
+                    Ok(Settled::Saved) => {}
+                    Ok(Settled::Refused(reason)) => {
+                        Self::settled_no(link, &event, code(reason));
+                        return PublishAction::Handled;
+                    }
+                    Err(NotSaved) => {
+                        // No acknowledgement passes the guard from here on.
+                        link.token.cancel();
+                        self.refuse(link, Refusal::NotSaved);
+                        return PublishAction::Handled;
+                    }
                 }
                 // Only the hub reads device events; routing them would let a stalled subscriber hold the
                 // acknowledgement back.
@@ -107,8 +126,16 @@ impl Hooks {
         }
     }
 
-    async fn saved(&self, publish: Publish<'_>) -> bool {
-        matches!(timeout(self.commit_timeout, self.gate.event(publish)).await, Ok(Ok(())))
+    /// Says in the acknowledgement that an event will never be saved. Only where one packet ends the exchange: at
+    /// `QoS` 2 the engine waits for the client's next step, which after a refusal never comes.
+    fn settled_no(link: &Link, event: &ClientPublishEvent, code: u8) {
+        if event.qos == QoS::AtLeastOnce {
+            Self::answer_no(link, event.packet_id, code);
+        }
+    }
+
+    async fn settle(&self, publish: Publish<'_>) -> Result<Settled, NotSaved> {
+        timeout(self.commit_timeout, self.gate.event(publish)).await.unwrap_or(Err(NotSaved))
     }
 
     async fn note(&self, publish: Publish<'_>) {
@@ -124,6 +151,14 @@ impl Hooks {
             retain: will.retain,
         })
         .await;
+    }
+}
+
+fn code(reason: Reason) -> u8 {
+    match reason {
+        Reason::Payload => PAYLOAD,
+        Reason::NotAuthorized => NOT_AUTHORIZED,
+        Reason::NotAccepted => NOT_ACCEPTED,
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! What holds, whatever a client sends:
 //!
-//! - An event is acknowledged after [`Gate::event`] says it is saved, or never; then the connection ends.
+//! - An event is acknowledged after [`Gate::event`] says it is settled, or never; then the connection ends.
 //! - Identity is the credential. Two credentials never share a session, whatever they call themselves.
 //! - A client that is silent, slow, stalled or fast costs others nothing; every queue and wait is bounded.
 
@@ -47,9 +47,10 @@ pub trait Gate: Send + Sync + 'static {
     /// Judges a login. Called once per connection, within the handshake's time.
     fn authenticate<'a>(&'a self, login: Login<'a>) -> BoxFuture<'a, Result<Grant, Refused>>;
 
-    /// Saves an event or a command (see [`Kind`]); resolves once it is committed. `Err`, or longer than
-    /// [`Settings::commit_timeout`]: no acknowledgement is sent and the connection ends, so the device sends again.
-    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<(), NotSaved>>;
+    /// Settles an event or a command (see [`Kind`]); resolves once it is committed, or refused for good. `Err`, or
+    /// longer than [`Settings::commit_timeout`]: no acknowledgement is sent and the connection ends, so the device
+    /// sends again.
+    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<Settled, NotSaved>>;
 
     /// Any other accepted publish or will, on its way to its subscribers. Best effort, given one second.
     fn note<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, ()>;
@@ -108,6 +109,26 @@ pub struct Publish<'a> {
     pub qos: u8,
     /// Its retain flag.
     pub retain: bool,
+}
+
+/// What became of an event that need not be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is on the disk.
+    Saved,
+    /// It will never be. A client of MQTT 5 hears so in its acknowledgement; 3.1.1 has no word for it.
+    Refused(Reason),
+}
+
+/// Why an event will never be saved, as far as MQTT 5 has words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The payload is not what it should be.
+    Payload,
+    /// The sender may not.
+    NotAuthorized,
+    /// Understood, and not accepted.
+    NotAccepted,
 }
 
 /// An event or a retained message could not be saved.

@@ -2,7 +2,7 @@
 
 use super::house::{House, Saving, settings};
 use super::wire::{Via, WAYS, hello, packet};
-use kairos_hub::broker::{Refusal, Settings};
+use kairos_hub::broker::{Reason, Refusal, Settings};
 
 const EVENT: &str = "kairos/device/a/event";
 
@@ -55,6 +55,30 @@ async fn a_slow_save_holds_only_its_own_connection() {
 }
 
 #[tokio::test]
+async fn what_will_never_be_saved_is_said_where_the_version_has_a_word() {
+    let house = House::new().await;
+    for (reason, code) in [(Reason::Payload, 0x99), (Reason::NotAuthorized, 0x87), (Reason::NotAccepted, 0x83)] {
+        for (via, level) in WAYS.into_iter().flat_map(|via| [(via, 4), (via, 5)]) {
+            let mut device = house.try_client(via, &hello(level, "a", "board")).await.unwrap();
+            house.gate.with(|log| log.saving = Saving::Refuses(reason));
+            let told = device.publish(EVENT, b"{}", false).await;
+            assert_eq!(told, Some(if level == 5 { code } else { 0 }), "{reason:?} {via:?} {level}");
+            house.gate.with(|log| log.saving = Saving::Works);
+            assert_eq!(device.publish(EVENT, b"{}", false).await, Some(0), "the connection goes on");
+        }
+    }
+    // Exactly once: the exchange runs to its end, so that its number is free again.
+    let mut device = house.client(5, "a", "twice").await;
+    house.gate.with(|log| log.saving = Saving::Refuses(Reason::Payload));
+    let bytes = device.publish_bytes(EVENT.as_bytes(), b"{}", 2, false);
+    device.send(&bytes).await;
+    let received = device.expect(5).await.unwrap();
+    assert_eq!(received.body.get(2).copied().unwrap_or(0), 0);
+    device.send(&packet(0x62, &received.body[..2])).await;
+    assert!(device.expect(7).await.is_some());
+}
+
+#[tokio::test]
 async fn exactly_once_is_saved_before_its_first_acknowledgement() {
     let house = House::new().await;
     let mut device = house.client(5, "a", "board").await;
@@ -84,6 +108,8 @@ async fn a_retained_event_is_a_copy_and_never_a_press() {
     let mut tool = house.client(5, "tool", "t").await;
     assert_eq!(tool.subscribe("#").await, 1);
     assert_eq!(device.publish(EVENT, b"{}", true).await, Some(0));
+    let mut newer = house.client(5, "a", "newer").await;
+    assert_eq!(newer.publish(EVENT, b"{}", true).await, Some(0x83));
     house.gate.refusal(Refusal::RetainedEvent).await;
     assert!(tool.ping().await && tool.inbox.is_empty(), "not delivered");
     assert_eq!(tool.subscribe("kairos/device/#").await, 1);

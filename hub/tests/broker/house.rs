@@ -2,7 +2,8 @@
 
 use hyper_util::rt::TokioIo;
 use kairos_hub::broker::{
-    BoxFuture, Broker, Class, Gate, Grant, Login, NotSaved, Publish, Refusal, Refused, Retained, Settings, websocket,
+    BoxFuture, Broker, Class, Gate, Grant, Login, NotSaved, Publish, Reason, Refusal, Refused, Retained, Settings,
+    Settled, websocket,
 };
 use kairos_hub::net::bind;
 use kairos_hub::net::tls::{Source, Tls};
@@ -40,6 +41,7 @@ impl From<Publish<'_>> for Seen {
 pub enum Saving {
     #[default]
     Works,
+    Refuses(Reason),
     Fails,
     Hangs,
 }
@@ -136,13 +138,14 @@ impl Gate for TestGate {
         })
     }
 
-    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<(), NotSaved>> {
+    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<Settled, NotSaved>> {
         Box::pin(async move {
             match self.with(|log| log.saving) {
                 Saving::Works => {
                     self.with(|log| log.events.push(publish.into()));
-                    Ok(())
+                    Ok(Settled::Saved)
                 }
+                Saving::Refuses(reason) => Ok(Settled::Refused(reason)),
                 Saving::Fails => Err(NotSaved),
                 Saving::Hangs => std::future::pending().await,
             }

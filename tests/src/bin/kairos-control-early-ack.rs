@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use kairos_hub::adapters::{self, Window};
 use kairos_hub::auth::Auth;
-use kairos_hub::broker::{BoxFuture, Broker, Gate, Grant, Login, NotSaved, Publish, Refusal, Refused, Settings};
+use kairos_hub::broker::{
+    BoxFuture, Broker, Gate, Grant, Login, NotSaved, Publish, Refusal, Refused, Settings, Settled,
+};
 use kairos_hub::clock::Clock;
 use kairos_hub::commands::Commands;
 use kairos_hub::days::Days;
@@ -31,7 +33,7 @@ const DISK: Duration = Duration::from_millis(20);
 struct EarlyAck(Arc<HubGate>);
 
 impl Gate for EarlyAck {
-    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<(), NotSaved>> {
+    fn event<'a>(&'a self, publish: Publish<'a>) -> BoxFuture<'a, Result<Settled, NotSaved>> {
         let gate = Arc::clone(&self.0);
         let (credential, topic) = (publish.credential.to_owned(), publish.topic.to_owned());
         let (payload, qos, retain) = (publish.payload.to_vec(), publish.qos, publish.retain);
@@ -40,7 +42,7 @@ impl Gate for EarlyAck {
             let publish = Publish { credential: &credential, topic: &topic, payload: &payload, qos, retain };
             let _ = gate.event(publish).await;
         });
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Settled::Saved)))
     }
 
     fn authenticate<'a>(&'a self, login: Login<'a>) -> BoxFuture<'a, Result<Grant, Refused>> {
