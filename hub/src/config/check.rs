@@ -22,7 +22,8 @@ fn tls(config: &Config, notes: &mut Notes) {
     for (key, file) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {
         match (tls.mode, file) {
             _ if notes.refused(key) => {}
-            (TlsMode::Files, None) => notes.about(key, "tls.mode files needs a path here"),
+            // Nobody wrote the key; the mode that asks for it stands somewhere.
+            (TlsMode::Files, None) => notes.about_beside(key, "tls.mode", "tls.mode files needs a path here"),
             (TlsMode::Files, Some(path)) => {
                 if let Err(error) = super::place::open(path) {
                     notes.about(key, format!("{} cannot be opened: {error}", path.display()));

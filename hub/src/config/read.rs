@@ -59,6 +59,14 @@ impl Notes {
         }
     }
 
+    /// Reports a mistake about `key`, which may stand nowhere, on the line of the key that makes it one.
+    pub(super) fn about_beside(&mut self, key: &str, beside: &str, message: impl Into<String>) {
+        match (self.origins.contains_key(key), self.origins.get(beside)) {
+            (false, Some(Origin::Line(line))) => self.add(Some(*line), key, message),
+            _ => self.about(key, message),
+        }
+    }
+
     /// Tells whether the value of `key` was refused, so that it stands at its default and says nothing more.
     pub(super) fn refused(&self, key: &str) -> bool {
         self.refused.contains(key)

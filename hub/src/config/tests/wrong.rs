@@ -126,6 +126,12 @@ fn wrong_values() {
         "line 1: discovery.interfaces[0]: \"a-name-that-is-too-long\" is not the name of a network interface such as eth0 or wlan0",
     );
     wrong("store: { data_dir: '' }\n", "line 1: store.data_dir: is empty; write a path");
+    wrong("store: { data_dir: 5 }\n", "line 1: store.data_dir: 5 is not a path; if it is meant as one, write \"5\"");
+    wrong(
+        "tls: { mode: files, key: true, cert: /etc/passwd }\n",
+        "line 1: tls.key: true is not a path; if it is meant as one, write \"true\"",
+    );
+    assert!(read("store: { data_dir: '5' }\n").is_ok());
     wrong("store: { data_dir: \"a\\0b\" }\n", "line 1: store.data_dir: \"a\\0b\" is not a path");
 }
 
@@ -134,8 +140,14 @@ fn settings_that_do_not_go_together() {
     wrong(
         "tls: { mode: files }\n",
         "\
-tls.cert: tls.mode files needs a path here
-tls.key: tls.mode files needs a path here",
+line 1: tls.cert: tls.mode files needs a path here
+line 1: tls.key: tls.mode files needs a path here",
+    );
+    wrong(
+        "tls:\n  key: null\n  mode: files\n",
+        "\
+line 2: tls.key: tls.mode files needs a path here
+line 3: tls.cert: tls.mode files needs a path here",
     );
     wrong(
         "tls:\n  mode: files\n  cert: /nowhere/cert.pem\n  key: /\n",

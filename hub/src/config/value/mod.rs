@@ -48,6 +48,8 @@ pub(super) trait Scalar: Sized {
     const EXPECTED: &'static str;
     /// Whether the value must stay out of messages.
     const SECRET: bool = false;
+    /// Whether a bare number or truth value in the file is taken for the word.
+    const BARE: bool = true;
     /// Reads the word; the error is a whole sentence.
     fn parse(text: &str) -> Result<Self, String>;
     /// Shows the word.
@@ -59,6 +61,8 @@ pub(super) trait Scalar: Sized {
 fn scalar<T: Scalar>(item: &Item) -> Result<T, String> {
     match &item.node {
         Node::Text(text) => T::parse(text),
+        Node::Integer(number) if !T::BARE => Err(bare(&number.to_string(), T::EXPECTED)),
+        Node::Bool(value) if !T::BARE => Err(bare(if *value { "true" } else { "false" }, T::EXPECTED)),
         Node::Integer(number) => T::parse(&number.to_string()),
         Node::Bool(value) => T::parse(if *value { "true" } else { "false" }),
         Node::Float(number) => Err(not::<T>(&number.to_string())),
@@ -66,6 +70,11 @@ fn scalar<T: Scalar>(item: &Item) -> Result<T, String> {
         Node::List(_) => Err(format!("is a list; write {}", T::EXPECTED)),
         Node::Map(_) => Err(format!("has keys of its own; write {}", T::EXPECTED)),
     }
+}
+
+/// Says that a bare number or truth value is not what was expected, and how to write it if it was meant.
+fn bare(text: &str, expected: &str) -> String {
+    format!("{text} is not {expected}; if it is meant as one, write \"{text}\"")
 }
 
 /// Says that a text is not what was expected, without repeating secrets, and only the start of anything long.
@@ -222,6 +231,8 @@ impl Scalar for SocketAddr {
 
 impl Scalar for PathBuf {
     const EXPECTED: &'static str = "a path";
+    // A number is a slip more often than the name of a folder.
+    const BARE: bool = false;
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
