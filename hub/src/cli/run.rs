@@ -1,5 +1,6 @@
 //! `run`: the daemon.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -39,7 +40,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<ExitCode, ExitCode>
 async fn serve(config: &Config, clock: Clock) -> Result<ExitCode, ExitCode> {
     let signal = stop_signal().map_err(|error| complain(&error, false))?;
     let hub = Hub::start(config, clock).await.map_err(|error| complain(&error, false))?;
-    greet(&hub);
+    print!("{}", greeting(&hub.addresses, config.discovery.enabled, hub.auth().setup_code().as_deref()));
     signal.await;
     tracing::info!("Stopping.");
     hub.stop().await;
@@ -58,20 +59,25 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Tells whoever started it where to go.
-fn greet(hub: &Hub) {
-    let Addresses { http, https, mqtt, mqtts } = &hub.addresses;
+/// Tells whoever started it where to go. By name only when the name is announced.
+fn greeting(addresses: &Addresses, announced: bool, setup_code: Option<&str>) -> String {
+    let Addresses { http, https, mqtt, mqtts } = addresses;
     tracing::info!(%http, https = https.map(|a| a.to_string()), %mqtt, mqtts = mqtts.map(|a| a.to_string()), "Kairos Hub is running.");
-    println!("Kairos Hub is running.");
-    let host = if http.ip().is_unspecified() { "localhost".to_owned() } else { http.ip().to_string() };
-    println!("  Open        http://{host}:{}", http.port());
-    if http.ip().is_unspecified() {
-        println!("  At home     http://kairos.local:{}", http.port());
+    let (everywhere, port) = (http.ip().is_unspecified(), http.port());
+    let host = if everywhere { "localhost".to_owned() } else { http.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let mut lines = vec!["Kairos Hub is running.".to_owned(), format!("  Open        http://{host}:{port}")];
+    if everywhere && announced {
+        lines.push(format!("  At home     http://kairos.local:{port}"));
     }
-    println!("  Buttons     mqtt://{host}:{}", mqtt.port());
-    if let Some(code) = hub.auth().setup_code() {
-        println!("  Setup code  {code}");
-    }
+    lines.push(format!("  Buttons     mqtt://{host}:{}", mqtt.port()));
+    lines.extend(setup_code.map(|code| format!("  Setup code  {code}")));
+    lines.join("\n") + "\n"
+}
+
+/// Whether what is written about the hub may have colours: a person looks, and did not ask for none.
+fn colours(terminal: bool, no_color: Option<&std::ffi::OsStr>) -> bool {
+    terminal && no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 fn start_logging(config: &Config) {
@@ -93,9 +99,36 @@ fn start_logging(config: &Config) {
             filter = filter.add_directive(directive);
         }
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let coloured = colours(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured);
     match config.log.format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(http: &str) -> Addresses {
+        let mqtt = "0.0.0.0:1883".parse().unwrap();
+        Addresses { http: http.parse().unwrap(), https: None, mqtt, mqtts: None }
+    }
+
+    #[test]
+    fn a_name_is_told_only_when_it_is_announced() {
+        let told = greeting(&at("0.0.0.0:8420"), true, Some("123-456"));
+        assert!(told.contains("http://kairos.local:8420\n") && told.ends_with("  Setup code  123-456\n"), "{told}");
+        assert!(!greeting(&at("0.0.0.0:8420"), false, None).contains("kairos.local"));
+        assert!(!greeting(&at("127.0.0.1:8420"), true, None).contains("kairos.local"));
+        assert!(greeting(&at("[::1]:8420"), true, None).contains("  Open        http://[::1]:8420\n"));
+    }
+
+    #[test]
+    fn colours_are_for_people_who_look() {
+        assert!(colours(true, None) && colours(true, Some("".as_ref())));
+        assert!(!colours(false, None) && !colours(true, Some("1".as_ref())));
     }
 }
