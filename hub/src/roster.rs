@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kairos_core::Millis;
 use kairos_core::adapter::Device;
-use kairos_core::command::{Action, Binding};
+use kairos_core::command::{Action, Binding, is_trigger_word};
 use kairos_core::ids::{DeviceId, HabitId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
@@ -170,18 +170,24 @@ fn build(row: &Row, bindings: &[Row]) -> Option<Device> {
     Some(Device { id, by, bindings: bindings.iter().filter_map(binding).collect() })
 }
 
-/// Reads a binding; `None` for one this version does not understand.
+/// Reads a binding; `None` for one this version does not understand, or that no press can reach. A value its action
+/// has no use for is left out, so that what is shown is what may be set again.
 #[must_use]
 pub fn binding(row: &Row) -> Option<Binding> {
     let row = repair::repaired(row);
-    Some(Binding {
+    let mut binding = Binding {
         button: row.text("button"),
         trigger: row.text("trigger_key"),
         action: Action::parse(&row.text("action"))?,
         habit: row.opt_text("habit_id").and_then(|id| HabitId::new(id).ok()),
         value: row.number("value"),
         act_as: row.opt_text("act_as").and_then(|id| UserId::new(id).ok()),
-    })
+    };
+    if matches!(binding.check(), Err(("value", _))) {
+        binding.value = None;
+    }
+    let reachable = is_trigger_word(&binding.button) && is_trigger_word(&binding.trigger);
+    reachable.then_some(binding)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::Millis;
 use crate::event::{TimeSource, Verb};
 use crate::ids::{CommandId, DeviceId, EventId, HabitId, UserId};
 use crate::principal::Principal;
+use crate::repair::{AMOUNT, is_amount};
 use crate::value::Value;
 
 /// One wish to change data.
@@ -134,6 +135,47 @@ pub struct Binding {
     /// As whom; `None` is the device's owner.
     pub act_as: Option<UserId>,
 }
+
+/// Whether a text can name a button or a trigger: 1 to 32 printable ASCII characters, no space, and no `|`, which
+/// joins the two in the ids of bindings.
+///
+/// What a device may send and what a person may bind are the same words, or a binding would wait for a press that
+/// never comes.
+#[must_use]
+pub fn is_trigger_word(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'|')
+}
+
+impl Binding {
+    /// What is wrong with the words and the value, as field and sentence; whether its habit exists is not asked here.
+    ///
+    /// # Errors
+    /// The field and what it should hold.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        for (field, word) in [("button", &self.button), ("trigger", &self.trigger)] {
+            if !is_trigger_word(word) {
+                return Err((
+                    field,
+                    format!("{field} is 1 to 32 letters, digits or signs such as - or _, without spaces and |."),
+                ));
+            }
+        }
+        let Some(value) = self.value else {
+            return match self.action {
+                Action::Partial => Err(("value", PERCENT.into())),
+                _ => Ok(()),
+            };
+        };
+        match self.action {
+            Action::Add if !is_amount(value) => Err(("value", format!("value {AMOUNT}."))),
+            Action::Partial if !(1.0..=99.0).contains(&value) => Err(("value", PERCENT.into())),
+            Action::Add | Action::Partial => Ok(()),
+            _ => Err(("value", "value goes with add and partial; leave it out here.".into())),
+        }
+    }
+}
+
+const PERCENT: &str = "value is the percent, from 1 to 99.";
 
 crate::event::words!(
     /// What a binding does.

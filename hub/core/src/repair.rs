@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use jiff::civil::Date;
 
 use crate::row::Row;
-use crate::schema::{Column, Kind, Preset, Rule};
+use crate::schema::{Column, Kind, MAX_AMOUNT, Preset, Rule};
 use crate::value::Value;
 
 /// A column that does not hold what it should.
@@ -75,17 +75,26 @@ pub fn check(column: &Column, value: &Value) -> Result<(), String> {
         Rule::Zone => crate::day::Zone::named(value.as_text().unwrap_or_default())
             .map(|_| ())
             .map_err(|_| "must be a time zone such as Europe/Berlin".into()),
-        Rule::Positive => {
-            if value.as_number().is_some_and(|number| number.is_finite() && number > 0.0) {
+        Rule::Amount => {
+            if value.as_number().is_some_and(is_amount) {
                 Ok(())
             } else {
-                Err("must be above zero".into())
+                Err(AMOUNT.into())
             }
         }
         Rule::Json => serde_json::from_str::<serde::de::IgnoredAny>(value.as_text().unwrap_or_default())
             .map(|_| ())
             .map_err(|_| "must be JSON".into()),
     }
+}
+
+/// What an amount is, to end a sentence.
+pub const AMOUNT: &str = "must be above zero, and at most a thousand million";
+
+/// Whether a number is an amount: finite, above zero, at most [`MAX_AMOUNT`].
+#[must_use]
+pub fn is_amount(number: f64) -> bool {
+    number > 0.0 && number <= MAX_AMOUNT
 }
 
 /// Reads `YYYY-MM-DD` and nothing else.
@@ -191,6 +200,9 @@ fn mend(row: &Row) -> Row {
 fn mended(column: &Column, value: &Value) -> Value {
     match (column.rule, value) {
         (Rule::Range(low, high), Value::Integer(number)) => Value::Integer((*number).clamp(low, high)),
+        (Rule::Amount, Value::Integer(_) | Value::Real(_)) if value.as_number().is_some_and(|n| n > MAX_AMOUNT) => {
+            Value::Real(MAX_AMOUNT)
+        }
         (Rule::Length(most), Value::Text(text)) if !text.trim().is_empty() => {
             let cut: String = text.replace('\0', "").chars().take(most).collect();
             if cut.trim().is_empty() { fallback(column) } else { Value::Text(cut) }
@@ -209,3 +221,6 @@ fn fallback(column: &Column) -> Value {
         _ => column.preset.value(column.kind),
     }
 }
+
+#[cfg(test)]
+mod tests;

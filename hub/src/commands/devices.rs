@@ -89,6 +89,8 @@ pub(super) fn bind(
     let mut seq = 0;
     for (n, binding) in bindings.iter().enumerate() {
         let place = |field: &str| format!("bindings[{n}].{field}");
+        // First of all: without `|` in the words, the id below stands for one button and trigger only.
+        binding.check().map_err(|(field, message)| Rejection::field(place(field), message))?;
         let id = ids::derive(&format!("binding|{device}|{}|{}", binding.button, binding.trigger));
         if !wanted.insert(id.clone()) {
             return Err(Rejection::field(
@@ -122,9 +124,6 @@ fn check(tx: &Tx<'_>, by: &Principal, binding: &Binding, place: &dyn Fn(&str) ->
                 return Err(Rejection::field(place("habit_id"), "There is no such habit.").into());
             }
         }
-    }
-    if binding.action == Action::Partial && !binding.value.is_some_and(|percent| (1.0..=99.0).contains(&percent)) {
-        return Err(Rejection::field(place("value"), "value is the percent, from 1 to 99.").into());
     }
     // Acting for somebody else needs that person's word, which they cannot give yet.
     if binding.act_as.as_ref().is_some_and(|person| *person != by.user) {

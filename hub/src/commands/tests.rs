@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod bindings;
+
 use std::collections::BTreeMap;
 
 use kairos_core::command::{Action, Binding, Deed, When};

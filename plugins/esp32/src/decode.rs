@@ -1,6 +1,6 @@
 //! From bytes to a press: pure, and forgiving only where nothing can be mistaken.
 
-use kairos_core::command::Fields;
+use kairos_core::command::{Fields, is_trigger_word};
 use kairos_core::ids::MAX_ID;
 use kairos_core::value::Value;
 use serde::Deserialize;
@@ -62,7 +62,7 @@ pub fn press(payload: &[u8]) -> Result<Press, Malformed> {
         message: "A press is a JSON object with press_id, event_type, button and age_ms.".into(),
     })?;
     let id = match wire.press_id {
-        Some(serde_json::Value::String(id)) if plain(&id, MAX_ID) => id,
+        Some(serde_json::Value::String(id)) if plain(&id) => id,
         _ => {
             return Err(Malformed {
                 press_id: None,
@@ -73,13 +73,13 @@ pub fn press(payload: &[u8]) -> Result<Press, Malformed> {
     let bad = |message: &str| Malformed { press_id: Some(id.clone()), message: message.into() };
     let button = match wire.button {
         None | Some(serde_json::Value::Null) => "1".to_owned(),
-        Some(serde_json::Value::String(name)) if plain(&name, 32) => name,
+        Some(serde_json::Value::String(name)) if is_trigger_word(&name) => name,
         Some(serde_json::Value::Number(number)) if number.is_u64() => number.to_string(),
         Some(_) => return Err(bad("button must be a short name or a number.")),
     };
     let trigger = match wire.event_type {
         None | Some(serde_json::Value::Null) => "press".to_owned(),
-        Some(serde_json::Value::String(word)) if plain(&word, 32) => word,
+        Some(serde_json::Value::String(word)) if is_trigger_word(&word) => word,
         Some(_) => return Err(bad("event_type must be a short word such as press.")),
     };
     let age_ms = match wire.age_ms {
@@ -98,8 +98,8 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
     number.as_i64().or(Some(wide as i64))
 }
 
-fn plain(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+fn plain(text: &str) -> bool {
+    (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Decodes `{"model","fw","battery_pct",…}` into columns of the device's row.

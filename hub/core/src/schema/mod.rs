@@ -21,6 +21,9 @@ pub enum Kind {
     Real,
 }
 
+/// The largest amount: far above anything a person counts, far below where sums of a year lose a unit.
+pub const MAX_AMOUNT: f64 = 1e9;
+
 /// A rule a single value must meet; `repair` brings values that break it back to the default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
@@ -36,8 +39,8 @@ pub enum Rule {
     Date,
     /// The name of a time zone.
     Zone,
-    /// A finite number above zero.
-    Positive,
+    /// An amount: a finite number above zero, at most [`MAX_AMOUNT`].
+    Amount,
     /// JSON text.
     Json,
 }

@@ -109,9 +109,9 @@ pub static HABITS: Table = Table {
                 "How the amount is compared with the target.",
             ),
         ),
-        together("measure", col("target_value", Real, NULL, Rule::Positive, "The amount aimed at.")),
+        together("measure", col("target_value", Real, NULL, Rule::Amount, "The amount aimed at.")),
         col("unit", Text, NULL, Rule::Length(32), "Unit of the amount."),
-        col("step", Real, Preset::Real(1.0), Rule::Positive, "What one press adds."),
+        col("step", Real, Preset::Real(1.0), Rule::Amount, "What one press adds."),
         together(
             "quota",
             col("freq_num", Integer, Preset::Integer(1), Rule::Range(1, 366), "How many times in freq_den days."),
