@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::schema::{Column, Kind, Rule};
+
 /// A column's value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -70,6 +72,23 @@ impl Value {
             serde_json::Value::String(text) => Self::Text(text),
             nested => Self::Text(nested.to_string()),
         }
+    }
+
+    /// Takes a JSON value for one column: as [`Value::from_json`], but nested values only where JSON belongs, and
+    /// numbers as they are.
+    ///
+    /// # Errors
+    /// What the column holds instead, to end a sentence.
+    pub fn for_column(column: &Column, json: serde_json::Value) -> Result<Self, &'static str> {
+        match (&json, column.kind) {
+            (serde_json::Value::Array(_) | serde_json::Value::Object(_), _) if column.rule == Rule::Json => {}
+            (serde_json::Value::Null, _)
+            | (serde_json::Value::String(_), Kind::Text)
+            | (serde_json::Value::Bool(_), Kind::Integer)
+            | (serde_json::Value::Number(_), Kind::Integer | Kind::Real) => {}
+            (_, kind) => return Err(kind.expected()),
+        }
+        Ok(Self::from_json(json))
     }
 
     /// The value as JSON.
@@ -149,5 +168,30 @@ impl From<f64> for Value {
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::HABITS;
+
+    #[test]
+    fn nested_values_are_for_json_columns_only() {
+        let value = |name: &str, json| Value::for_column(HABITS.column(name).unwrap(), json);
+        assert_eq!(value("active_days", json!([1, 3])), Ok("[1,3]".into()));
+        assert_eq!(value("active_days", json!("[1,3]")), Ok("[1,3]".into()));
+        assert_eq!(value("name", json!("Water")), Ok("Water".into()));
+        assert_eq!(value("name", json!(null)), Ok(Value::Null));
+        assert_eq!(value("target_value", json!(8)), Ok(Value::Integer(8)));
+        assert_eq!(value("name", json!({ "a": 1 })), Err("must be text"));
+        assert_eq!(value("name", json!([])), Err("must be text"));
+        assert_eq!(value("name", json!(true)), Err("must be text"));
+        assert_eq!(value("target_value", json!([8])), Err("must be a number"));
+        assert_eq!(value("target_value", json!(true)), Err("must be a number"));
+        assert_eq!(value("lapse_threshold_days", json!({})), Err("must be a whole number"));
     }
 }

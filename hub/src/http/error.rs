@@ -145,6 +145,10 @@ impl From<JsonRejection> for ApiError {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 1 MiB.")
             }
+            // As a deed's body does, which is read by hand: the body itself is ambiguous, whatever it asks for.
+            _ if told.starts_with("duplicate field") => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_body", format!("The body is not as it should be: {told}."))
+            }
             status => Self::new(status, "invalid_body", format!("The body is not as it should be: {told}.")),
         }
     }

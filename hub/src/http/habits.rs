@@ -1,6 +1,7 @@
 //! Habits: list, make, change, delete.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -10,7 +11,8 @@ use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::schema::HABITS;
 use kairos_core::value::Value;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -59,12 +61,51 @@ struct Page {
 struct HabitFields {
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    fields: BTreeMap<String, serde_json::Value>,
+    fields: Columns,
 }
 
 impl HabitFields {
-    fn into_fields(self) -> Fields {
-        self.fields.into_iter().map(|(name, value)| (name, Value::from_json(value))).collect()
+    fn into_fields(self) -> Result<Fields, ApiError> {
+        let value = |(name, json): (String, serde_json::Value)| match HABITS.column(&name) {
+            Some(column) => match Value::for_column(column, json) {
+                Ok(value) => Ok((name, value)),
+                Err(wrong) => Err(ApiError::field(&name, &format!("{name} {wrong}."))),
+            },
+            // The door says that there is no such column.
+            None => Ok((name, Value::Null)),
+        };
+        self.fields.0.into_iter().map(value).collect()
+    }
+}
+
+/// Columns by their names, each at most once: of two values the last must not quietly win.
+struct Columns(BTreeMap<String, serde_json::Value>);
+
+impl<'de> Deserialize<'de> for Columns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EachOnce)
+    }
+}
+
+struct EachOnce;
+
+impl<'de> Visitor<'de> for EachOnce {
+    type Value = Columns;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of columns")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Columns, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, value)) = entries.next_entry::<String, serde_json::Value>()? {
+            if fields.contains_key(&name) {
+                let name: String = name.chars().take(64).flat_map(char::escape_debug).collect();
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            fields.insert(name, value);
+        }
+        Ok(Columns(fields))
     }
 }
 
@@ -98,7 +139,7 @@ async fn add(
     // Derived from the command, so that a repeated request names the same habit.
     let id = HabitId::new(kairos_core::ids::derive(&format!("habit|{}|{command}", by.author())))
         .map_err(|_| ApiError::not_found("There is no such habit."))?;
-    let wish = Wish::AddHabit { id: id.clone(), fields: body.into_fields() };
+    let wish = Wish::AddHabit { id: id.clone(), fields: body.into_fields()? };
     submit(&api, Command { id: command, by: by.clone(), wish }).await?;
     Ok((StatusCode::CREATED, Answer(row(&api, &by, &id).await?)))
 }
@@ -125,7 +166,7 @@ async fn edit(
     Json(body): Json<HabitFields>,
 ) -> Result<Answer<RowJson>, ApiError> {
     let id = habit_id(id)?;
-    let wish = Wish::EditHabit { id: id.clone(), fields: body.into_fields() };
+    let wish = Wish::EditHabit { id: id.clone(), fields: body.into_fields()? };
     submit(&api, Command { id: command, by: by.clone(), wish }).await?;
     Ok(Answer(row(&api, &by, &id).await?))
 }
@@ -166,4 +207,41 @@ async fn row(api: &Api, by: &Principal, id: &HabitId) -> Result<RowJson, ApiErro
         _ => Err(StoreError::Rejected(kairos_core::command::Rejection::not_found("habit"))),
     });
     Ok(found.await?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn fields(json: &str) -> Result<Fields, ApiError> {
+        serde_json::from_str::<HabitFields>(json).unwrap().into_fields()
+    }
+
+    #[test]
+    fn a_nested_value_is_taken_only_where_json_belongs() {
+        let fine = fields(r#"{"name":"Water","active_days":[1,3],"target_value":8,"color":null}"#).unwrap();
+        assert_eq!(fine["active_days"], "[1,3]".into());
+        assert_eq!((&fine["target_value"], &fine["color"]), (&Value::Integer(8), &Value::Null));
+        for (json, field) in [
+            (r#"{"name":{"a":1}}"#, "name"),
+            (r#"{"name":["a"]}"#, "name"),
+            (r#"{"name":true}"#, "name"),
+            (r#"{"step":[1]}"#, "step"),
+        ] {
+            let told = fields(json).unwrap_err();
+            assert_eq!((told.status, &told.details["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &field.into()));
+        }
+        assert!(fields(r#"{"nonsense":{"a":1}}"#).unwrap().contains_key("nonsense"), "the door says so");
+    }
+
+    #[tokio::test]
+    async fn a_column_that_stands_twice_is_named() {
+        use axum::extract::FromRequest as _;
+        let body = r#"{"name":"Water","kind":"avoid","name":"Wine"}"#;
+        let request = axum::http::Request::post("/").header("content-type", "application/json").body(body.into());
+        let told = Json::<HabitFields>::from_request(request.unwrap(), &()).await.err().unwrap();
+        assert_eq!((told.status, told.code), (StatusCode::BAD_REQUEST, "invalid_body"));
+        assert!(told.message.contains("duplicate field `name`"), "{}", told.message);
+    }
 }
