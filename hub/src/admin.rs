@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kairos_core::Millis;
 use kairos_core::command::{Fields, Rejection};
 use kairos_core::ids::DeviceId;
 use kairos_core::schema::DEVICES;
 use kairos_core::scope::Scope;
+use kairos_core::{Millis, repair};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -204,7 +204,9 @@ async fn list_devices(store: &Store) -> Result<Value, AuthError> {
         let mut items = Vec::new();
         for account in snapshot.accounts()? {
             let scope = Scope::Person(account.user);
-            for row in snapshot.rows_in(&DEVICES, std::slice::from_ref(&scope), "", MOST)? {
+            for row in
+                snapshot.rows_in(&DEVICES, std::slice::from_ref(&scope), "", MOST)?.into_iter().map(repair::sound)
+            {
                 let seen: Option<Millis> = snapshot.device_last_seen(&row.id)?;
                 items.push(json!({
                     "device_id": row.id, "name": row.text("name"), "kind": row.text("kind"),

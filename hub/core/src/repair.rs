@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use jiff::civil::Date;
 
 use crate::row::Row;
-use crate::schema::{Column, Kind, MAX_AMOUNT, Preset, Rule};
+use crate::schema::{Column, Kind, MAX_AMOUNT, MAX_JSON, Preset, Rule};
 use crate::value::Value;
 
 /// A column that does not hold what it should.
@@ -36,12 +36,7 @@ pub fn check(column: &Column, value: &Value) -> Result<(), String> {
             | (Kind::Real, Value::Real(_) | Value::Integer(_))
     );
     if !kind_fits {
-        return Err(match column.kind {
-            Kind::Text => "must be text",
-            Kind::Integer => "must be a whole number",
-            Kind::Real => "must be a number",
-        }
-        .into());
+        return Err(column.kind.expected().into());
     }
     if value.as_text().is_some_and(|text| text.contains('\0')) {
         return Err("must not hold a NUL character".into());
@@ -61,12 +56,20 @@ pub fn check(column: &Column, value: &Value) -> Result<(), String> {
         }
         Rule::Length(most) => {
             let text = value.as_text().unwrap_or_default();
-            if column.preset == Preset::Required && text.trim().is_empty() {
+            if text.chars().any(char::is_control) {
+                Err("must be one line, without control characters".into())
+            } else if column.preset == Preset::Required && text.trim().is_empty() {
                 Err("must not be empty".into())
-            } else if text.chars().count() > most {
-                Err(format!("must have at most {most} characters"))
             } else {
-                Ok(())
+                no_longer_than(text, most)
+            }
+        }
+        Rule::Prose(most) => {
+            let text = value.as_text().unwrap_or_default();
+            if text.chars().any(is_noise) {
+                Err("must not hold control characters other than line breaks and tabs".into())
+            } else {
+                no_longer_than(text, most)
             }
         }
         Rule::Date => parse_date(value.as_text().unwrap_or_default())
@@ -82,10 +85,22 @@ pub fn check(column: &Column, value: &Value) -> Result<(), String> {
                 Err(AMOUNT.into())
             }
         }
+        Rule::Json if value.as_text().is_some_and(|text| text.len() > MAX_JSON) => {
+            Err(format!("must have at most {MAX_JSON} bytes"))
+        }
         Rule::Json => serde_json::from_str::<serde::de::IgnoredAny>(value.as_text().unwrap_or_default())
             .map(|_| ())
             .map_err(|_| "must be JSON".into()),
     }
+}
+
+fn no_longer_than(text: &str, most: usize) -> Result<(), String> {
+    if text.chars().count() > most { Err(format!("must have at most {most} characters")) } else { Ok(()) }
+}
+
+/// A control character that no text of several lines needs.
+fn is_noise(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\r' | '\t')
 }
 
 /// What an amount is, to end a sentence.
@@ -204,8 +219,12 @@ fn mended(column: &Column, value: &Value) -> Value {
             Value::Real(MAX_AMOUNT)
         }
         (Rule::Length(most), Value::Text(text)) if !text.trim().is_empty() => {
-            let cut: String = text.replace('\0', "").chars().take(most).collect();
+            let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+            let cut: String = spaced.filter(|c| !c.is_control()).take(most).collect();
             if cut.trim().is_empty() { fallback(column) } else { Value::Text(cut) }
+        }
+        (Rule::Prose(most), Value::Text(text)) => {
+            Value::Text(text.chars().filter(|c| !is_noise(*c)).take(most).collect())
         }
         _ => fallback(column),
     }

@@ -172,7 +172,7 @@ impl Auth {
                 .iter()
                 .map(|account| {
                     let profile = snapshot.row(&USERS, account.user.as_str())?;
-                    Ok(view(account, profile.map(|row| row.text("display_name")).unwrap_or_default()))
+                    Ok(view(account, shown_name(profile)))
                 })
                 .collect()
         });
@@ -188,7 +188,7 @@ impl Auth {
         let read = self.0.store.read(move |snapshot| {
             let Some(account) = snapshot.account(&user)? else { return Err(Rejection::not_found("person").into()) };
             let profile = snapshot.row(&USERS, user.as_str())?;
-            Ok(view(&account, profile.map(|row| row.text("display_name")).unwrap_or_default()))
+            Ok(view(&account, shown_name(profile)))
         });
         Ok(read.await?)
     }
@@ -289,6 +289,10 @@ fn end_all(tx: &mut Tx<'_>, user: &UserId, why: &str) -> Result<Vec<String>, Sto
         tx.end_session(session, why)?;
     }
     Ok(sessions)
+}
+
+fn shown_name(profile: Option<Row>) -> String {
+    profile.map(|row| repair::sound(row).text("display_name")).unwrap_or_default()
 }
 
 fn view(account: &Account, display_name: String) -> PersonView {

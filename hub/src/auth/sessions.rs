@@ -102,7 +102,7 @@ impl Auth {
             id: self.mint_id(),
             user: account.user.clone(),
             channel: channel.as_str().to_owned(),
-            device_name: device_name.chars().take(MAX_DEVICE_NAME).collect(),
+            device_name: device_name.chars().filter(|letter| !letter.is_control()).take(MAX_DEVICE_NAME).collect(),
             created_at: now,
             expires_at: now.saturating_add(LIFETIME),
             ended_at: None,

@@ -45,8 +45,8 @@ impl Auth {
     /// [`AuthError::Rejected`] for a name that is empty or long, and beyond fifty tokens.
     pub async fn add_token(&self, user: &UserId, name: &str) -> Result<NewToken, AuthError> {
         let name = name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Err(Rejection::field("name", format!("A name has 1 to {MAX_NAME} characters.")).into());
+        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(Rejection::field("name", format!("A name has 1 to {MAX_NAME} characters, on one line.")).into());
         }
         let token = secret::mint(secret::API_TOKEN);
         let hash = secret::hash(&token);

@@ -1,5 +1,6 @@
 //! How a command reaches the hub: over its socket when it runs, else in the data directory itself.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -43,10 +44,23 @@ pub(super) fn show(common: &Common, answer: &Value, lines: impl FnOnce(&Value) -
         println!("{answer}");
     } else {
         for line in lines(answer) {
-            println!("{line}");
+            println!("{}", plain(&line));
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Text as it may reach a terminal: control characters are shown, not obeyed. Names come from every member of the
+/// house, and from hubs that let more in.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    shown.into()
 }
 
 /// A field as text, empty when it is absent.
@@ -60,14 +74,33 @@ pub(super) fn table(answer: &Value, columns: &[&str], nothing: &str) -> Vec<Stri
     if items.is_empty() {
         return vec![nothing.to_owned()];
     }
-    let cells: Vec<Vec<&str>> =
-        items.iter().map(|item| columns.iter().map(|column| text(item, column)).collect()).collect();
+    let cells: Vec<Vec<Cow<'_, str>>> =
+        items.iter().map(|item| columns.iter().map(|column| plain(text(item, column))).collect()).collect();
     let width =
         |n: usize| cells.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    let line = |row: &Vec<&str>| {
+    let line = |row: &Vec<Cow<'_, str>>| {
         let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     cells.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_and_never_obeyed() {
+        let answer = json!({ "items": [
+            { "name": "\u{1b}[31mX", "kind": "button" },
+            { "name": "a\nb\u{9b}", "kind": "board" },
+            { "name": "Zoë", "kind": "board" },
+        ] });
+        let lines = table(&answer, &["name", "kind"], "none");
+        assert_eq!(lines, ["\\u{1b}[31mX  button", "a\\nb\\u{9b}   board", "Zoë          board"]);
+        assert_eq!(plain("Added \u{7}."), "Added \\u{7}.");
+    }
 }

@@ -13,6 +13,7 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{Table, USERS};
 use kairos_core::scope::Scope;
+use kairos_core::value::Value;
 use sha2::{Digest, Sha256};
 
 use crate::store::{Store, StoreError, Tx};
@@ -140,9 +141,11 @@ fn require_edit(by: &Principal, scope: &Scope) -> Result<(), StoreError> {
 
 /// Sets the given columns; says which is unknown, closed to the caller, or holds a wrong value.
 ///
-/// Gives whether anything differs from before.
+/// Gives whether anything differs from before. What an older version let in elsewhere in the row is no reason to
+/// refuse: it is mended whenever it is read.
 fn set_fields(tx: &mut Tx<'_>, row: &mut Row, fields: &Fields, closed: &[&str]) -> Result<bool, StoreError> {
     let at = tx.tick();
+    let known: Vec<_> = repair::faults(row).into_iter().filter(|fault| is_given(&row.get(fault.column))).collect();
     let mut differs = false;
     for (name, value) in fields {
         let Some(column) = row.table.column(name) else {
@@ -157,10 +160,15 @@ fn set_fields(tx: &mut Tx<'_>, row: &mut Row, fields: &Fields, closed: &[&str]) 
             row.set(name, value.clone(), &at);
         }
     }
-    if let Some(fault) = repair::faults(row).into_iter().next() {
+    if let Some(fault) = repair::faults(row).into_iter().find(|fault| !known.contains(fault)) {
         return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
     }
     Ok(differs)
+}
+
+/// Whether somebody gave the value: a required one that is absent is a fault of the row as it is being made.
+fn is_given(value: &Value) -> bool {
+    !value.is_null() && value.as_text() != Some("")
 }
 
 fn edit_profile(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Receipt, StoreError> {

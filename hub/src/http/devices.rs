@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kairos_core::command::{Action, Binding, Command, Fields, Wish};
 use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{DEVICE_BINDINGS, DEVICES};
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,7 @@ async fn list(State(api): State<Api>, Person(by): Person) -> Result<Answer<Devic
             rows.extend(snapshot.rows_where(&DEVICES, "scope", &scope.to_string())?);
         }
         // What was revoked is gone for people; active ones are bounded per person.
-        for row in rows.into_iter().filter(|row| row.text("status") != "revoked") {
+        for row in rows.into_iter().map(repair::sound).filter(|row| row.text("status") != "revoked") {
             let bindings = snapshot.rows_where(&DEVICE_BINDINGS, "device_id", &row.id)?;
             let seen = snapshot.device_last_seen(&row.id)?;
             found.push((row, bindings, seen));

@@ -110,7 +110,7 @@ pub fn info(payload: &[u8]) -> Fields {
     for (name, column, most) in [("model", "model", 100), ("fw", "fw_version", 64)] {
         if let Some(text) = wire.get(name).and_then(serde_json::Value::as_str)
             && (1..=most).contains(&text.chars().count())
-            && !text.contains('\0')
+            && !text.chars().any(char::is_control)
         {
             fields.insert(column.into(), text.into());
         }

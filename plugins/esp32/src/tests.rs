@@ -62,7 +62,8 @@ fn a_number_that_is_no_age_does_not_cost_the_press() {
 fn a_device_may_say_what_it_knows_of_itself() {
     let fields = decode::info(br#"{"model":"One","fw":"1.2","battery_pct":80,"rssi":-60,"buttons":1}"#);
     assert_eq!(fields.keys().map(String::as_str).collect::<Vec<_>>(), ["battery_pct", "fw_version", "model"]);
-    for nothing in ["", "[]", "{}", r#"{"battery_pct":101,"model":"","fw":7}"#] {
+    for nothing in ["", "[]", "{}", r#"{"battery_pct":101,"model":"","fw":7}"#, r#"{"model":"\u001b[31m","fw":"a\nb"}"#]
+    {
         assert!(decode::info(nothing.as_bytes()).is_empty(), "{nothing}");
     }
 }

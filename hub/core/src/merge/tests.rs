@@ -79,6 +79,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         (-3_i64..400).prop_map(Value::Integer),
         (-2.0_f64..50.0).prop_map(Value::Real),
         "[A-Za-z0-9\\[\\]-]{0,12}".prop_map(Value::Text),
+        "[\\x00-\\x7f\u{85}\u{9b}\u{2028}é]{0,12}".prop_map(Value::Text),
+        prop::sample::select(vec![1e9, 1e10, 1e300, f64::MAX, -1e300]).prop_map(Value::Real),
         prop::sample::select(vec![
             "ACTIVE",
             "PAUSED",

@@ -21,8 +21,23 @@ pub enum Kind {
     Real,
 }
 
+impl Kind {
+    /// What a value of it is, to end a sentence about one that is not.
+    #[must_use]
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "must be text",
+            Self::Integer => "must be a whole number",
+            Self::Real => "must be a number",
+        }
+    }
+}
+
 /// The largest amount: far above anything a person counts, far below where sums of a year lose a unit.
 pub const MAX_AMOUNT: f64 = 1e9;
+
+/// The longest JSON text, in bytes: far above what any screen writes.
+pub const MAX_JSON: usize = 16 * 1024;
 
 /// A rule a single value must meet; `repair` brings values that break it back to the default.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,15 +48,18 @@ pub enum Rule {
     OneOf(&'static [&'static str]),
     /// A whole number in this range, both ends included.
     Range(i64, i64),
-    /// Text of this many characters at most; at least one when the column is required.
+    /// One line of this many characters at most, without control characters: it goes into lists, logs and terminals.
+    /// At least one character when the column is required.
     Length(usize),
+    /// Text of this many characters at most, on as many lines as it likes.
+    Prose(usize),
     /// A calendar date `YYYY-MM-DD`.
     Date,
     /// The name of a time zone.
     Zone,
     /// An amount: a finite number above zero, at most [`MAX_AMOUNT`].
     Amount,
-    /// JSON text.
+    /// JSON text of at most [`MAX_JSON`] bytes.
     Json,
 }
 

@@ -60,7 +60,7 @@ pub static HABITS: Table = Table {
             "The household it belongs to; NULL when private. The scope is the fence.",
         ),
         col("name", Text, NEEDED, Rule::Length(100), "Its name, 1 to 100 characters."),
-        col("description", Text, NULL, Rule::Length(2000), "More about it."),
+        col("description", Text, NULL, Rule::Prose(2000), "More about it."),
         col("question", Text, NULL, Rule::Length(200), "What the app asks at the end of the day."),
         col("icon", Text, NULL, Rule::Length(64), "Name of an icon."),
         col("color", Text, NULL, Rule::Length(32), "Its colour."),
@@ -220,7 +220,7 @@ pub static COMPLETIONS: Table = Table {
         derived(col("amount", Real, NULL, Rule::Any, "The amount, for measurable habits.")),
         derived(col("skip_reason", Text, NULL, SKIP_REASONS, "Why the day was left out.")),
         col("energy_level", Integer, NULL, Rule::Range(1, 5), "How the person felt, 1 to 5."),
-        col("note", Text, NULL, Rule::Length(2000), "A note for the day."),
+        col("note", Text, NULL, Rule::Prose(2000), "A note for the day."),
         derived(col("source", Text, Preset::Text("app"), Rule::Length(32), "Where the deed came from.")),
         derived(col("device_id", Text, NULL, Rule::Length(128), "The device it came from.")),
     ],
@@ -262,7 +262,7 @@ pub static COMPLETION_EVENTS: Table = Table {
         col("source", Text, NEEDED, Rule::Length(32), "app, api, device, mirror, rule, import, engine."),
         col("device_id", Text, NULL, Rule::Length(128), "The device it came from."),
         col("press_id", Text, NULL, Rule::Length(128), "The device's own name for the press."),
-        col("note", Text, NULL, Rule::Length(2000), "A note that came with it."),
+        col("note", Text, NULL, Rule::Prose(2000), "A note that came with it."),
     ],
 };
 
