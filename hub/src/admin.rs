@@ -103,6 +103,15 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether it may make the hub it asks: a machine can be prepared with its first account, or with a setup code,
+    /// before the hub runs for the first time.
+    #[must_use]
+    pub fn prepares(&self) -> bool {
+        matches!(self, Self::UserAdd { .. } | Self::SetupCode { .. })
+    }
+}
+
 /// A refusal, or why nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

@@ -25,6 +25,14 @@ pub(super) fn ask(common: &Common, request: Request) -> Result<Value, ExitCode> 
             return answer;
         }
         let fault = |message: String| Refusal { usage: false, message };
+        // A question to no hub must not make one: `device list` in the wrong folder would say that there are none.
+        if !request.prepares() && !config.data_dir.join("hub.db").exists() {
+            let message = format!(
+                "There is no hub in {}. Say where it is with --data-dir, or run this where the hub runs.",
+                config.data_dir.display()
+            );
+            return Err(fault(message));
+        }
         let store = Store::open(&config.data_dir, Clock::system(), &Board::default())
             .await
             .map_err(|error| fault(error.to_string()))?;
@@ -88,9 +96,26 @@ pub(super) fn table(answer: &Value, columns: &[&str], nothing: &str) -> Vec<Stri
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_question_makes_no_hub_and_a_first_account_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let common = Common { config: None, data_dir: Some(data.clone()), json: true };
+        let revoke = Request::DeviceRevoke { device: "b1".into() };
+        let token = Request::TokenCreate { user: "ada@example.org".into(), name: "shell".into() };
+        for request in [Request::DeviceList, Request::UserList, revoke, token] {
+            assert_eq!(ask(&common, request).unwrap_err(), ExitCode::from(1));
+            assert!(!data.exists(), "nothing is made");
+        }
+        assert!(ask(&common, Request::SetupCode { renew: false }).unwrap()["setup_code"].is_string());
+        assert!(data.join("hub.db").exists());
+        assert_eq!(ask(&common, Request::DeviceList).unwrap()["items"], json!([]));
+    }
 
     #[test]
     fn a_name_is_shown_and_never_obeyed() {

@@ -68,7 +68,7 @@ enum Command {
         #[command(subcommand)]
         what: device::DeviceCommand,
     },
-    /// Shows the setup code of a hub that nobody has set up yet.
+    /// Shows the setup code of a hub that nobody has set up yet, and prepares one where there is none.
     SetupCode(setup_code::SetupCodeArgs),
 }
 

@@ -13,7 +13,7 @@ use crate::auth::secret;
 
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
-    /// Makes an account; prints its password unless you gave one.
+    /// Makes an account; prints its password unless you gave one. Prepares a hub where there is none.
     Add(AddArgs),
     /// Lists the accounts.
     List,
