@@ -53,7 +53,7 @@ impl Roster {
         Self { store, known: Arc::default(), here: Arc::default(), seen: Arc::default() }
     }
 
-    /// A device and what its triggers do; `None` when it is unknown or revoked.
+    /// A device and what its triggers do; `None` when it is unknown, revoked, or a screen.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
@@ -94,13 +94,13 @@ impl Roster {
         known.devices.get(id).cloned()
     }
 
-    /// Every active device.
+    /// Every active device that speaks MQTT.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn active(&self) -> Result<Vec<DeviceId>, StoreError> {
         let rows = self.store.read(|snapshot| snapshot.rows_where(&DEVICES, "status", "active")).await?;
-        Ok(rows.into_iter().filter_map(|row| DeviceId::new(row.id).ok()).collect())
+        Ok(rows.into_iter().filter(has_topics).filter_map(|row| DeviceId::new(row.id).ok()).collect())
     }
 
     /// Notes that a credential has come or gone, once for each connection, and that its device is seen now.
@@ -157,8 +157,13 @@ impl Roster {
     }
 }
 
+/// Whether a device has topics of its own. Screens come by the web: nobody could read what is told them over MQTT.
+fn has_topics(row: &Row) -> bool {
+    !matches!(row.text("kind").as_str(), "display" | "mirror")
+}
+
 fn build(row: &Row, bindings: &[Row]) -> Option<Device> {
-    if row.deleted_at.is_some() || row.text("status") != "active" {
+    if row.deleted_at.is_some() || row.text("status") != "active" || !has_topics(row) {
         return None;
     }
     let id = DeviceId::new(row.id.as_str()).ok()?;
@@ -193,8 +198,12 @@ pub fn binding(row: &Row) -> Option<Binding> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use kairos_core::command::{Command, Fields, Outcome, Wish};
+    use kairos_core::ids::CommandId;
+
     use super::*;
     use crate::clock::Clock;
+    use crate::commands::Commands;
     use crate::health::Board;
 
     #[tokio::test]
@@ -225,5 +234,27 @@ mod tests {
         roster.write_seen().await;
         let kept = roster.seen.latest.lock().unwrap().get(&button).copied();
         assert_eq!(kept, Some(20_000), "what could not be written waits");
+    }
+
+    #[tokio::test]
+    async fn screens_have_no_topics() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Clock::manual(1_795_514_400_000), &Board::default()).await.unwrap();
+        let (commands, roster) = (Commands::new(store.clone()), Roster::new(store));
+        let user = UserId::new("ada").unwrap();
+        let by = Principal { scopes: vec![Scope::Person(user.clone())], user, via: Via::Session, admin: false };
+        let id = |id: &str| DeviceId::new(id).unwrap();
+        for kind in ["button", "board", "display", "mirror"] {
+            let fields: Fields =
+                [("name", kind), ("kind", kind)].map(|(name, value)| (name.to_owned(), value.into())).into();
+            let wish = Wish::AddDevice { id: id(kind), fields, secret_hash: kind.into() };
+            let command = Command { id: CommandId::new(kind).unwrap(), by: by.clone(), wish };
+            assert_eq!(commands.submit(command).await.unwrap().outcome, Outcome::Applied);
+        }
+        let mut active = roster.active().await.unwrap();
+        active.sort();
+        assert_eq!(active, [id("board"), id("button")]);
+        assert!(roster.device(&id("board")).await.unwrap().is_some());
+        assert!(roster.device(&id("display")).await.unwrap().is_none(), "not when its row changes either");
     }
 }
