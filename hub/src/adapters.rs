@@ -1,5 +1,7 @@
 //! The compiled-in adapters, and what they see of the hub.
 
+mod seat;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use kairos_core::ids::{DeviceId, HabitId, UserId};
 use kairos_core::principal::Principal;
 use kairos_core::today::Item;
 
+use self::seat::Seat;
 use crate::broker::Broker;
 use crate::commands::Commands;
 use crate::days::Days;
@@ -26,8 +29,11 @@ pub fn all() -> Vec<Arc<dyn Adapter>> {
 
 /// How many changes an adapter gets at a time.
 const PAGE: usize = 512;
-/// How long an adapter rests before it is started again after the hub could not answer it.
+/// How long an adapter rests before it is started again after the hub could not answer it: longer each time, until a
+/// round went well.
 const REST: Duration = Duration::from_secs(2);
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_secs(64);
 
 /// The hub as adapters see it.
 #[derive(Clone)]
@@ -105,12 +111,24 @@ fn unavailable(error: StoreError) -> Unavailable {
 }
 
 /// Runs one adapter's outlet until it is dropped; starts it again when the hub could not answer it.
+///
+/// It is well once it asks for what comes after its first page: until then it has shown nothing.
 pub async fn run(adapter: Arc<dyn Adapter>, window: Window, board: Board) {
+    run_over(&*adapter, &window, &board).await;
+}
+
+async fn run_over(adapter: &dyn Adapter, hub: &dyn Hub, board: &Board) {
+    let mut rest = REST;
     loop {
-        board.set(adapter.name(), State::Ok);
-        if let Err(error) = adapter.run(&window).await {
+        let seat = Seat::new(hub, || board.set(adapter.name(), State::Ok));
+        if let Err(error) = adapter.run(&seat).await {
             board.set(adapter.name(), State::Degraded(error.to_string()));
         }
-        tokio::time::sleep(REST).await;
+        rest = if seat.went_well() { REST } else { rest };
+        tokio::time::sleep(rest).await;
+        rest = (rest * 2).min(LONGEST_REST);
     }
 }
+
+#[cfg(test)]
+mod tests;

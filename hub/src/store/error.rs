@@ -18,6 +18,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is the file itself that is broken: asking again does not help.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Unavailable(reason) if reason == DAMAGED || reason == NO_DATABASE)
+    }
+
     /// The hub is stopping.
     pub(crate) fn stopping() -> Self {
         Self::Unavailable("the hub is stopping".into())
@@ -30,6 +35,9 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+const NO_DATABASE: &str = "the file is not a database";
+const DAMAGED: &str = "the database is damaged";
+
 /// One sentence about a failed database operation, without a value of any row.
 pub(super) fn in_words(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
@@ -38,8 +46,8 @@ pub(super) fn in_words(error: &rusqlite::Error) -> String {
         Some(ErrorCode::SystemIoFailure) => "the disk reports an error".into(),
         Some(ErrorCode::CannotOpen) => "the database file cannot be opened".into(),
         Some(ErrorCode::PermissionDenied) => "the database file may not be read".into(),
-        Some(ErrorCode::NotADatabase) => "the file is not a database".into(),
-        Some(ErrorCode::DatabaseCorrupt) => "the database is damaged".into(),
+        Some(ErrorCode::NotADatabase) => NO_DATABASE.into(),
+        Some(ErrorCode::DatabaseCorrupt) => DAMAGED.into(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program holds the database".into(),
         Some(ErrorCode::OutOfMemory) => "memory ran out".into(),
         // The text of SQLite names tables and columns, never values.

@@ -1,4 +1,5 @@
-//! Watches the writer: says when it cannot commit or does not come back, and tries again meanwhile.
+//! Watches the writer: says when it cannot commit or does not come back, and tries again meanwhile. Says also when the
+//! file is damaged, whoever comes upon it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,11 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How often a writer that cannot commit is asked to try, when nobody else asks.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What the writer tells of itself.
+/// What is said about a damaged file.
+const DAMAGE: &str =
+    "the database is damaged and part of it cannot be read; stop the hub and put a backup of hub.db in its place";
+
+/// What the store tells of itself.
 #[derive(Debug, Default)]
 pub(super) struct Pulse(Mutex<Beat>);
 
@@ -26,6 +31,8 @@ pub(super) struct Pulse(Mutex<Beat>);
 struct Beat {
     busy_since: Option<Instant>,
     trouble: Option<String>,
+    /// Something was found that cannot be read. Nothing heals a file: it stays so until the next start.
+    damaged: bool,
 }
 
 impl Pulse {
@@ -34,7 +41,18 @@ impl Pulse {
     }
 
     pub(super) fn end(&self, outcome: Result<(), String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Beat { busy_since: None, trouble: outcome.err() };
+        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *beat = Beat { busy_since: None, trouble: outcome.err(), damaged: beat.damaged };
+    }
+
+    /// Notes that the file is damaged, whoever came upon it.
+    pub(super) fn damaged(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).damaged = true;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_damaged(&self) -> bool {
+        self.beat().damaged
     }
 
     fn beat(&self) -> Beat {
@@ -53,6 +71,7 @@ pub(super) fn watch(pulse: Arc<Pulse>, writer: mpsc::WeakSender<Job>, board: Boa
                 (true, _) => {
                     State::Degraded("the disk does not answer; presses are not acknowledged until it does".into())
                 }
+                _ if beat.damaged => State::Degraded(DAMAGE.into()),
                 (false, Some(reason)) => {
                     if tried.elapsed() > RETRY
                         && let Some(writer) = writer.upgrade()

@@ -7,6 +7,7 @@
 //! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
+mod check;
 mod cursors;
 mod devices;
 mod error;
@@ -61,6 +62,8 @@ struct Inner {
     path: PathBuf,
     /// Closes when the writer has ended.
     alive: watch::Receiver<()>,
+    pulse: Arc<health::Pulse>,
+    check: check::Check,
     // Held, not used: the lock on the data directory ends with the store.
     _lock: std::fs::File,
     _watchdog: tokio_util::task::AbortOnDropHandle<()>,
@@ -96,7 +99,7 @@ impl Store {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (living, alive) = watch::channel(());
         let pulse = opened.start(receiver, feed.clone(), living);
-        let watchdog = health::watch(pulse, sender.downgrade(), board.clone());
+        let watchdog = health::watch(pulse.clone(), sender.downgrade(), board.clone());
         let readers = reader::Pool::open(&path, READERS)?;
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(Some(sender)),
@@ -104,8 +107,10 @@ impl Store {
             feed,
             identity,
             clock,
-            path,
+            path: path.clone(),
             alive,
+            check: check::Check::start(path, pulse.clone(), check::AFTER),
+            pulse,
             _lock: lock,
             _watchdog: watchdog,
         })))
@@ -134,12 +139,21 @@ impl Store {
         let writer = self.writer().clone().ok_or_else(StoreError::stopping)?;
         writer.send(job).await.map_err(|_| StoreError::stopping())?;
         drop(writer);
-        answered.await.map_err(|_| StoreError::stopping())?
+        self.heed(answered.await.map_err(|_| StoreError::stopping())?)
+    }
+
+    /// Looks whether an answer tells of a damaged file.
+    fn heed<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.as_ref().is_err_and(StoreError::is_damage) {
+            self.0.pulse.damaged();
+        }
+        result
     }
 
     /// Ends the writer once all that was sent is done, and folds the write-ahead log into the database, so that the
     /// file is whole. Whoever wishes something afterwards hears that the hub is stopping.
     pub async fn close(&self) {
+        self.0.check.stop().await;
         // The last connection takes the write-ahead log away, but only when it may write.
         self.0.readers.close();
         drop(self.writer().take());
@@ -160,7 +174,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.0.readers.run(work).await
+        self.heed(self.0.readers.run(work).await)
     }
 
     /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.
