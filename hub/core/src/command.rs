@@ -254,6 +254,8 @@ crate::event::words!(
         NotBound = "not_bound",
         /// The id already names something else.
         Conflict = "conflict",
+        /// It was done under this command id, and what was shown then is not known any more.
+        AlreadyDone = "already_done",
         /// This command id was used for a different wish.
         IdReused = "idempotency_key_reused",
     }
@@ -270,6 +272,22 @@ impl Rejection {
     #[must_use]
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: RejectionCode::Invalid, message: message.into(), field: Some(field.into()) }
+    }
+
+    /// This command id was used for a different wish.
+    #[must_use]
+    pub fn reused() -> Self {
+        Self::new(RejectionCode::IdReused, "This id was already used for a different command.")
+    }
+
+    /// It was done under this command id; the secret that was shown then is stored nowhere.
+    #[must_use]
+    pub fn already_done() -> Self {
+        Self::new(
+            RejectionCode::AlreadyDone,
+            "This was already done under this Idempotency-Key, and shown once then. If the answer was lost, remove what \
+             was made and make another under a new key.",
+        )
     }
 
     /// There is no such thing, or it is not theirs to see: the answers must not differ.

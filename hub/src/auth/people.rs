@@ -2,7 +2,8 @@
 
 use kairos_core::change::Origin;
 use kairos_core::command::{Rejection, RejectionCode};
-use kairos_core::ids::UserId;
+use kairos_core::ids::{CommandId, UserId};
+use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::schema::USERS;
 use kairos_core::scope::Scope;
@@ -10,6 +11,7 @@ use kairos_core::{Millis, repair};
 
 use super::standing::Person;
 use super::{Auth, AuthError, password};
+use crate::commands::Once;
 use crate::store::{Account, StoreError, Tx};
 
 /// How many accounts a home can have. Bounds what stands in memory.
@@ -142,12 +144,38 @@ impl Auth {
     /// # Errors
     /// [`AuthError::Rejected`] names the field; [`AuthError::Busy`] when too many passwords wait.
     pub async fn add_person(&self, new: NewPerson) -> Result<PersonView, AuthError> {
+        self.make_person(new, None).await
+    }
+
+    /// As [`Auth::add_person`], once for each id.
+    ///
+    /// # Errors
+    /// As [`Auth::add_person`], and when it was made under this id before.
+    pub(crate) async fn add_person_once(
+        &self,
+        by: &Principal,
+        id: CommandId,
+        new: NewPerson,
+    ) -> Result<PersonView, AuthError> {
+        // Without the password: a quick hash of one would be a gift.
+        let asked = format!("add person {:?}", (read_email(&new.email)?, &new.display_name, new.admin, &new.tz));
+        let once = Once::new(by, id, &asked);
+        self.make_person(new, Some(once)).await
+    }
+
+    async fn make_person(&self, new: NewPerson, once: Option<Once>) -> Result<PersonView, AuthError> {
         let draft = Draft::check(new, UserId::mint(self.now(), crate::random::bytes()))?;
         let hash = self.0.hasher.hash(draft.password.clone()).await?;
         let auth = self.clone();
         self.to_the_end(async move {
             let name = draft.display_name.clone();
-            let account = auth.0.store.write(move |tx| draft.write(tx, &hash)).await?;
+            let made = auth.0.store.write(move |tx| {
+                if let Some(once) = once {
+                    once.begin(tx)?;
+                }
+                draft.write(tx, &hash)
+            });
+            let account = made.await?;
             auth.account_made(&account);
             Ok(view(&account, name))
         })

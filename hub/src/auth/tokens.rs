@@ -2,10 +2,12 @@
 
 use kairos_core::Millis;
 use kairos_core::command::{Rejection, RejectionCode};
-use kairos_core::ids::UserId;
+use kairos_core::ids::{CommandId, UserId};
+use kairos_core::principal::Principal;
 
 use super::standing::Revoked;
 use super::{Auth, AuthError, secret};
+use crate::commands::Once;
 use crate::store::ApiToken;
 
 /// How many API tokens a person has.
@@ -44,6 +46,24 @@ impl Auth {
     /// # Errors
     /// [`AuthError::Rejected`] for a name that is empty or long, and beyond fifty tokens.
     pub async fn add_token(&self, user: &UserId, name: &str) -> Result<NewToken, AuthError> {
+        self.make_token(user, name, None).await
+    }
+
+    /// As [`Auth::add_token`], once for each id.
+    ///
+    /// # Errors
+    /// As [`Auth::add_token`], and when it was made under this id before: the token was shown then.
+    pub(crate) async fn add_token_once(
+        &self,
+        by: &Principal,
+        id: CommandId,
+        name: &str,
+    ) -> Result<NewToken, AuthError> {
+        let once = Once::new(by, id, &format!("add token {:?}", name.trim()));
+        self.make_token(&by.user, name, Some(once)).await
+    }
+
+    async fn make_token(&self, user: &UserId, name: &str, once: Option<Once>) -> Result<NewToken, AuthError> {
         let name = name.trim().to_owned();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Rejection::field("name", format!("A name has 1 to {MAX_NAME} characters, on one line.")).into());
@@ -55,6 +75,9 @@ impl Auth {
         self.0
             .store
             .write(move |tx| {
+                if let Some(once) = once {
+                    once.begin(tx)?;
+                }
                 if tx.api_token_count(&new.user)? >= MAX_TOKENS {
                     let message = format!("A person has at most {MAX_TOKENS} tokens. Remove one first.");
                     return Err(Rejection::new(RejectionCode::Conflict, message).into());

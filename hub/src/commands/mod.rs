@@ -5,7 +5,10 @@
 
 mod devices;
 mod habits;
+mod once;
 mod record;
+
+pub(crate) use self::once::Once;
 
 use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};
 use kairos_core::principal::{Principal, Via};
@@ -50,8 +53,7 @@ fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
     let print = fingerprint(command);
     if let Some((asked, receipt)) = tx.answer(&author, id)? {
         if asked != print {
-            let reused = Rejection::new(RejectionCode::IdReused, "This id was already used for a different command.");
-            return Ok(rejected(reused));
+            return Ok(rejected(Rejection::reused()));
         }
         return Ok(Receipt { repeated: true, ..receipt });
     }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kairos_core::command::{Action, Binding, Command, Fields, Wish};
+use kairos_core::command::{Action, Binding, Command, Fields, Rejection, Wish};
 use kairos_core::ids::{DeviceId, HabitId, UserId};
 use kairos_core::repair;
 use kairos_core::row::Row;
@@ -145,7 +145,8 @@ fn describe(api: &Api, row: &Row, bindings: &[Row], last_seen_at: Option<i64>) -
 /// Adds a button and gives its credential, once.
 #[utoipa::path(
     post, path = "/api/devices", tag = "devices", request_body = NewDevice,
-    responses((status = 201, body = Credential), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
+    responses((status = 201, body = Credential), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
 )]
 async fn add(
     State(api): State<Api>,
@@ -159,12 +160,7 @@ async fn add(
     let (id, password, wish) = new_device(&api, &body.name, &body.kind);
     let receipt = submit(&api, Command { id: command, by, wish }).await?;
     if receipt.repeated {
-        // Its password was shown then and is not known any more.
-        return Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            "This device was already added; its password was shown then.",
-        ));
+        return Err(Rejection::already_done().into());
     }
     let topic = format!("kairos/device/{id}");
     Ok((
@@ -216,7 +212,7 @@ async fn bindings(
         Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => {
             snapshot.rows_where(&DEVICE_BINDINGS, "device_id", id.as_str())
         }
-        _ => Err(StoreError::Rejected(kairos_core::command::Rejection::not_found("device"))),
+        _ => Err(StoreError::Rejected(Rejection::not_found("device"))),
     });
     Ok(Answer(Bindings { bindings: read.await?.iter().filter_map(crate::roster::binding).map(write).collect() }))
 }

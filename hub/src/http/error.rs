@@ -110,7 +110,7 @@ impl From<Rejection> for ApiError {
         let status = match rejection.code {
             RejectionCode::NotFound => StatusCode::NOT_FOUND,
             RejectionCode::Forbidden => StatusCode::FORBIDDEN,
-            RejectionCode::NothingToUndo | RejectionCode::Conflict => StatusCode::CONFLICT,
+            RejectionCode::NothingToUndo | RejectionCode::Conflict | RejectionCode::AlreadyDone => StatusCode::CONFLICT,
             RejectionCode::Invalid | RejectionCode::FutureDate | RejectionCode::NotBound | RejectionCode::IdReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

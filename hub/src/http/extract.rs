@@ -8,8 +8,10 @@ use kairos_core::principal::Principal;
 use serde::de::DeserializeOwned;
 
 use super::Api;
+use super::caller::AuthApi;
 use super::error::ApiError;
 use crate::auth::Caller;
+use crate::clock::Clock;
 
 /// Wraps an extractor of axum so that its errors are ours.
 macro_rules! ours {
@@ -75,8 +77,22 @@ impl FromRequestParts<Api> for Idempotency {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let Some(key) = parts.headers.get("idempotency-key") else {
-            return Ok(Self(CommandId::mint(api.store.clock().now(), crate::random::bytes())));
+        Self::of(&parts.headers, api.store.clock())
+    }
+}
+
+impl FromRequestParts<AuthApi> for Idempotency {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
+        Self::of(&parts.headers, api.store.clock())
+    }
+}
+
+impl Idempotency {
+    fn of(headers: &HeaderMap, clock: &Clock) -> Result<Self, ApiError> {
+        let Some(key) = headers.get("idempotency-key") else {
+            return Ok(Self(CommandId::mint(clock.now(), crate::random::bytes())));
         };
         let key = key.to_str().ok().and_then(|key| CommandId::new(key).ok());
         key.map(Self).ok_or_else(|| {

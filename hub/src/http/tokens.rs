@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::caller::{AuthApi, InSession};
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Json, Path};
+use super::extract::{Idempotency, Json, Path};
 use crate::auth::tokens::{NewToken, TokenView};
 
 pub(super) fn router() -> OpenApiRouter<AuthApi> {
@@ -42,14 +42,16 @@ async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<An
 /// Makes an API token; it is shown this once.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "auth", request_body = Wanted,
-    responses((status = 201, body = NewToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody))
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
+    responses((status = 201, body = NewToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"), (status = 422, body = ErrorBody))
 )]
 async fn add(
     State(api): State<AuthApi>,
     InSession(by): InSession,
+    Idempotency(command): Idempotency,
     Json(body): Json<Wanted>,
 ) -> Result<(StatusCode, Answer<NewToken>), ApiError> {
-    Ok((StatusCode::CREATED, Answer(api.auth.add_token(&by.user, &body.name).await?)))
+    Ok((StatusCode::CREATED, Answer(api.auth.add_token_once(&by, command, &body.name).await?)))
 }
 
 /// Takes an API token away.

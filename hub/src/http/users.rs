@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use kairos_core::command::{Command, Fields, Outcome, Rejection, Wish};
-use kairos_core::ids::{CommandId, UserId};
+use kairos_core::ids::UserId;
 use kairos_core::repair;
 use kairos_core::schema::USERS;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::caller::{Admin, AuthApi, Who};
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Json, Path};
+use super::extract::{Idempotency, Json, Path};
 use crate::auth::people::{NewPerson, PersonView};
 
 pub(super) fn router() -> OpenApiRouter<AuthApi> {
@@ -102,11 +102,13 @@ async fn me(State(api): State<AuthApi>, Who(by, _): Who) -> Result<Answer<Me>, A
 /// Changes one's own profile.
 #[utoipa::path(
     patch, path = "/api/me", tag = "people", request_body = EditMe,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again changes nothing twice")),
     responses((status = 200, body = Me), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
 )]
 async fn edit_me(
     State(api): State<AuthApi>,
     Who(by, _): Who,
+    Idempotency(id): Idempotency,
     Json(body): Json<EditMe>,
 ) -> Result<Answer<Me>, ApiError> {
     let mut fields = Fields::new();
@@ -119,7 +121,6 @@ async fn edit_me(
     }
     fields.extend(body.tz.map(|tz| ("tz".to_owned(), tz.into())));
     fields.extend(body.day_start_min.map(|minutes| ("day_start_min".to_owned(), minutes.into())));
-    let id = CommandId::mint(api.store.clock().now(), crate::random::bytes());
     let user = by.user.clone();
     let receipt = api.commands.submit(Command { id, by, wish: Wish::EditProfile { fields } }).await?;
     if let Outcome::Rejected(rejection) = receipt.outcome {
@@ -137,11 +138,13 @@ async fn list(State(api): State<AuthApi>, _: Admin) -> Result<Answer<Users>, Api
 /// Makes an account.
 #[utoipa::path(
     post, path = "/api/users", tag = "people", request_body = NewUser,
-    responses((status = 201, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody))
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
+    responses((status = 201, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before. `conflict`: the address has an account"), (status = 422, body = ErrorBody))
 )]
 async fn add(
     State(api): State<AuthApi>,
     Admin(by): Admin,
+    Idempotency(command): Idempotency,
     Json(body): Json<NewUser>,
 ) -> Result<(StatusCode, Answer<PersonView>), ApiError> {
     let admin = match body.role.as_deref() {
@@ -155,7 +158,7 @@ async fn add(
     };
     let new =
         NewPerson { email: body.email, password: body.password, display_name: body.display_name, admin, tz: Some(tz) };
-    Ok((StatusCode::CREATED, Answer(api.auth.add_person(new).await?)))
+    Ok((StatusCode::CREATED, Answer(api.auth.add_person_once(&by, command, new).await?)))
 }
 
 fn user_id(text: String) -> Result<UserId, ApiError> {

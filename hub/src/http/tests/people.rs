@@ -221,3 +221,42 @@ async fn whoever_lagged_behind_asks_again() {
     watched.ended().await;
     other.ended().await;
 }
+
+#[tokio::test]
+async fn one_key_makes_one_thing_and_the_secret_is_shown_once() {
+    let (house, ada) = House::with_ada().await;
+    let post = |path: &'static str, key: &str, body: Value| {
+        house.post(path).bearer(&ada.access()).header("idempotency-key", key).json(body).send()
+    };
+    let told = |told: &Told| (told.status, told.code());
+    let done = (StatusCode::CONFLICT, "already_done".to_owned());
+    let reused = (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused".to_owned());
+
+    let shell = json!({ "name": "shell" });
+    assert_eq!(post("/api/tokens", "k1", shell.clone()).await.status, StatusCode::CREATED);
+    let again = post("/api/tokens", "k1", shell.clone()).await;
+    assert_eq!(told(&again), done);
+    assert!(!again.body.to_string().contains("krs_"), "nothing is shown again");
+    assert_eq!(told(&post("/api/tokens", "k1", json!({ "name": "other" })).await), reused);
+    assert_eq!(house.get("/api/tokens").bearer(&ada.access()).send().await.body["items"].as_array().unwrap().len(), 1);
+    assert_eq!(post("/api/tokens", "k2", shell).await.status, StatusCode::CREATED, "another key, another token");
+
+    let bo = json!({ "email": "bo@example.org", "password": PASSWORD, "display_name": "Bo" });
+    let bad = json!({ "email": "bo@example.org", "password": "short", "display_name": "Bo" });
+    assert_eq!(post("/api/users", "k3", bad).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(post("/api/users", "k3", bo.clone()).await.status, StatusCode::CREATED, "a refusal uses no key up");
+    assert_eq!(told(&post("/api/users", "k3", bo.clone()).await), done);
+    assert_eq!(told(&post("/api/users", "k1", bo.clone()).await), reused);
+    assert_eq!(told(&post("/api/users", "k4", bo).await), (StatusCode::CONFLICT, "conflict".into()));
+    assert_eq!(told(&post("/api/tokens", "a b", json!({ "name": "x" })).await).0, StatusCode::BAD_REQUEST);
+
+    let patch = |name: &str| {
+        let ask = house.ask("PATCH", "/api/me").bearer(&ada.access()).header("idempotency-key", "k5");
+        ask.json(json!({ "display_name": name })).send()
+    };
+    assert_eq!(patch("Ada L.").await.text("display_name"), "Ada L.");
+    let other = house.ask("PATCH", "/api/me").bearer(&ada.access()).json(json!({ "display_name": "Countess" }));
+    assert_eq!(other.send().await.text("display_name"), "Countess");
+    assert_eq!(patch("Ada L.").await.text("display_name"), "Countess", "said before: nothing changes");
+    assert_eq!(told(&patch("Somebody").await), reused);
+}
