@@ -63,6 +63,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// How much text its row is, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.row.as_ref().map_or(0, |row| row.len())
+    }
+
     /// The event object of websocket and REST: `{"seq","table","op","row","origin","at"}`.
     pub fn to_event(&self) -> Arc<str> {
         self.encoded

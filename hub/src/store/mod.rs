@@ -45,6 +45,9 @@ use crate::health::Board;
 /// was not saved and is told so.
 const QUEUE: usize = 1024;
 
+/// How much text of rows one stretch of the log holds, about, in bytes.
+const STRETCH: usize = 1 << 20;
+
 /// Read-only connections.
 const READERS: usize = 4;
 
@@ -178,11 +181,12 @@ impl Store {
     }
 
     /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.
+    /// At most `limit` of them, and about a mebibyte of rows.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn changes_after(&self, seq: i64, scopes: Option<&[Scope]>, limit: usize) -> Result<Stretch, StoreError> {
-        if let Some(mut changes) = self.feed().after(seq, limit) {
+        if let Some(mut changes) = self.feed().page(seq, limit, STRETCH) {
             let upto = changes.last().map_or(seq, |change| change.seq);
             changes.retain(|change| scopes.is_none_or(|scopes| scopes.contains(&change.scope)));
             return Ok(Stretch { changes, upto });
@@ -190,8 +194,8 @@ impl Store {
         let scopes = scopes.map(<[Scope]>::to_vec);
         self.read(move |snapshot| {
             let head = snapshot.head()?;
-            let changes = snapshot.changes_after(seq, scopes.as_deref(), limit)?;
-            let upto = if changes.len() < limit { head } else { changes.last().map_or(head, |change| change.seq) };
+            let (changes, all) = snapshot.page_after(seq, scopes.as_deref(), limit, STRETCH)?;
+            let upto = if all { head } else { changes.last().map_or(head, |change| change.seq) };
             Ok(Stretch { changes, upto })
         })
         .await

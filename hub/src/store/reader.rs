@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::error::{OpenError, StoreError};
 use super::rows;
+use crate::feed::Room;
 
 /// A few connections, handed out one request at a time. Requests beyond that wait their turn.
 pub(super) struct Pool {
@@ -193,26 +194,55 @@ impl Snapshot<'_> {
         scopes: Option<&[Scope]>,
         limit: usize,
     ) -> Result<Vec<Arc<Change>>, StoreError> {
+        Ok(self.page_after(seq, scopes, limit, usize::MAX)?.0)
+    }
+
+    /// As [`Snapshot::changes_after`], at most about `bytes` of rows a scope, but at least one; and whether that was
+    /// all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn page_after(
+        &self,
+        seq: i64,
+        scopes: Option<&[Scope]>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<(Vec<Arc<Change>>, bool), StoreError> {
         const COLUMNS: &str = "SELECT seq, at, scope, tbl, row_id, op, row_json, origin FROM changes";
-        let read = |condition: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Vec<Arc<Change>>, StoreError> {
+        type Page = (Vec<Arc<Change>>, bool);
+        let read = |condition: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Page, StoreError> {
             let mut statement = self
                 .connection
                 .prepare_cached(&format!("{COLUMNS} {condition} ORDER BY seq LIMIT {}", bounded(limit)))?;
             let mut found = statement.query(params)?;
             let mut changes = Vec::new();
+            let mut room = Room(bytes);
             while let Some(row) = found.next()? {
-                changes.extend(change(row)?);
+                let Some(change) = change(row)? else { continue };
+                if !room.takes(change.weight()) {
+                    return Ok((changes, false));
+                }
+                changes.push(change);
             }
-            Ok(changes)
+            let all = changes.len() < limit;
+            Ok((changes, all))
         };
         let Some(scopes) = scopes else { return read("WHERE seq > ?1", &[&seq]) };
-        let mut changes = Vec::new();
+        let (mut changes, mut reach) = (Vec::new(), i64::MAX);
         for scope in scopes {
-            changes.extend(read("WHERE scope = ?1 AND seq > ?2", &[&scope.to_string(), &seq])?);
+            let (found, all) = read("WHERE scope = ?1 AND seq > ?2", &[&scope.to_string(), &seq])?;
+            if let (false, Some(last)) = (all, found.last()) {
+                reach = reach.min(last.seq);
+            }
+            changes.extend(found);
         }
         changes.sort_by_key(|change| change.seq);
+        // Beyond the place where one scope was cut, its changes are missing.
+        changes.retain(|change| change.seq <= reach);
+        let all = reach == i64::MAX && changes.len() <= limit;
         changes.truncate(limit);
-        Ok(changes)
+        Ok((changes, all))
     }
 }
 
