@@ -76,7 +76,7 @@ impl HabitFields {
         let value = |(name, json): (String, serde_json::Value)| match HABITS.column(&name) {
             Some(column) => match Value::for_column(column, json) {
                 Ok(value) => Ok((name, value)),
-                Err(wrong) => Err(ApiError::field(&name, &format!("{name} {wrong}."))),
+                Err(wrong) => Err(ApiError::field(&name, format!("{name} {wrong}."))),
             },
             // The door says that there is no such column.
             None => Ok((name, Value::Null)),
