@@ -183,9 +183,9 @@ fn amount(standing: &[&Event], target: f64) -> f64 {
         match event.verb {
             // Less than nothing is nothing: a slip must not swallow the presses that follow.
             Verb::Add => amount = (amount + event.value.unwrap_or(1.0)).max(0.0),
-            Verb::Set if !outweighed => amount = event.value.unwrap_or(0.0),
+            Verb::Set if !outweighed => amount = event.value.unwrap_or(0.0).max(0.0),
             Verb::Full if !outweighed => amount = amount.max(target),
-            Verb::Partial if !outweighed => amount = target * event.value.unwrap_or(50.0) / 100.0,
+            Verb::Partial if !outweighed => amount = (target * event.value.unwrap_or(50.0) / 100.0).max(0.0),
             _ => continue,
         }
         weight = weight.max(class);
