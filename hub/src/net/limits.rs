@@ -269,7 +269,6 @@ impl Permit {
     }
 
     /// Ends when the slot goes to a newcomer.
-    #[must_use]
     pub fn displaced(&self) -> WaitForCancellationFutureOwned {
         self.displaced.clone().cancelled_owned()
     }
