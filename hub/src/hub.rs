@@ -38,6 +38,9 @@ const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
 const NO_TIME: &str = "this machine does not know the time; the hub goes on from the last time it knew. Presses are kept, \
      their day may be wrong until the clock is set";
 
+/// How many connections pages, scripts and screens may have together; three quarters of them may be screens.
+const WEB: usize = 1400;
+
 /// A running hub.
 pub struct Hub {
     /// Where it can be reached.
@@ -286,7 +289,7 @@ pub(crate) fn configured_code(config: &Config) -> anyhow::Result<Option<String>>
 /// How many connections there may be: as many as are wished, unless the system lets the hub open too few files.
 fn shares(config: &Config) -> Shares {
     let mqtt = usize::try_from(config.mqtt.max_connections).unwrap_or(usize::MAX);
-    let wished = Shares { http: Limits::default().connections, mqtt };
+    let wished = Shares { http: WEB, mqtt };
     let files = net::descriptors::raise();
     let shares = net::descriptors::share(files, wished);
     if shares != wished {
