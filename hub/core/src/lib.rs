@@ -10,25 +10,28 @@
 //! 2. [`schema`]: the one description of every synced table; [`row`] and [`value`] are its content.
 //! 3. [`merge`] and [`repair`]: how two versions of a row become one.
 //! 4. [`event`], [`fold`]: what people did, and the day cell that follows from it.
-//! 5. [`day`], [`due`], [`today`]: which day it is, what is due, what a person sees.
-//! 6. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
-//! 7. [`adapter`]: what a compiled-in adapter gets and gives.
+//! 5. [`day`], [`plan`], [`today`]: which day it is, what is due, what a person sees.
+//! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went.
+//! 7. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
+//! 8. [`adapter`]: what a compiled-in adapter gets and gives.
 
 pub mod adapter;
 pub mod change;
 pub mod command;
 pub mod day;
-pub mod due;
 pub mod event;
 pub mod fold;
 pub mod hlc;
 pub mod ids;
 pub mod merge;
+pub mod plan;
 pub mod principal;
+pub mod progress;
 pub mod repair;
 pub mod row;
 pub mod schema;
 pub mod scope;
+pub mod statistics;
 pub mod today;
 pub mod value;
 

@@ -75,6 +75,13 @@ pub fn check(column: &Column, value: &Value) -> Result<(), String> {
         Rule::Date => parse_date(value.as_text().unwrap_or_default())
             .map(|_| ())
             .ok_or_else(|| "must be a date such as 2026-11-24".into()),
+        Rule::Time => {
+            if is_time(value.as_text().unwrap_or_default()) {
+                Ok(())
+            } else {
+                Err("must be a time such as 07:30".into())
+            }
+        }
         Rule::Zone => crate::day::Zone::named(value.as_text().unwrap_or_default())
             .map(|_| ())
             .map_err(|_| "must be a time zone such as Europe/Berlin".into()),
@@ -120,6 +127,14 @@ pub fn parse_date(text: &str) -> Option<Date> {
     if shaped { text.parse().ok() } else { None }
 }
 
+/// Whether this is `HH:MM`.
+fn is_time(text: &str) -> bool {
+    let number = |part: &str| if part.len() == 2 { part.parse::<u8>().ok() } else { None };
+    text.split_once(':').is_some_and(|(hour, minute)| {
+        number(hour).is_some_and(|hour| hour < 24) && number(minute).is_some_and(|minute| minute < 60)
+    })
+}
+
 /// Lists everything that is wrong with a row, rules across columns included.
 #[must_use]
 pub fn faults(row: &Row) -> Vec<Fault> {
@@ -144,13 +159,19 @@ pub fn faults(row: &Row) -> Vec<Fault> {
                 note("target_value", "is required for a measurable habit");
             }
             if row.text("frequency") == "CUSTOM"
-                && crate::due::active_days(row.opt_text("active_days").as_deref()).is_empty()
+                && crate::plan::active_days(row.opt_text("active_days").as_deref()).is_empty()
             {
                 note("active_days", "must list weekdays, such as [1,3,5]");
             }
         }
         "completions" if (row.text("type") == "PARTIAL") != row.integer("partial_percent").is_some() => {
             note("partial_percent", "goes with PARTIAL, from 1 to 99");
+        }
+        "recovery_sessions" if (row.text("status") == "COMPLETED") == row.look("action").is_null() => {
+            note("action", "goes with COMPLETED");
+        }
+        "pauses" if row.opt_text("to_date").is_some_and(|to| !to.is_empty() && to < row.text("from_date")) => {
+            note("to_date", "must not be before from_date");
         }
         _ => {}
     }
@@ -193,7 +214,7 @@ fn mend(row: &Row) -> Row {
                 shown.columns.insert("target_value", Value::Real(1.0));
             }
             if shown.text("frequency") == "CUSTOM"
-                && crate::due::active_days(shown.opt_text("active_days").as_deref()).is_empty()
+                && crate::plan::active_days(shown.opt_text("active_days").as_deref()).is_empty()
             {
                 shown.columns.insert("frequency", "DAILY".into());
             }
@@ -204,6 +225,17 @@ fn mend(row: &Row) -> Row {
                 (true, None) => drop(shown.columns.insert("partial_percent", Value::Integer(50))),
                 (false, Some(_)) => drop(shown.columns.insert("partial_percent", Value::Null)),
                 _ => {}
+            }
+        }
+        "recovery_sessions" => match (shown.text("status") == "COMPLETED", shown.get("action").is_null()) {
+            (true, true) => drop(shown.columns.insert("action", "RESUME".into())),
+            (false, false) => drop(shown.columns.insert("action", Value::Null)),
+            _ => {}
+        },
+        "pauses" => {
+            let from = shown.text("from_date");
+            if shown.opt_text("to_date").is_some_and(|to| to < from) {
+                shown.columns.insert("to_date", from.into());
             }
         }
         _ => {}

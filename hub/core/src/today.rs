@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::due::due;
 use crate::fold::Status;
+use crate::plan::{Mark, Marks, Person, Plan};
+use crate::repair::parse_date;
 use crate::row::Row;
 
 /// One habit on one day. Serialised as INTERFACES promise: clients rely on these names.
@@ -33,6 +34,9 @@ pub struct Item {
     pub unit: Option<String>,
     /// The day.
     pub date: String,
+    /// Whether other days of its period decide if it is due.
+    #[serde(skip)]
+    pub has_quota: bool,
 }
 
 /// What of a cell a day shows.
@@ -53,21 +57,23 @@ impl Standing {
 }
 
 impl Item {
-    /// Builds it from a (repaired) habit and the day's cell, if there is one.
+    /// Builds it from a (repaired) habit, its plan and marks, and the day's cell, if there is one.
     #[must_use]
-    pub fn of(habit: &Row, cell: Option<&Row>, date: Date) -> Self {
+    pub fn of(habit: &Row, plan: &Plan, marks: &Marks, cell: Option<&Row>, date: Date) -> Self {
         let kind = habit.text("kind");
+        let schedule = plan.schedules.on(date);
         let mut item = Self {
             habit_id: habit.id.clone(),
             name: habit.text("name"),
-            due: due(habit, date),
+            due: plan.due(date, marks),
             done: false,
             status: None,
             value: None,
-            target: if kind == "measurable" { habit.number("target_value") } else { None },
+            target: if kind == "measurable" { schedule.target } else { None },
             unit: habit.opt_text("unit"),
             kind,
             date: date.to_string(),
+            has_quota: schedule.has_quota(),
         };
         item.stand(cell.filter(|cell| cell.deleted_at.is_none()).map(Standing::of));
         item
@@ -113,21 +119,40 @@ pub fn in_order(habits: &mut [Row]) {
     habits.sort_by_cached_key(|habit| (habit.opt_text("sort_key"), habit.created_at, habit.id.clone()));
 }
 
-/// Builds every habit's item of a day, in the person's order, shown or not. `cells` may hold other habits' cells too.
-#[must_use]
-pub fn items(mut habits: Vec<Row>, cells: &[Row], date: Date) -> Vec<Item> {
-    in_order(&mut habits);
-    let day = date.to_string();
-    let mut of_habit: HashMap<String, &Row> = HashMap::new();
-    for cell in cells.iter().filter(|cell| cell.text("date") == day) {
-        of_habit.entry(cell.text("habit_id")).or_insert(cell);
-    }
-    habits.iter().map(|habit| Item::of(habit, of_habit.get(&habit.id).copied(), date)).collect()
+/// The rows a day is made of, all repaired. Rows of other habits do no harm.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The habits.
+    pub habits: Vec<Row>,
+    /// The day's cells, and those of the periods of habits with a quota.
+    pub cells: Vec<Row>,
+    /// Dated schedules.
+    pub schedules: Vec<Row>,
+    /// Breaks.
+    pub pauses: Vec<Row>,
 }
 
-/// Builds the day from habits and cells.
+/// Builds every habit's item of a day, in the person's order, shown or not.
 #[must_use]
-pub fn today(habits: Vec<Row>, cells: &[Row], date: Date) -> Today {
-    let items = items(habits, cells, date).into_iter().filter(Item::shown).collect();
-    Today { date: date.to_string(), items }
+pub fn items(rows: &mut Rows, person: &Person, date: Date) -> Vec<Item> {
+    in_order(&mut rows.habits);
+    let day = date.to_string();
+    let mut of_day: HashMap<String, &Row> = HashMap::new();
+    let mut marks: HashMap<String, Marks> = HashMap::new();
+    for cell in &rows.cells {
+        let habit = cell.text("habit_id");
+        if let (Some(date), Some(mark)) = (parse_date(&cell.text("date")), Mark::of(cell)) {
+            marks.entry(habit.clone()).or_default().insert(date, mark);
+        }
+        if cell.text("date") == day {
+            of_day.entry(habit).or_insert(cell);
+        }
+    }
+    let none = Marks::new();
+    let item = |habit: &Row| {
+        let plan = Plan::of(habit, &rows.schedules, &rows.pauses, person);
+        let marks = marks.get(&habit.id).unwrap_or(&none);
+        Item::of(habit, &plan, marks, of_day.get(&habit.id).copied(), date)
+    };
+    rows.habits.iter().map(item).collect()
 }

@@ -7,8 +7,11 @@ use rusqlite::Connection;
 use super::error::OpenError;
 
 /// Every migration. A published one is never changed; a new one goes to the end.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_spine.sql"), include_str!("../../migrations/0002_people.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_spine.sql"),
+    include_str!("../../migrations/0002_people.sql"),
+    include_str!("../../migrations/0003_over_time.sql"),
+];
 
 /// `PRAGMA application_id` of our databases: "KAIR".
 const APPLICATION_ID: i64 = 0x4b41_4952;

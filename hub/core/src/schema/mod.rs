@@ -4,11 +4,48 @@
 //! arrive) the Postgres tables, the sync streams and the clients' schema. A table or column that is
 //! not described here does not exist for anybody.
 
+mod plans;
+mod routines;
 mod tables;
 
-pub use tables::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, TABLES, USERS};
+pub use plans::{HABIT_SCHEDULES, PAUSES, RECOVERY_SESSIONS, USER_PREFERENCES};
+pub use routines::{ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES};
+pub use tables::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, USERS};
 
 use crate::value::Value;
+
+/// Every synced table.
+pub const TABLES: &[&Table] = &[
+    &USERS,
+    &USER_PREFERENCES,
+    &HABITS,
+    &HABIT_SCHEDULES,
+    &PAUSES,
+    &COMPLETIONS,
+    &COMPLETION_EVENTS,
+    &RECOVERY_SESSIONS,
+    &ROUTINES,
+    &ROUTINE_HABITS,
+    &ROUTINE_VARIANTS,
+    &ROUTINE_EXECUTIONS,
+    &DEVICES,
+    &DEVICE_BINDINGS,
+];
+
+const fn col(name: &'static str, kind: Kind, preset: Preset, rule: Rule, doc: &'static str) -> Column {
+    Column { name, kind, preset, rule, register: name, derived: false, doc }
+}
+
+const fn together(register: &'static str, column: Column) -> Column {
+    Column { register, ..column }
+}
+
+const fn derived(column: Column) -> Column {
+    Column { derived: true, ..column }
+}
+
+const NULL: Preset = Preset::Null;
+const NEEDED: Preset = Preset::Required;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +92,8 @@ pub enum Rule {
     Prose(usize),
     /// A calendar date `YYYY-MM-DD`.
     Date,
+    /// A local time `HH:MM`.
+    Time,
     /// The name of a time zone.
     Zone,
     /// An amount: a finite number above zero, at most [`MAX_AMOUNT`].

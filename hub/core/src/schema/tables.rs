@@ -1,25 +1,8 @@
-//! The tables. Names are those of the Kairos family of apps, so that an existing client can sync.
+//! People, habits, what was done, devices. Names are those of the Kairos family of apps, so that an existing client
+//! can sync.
 
 use super::Kind::{Integer, Real, Text};
-use super::{Column, Kind, Preset, Rule, Stream, Table};
-
-/// Every synced table.
-pub const TABLES: &[&Table] = &[&USERS, &HABITS, &COMPLETIONS, &COMPLETION_EVENTS, &DEVICES, &DEVICE_BINDINGS];
-
-const fn col(name: &'static str, kind: Kind, preset: Preset, rule: Rule, doc: &'static str) -> Column {
-    Column { name, kind, preset, rule, register: name, derived: false, doc }
-}
-
-const fn together(register: &'static str, column: Column) -> Column {
-    Column { register, ..column }
-}
-
-const fn derived(column: Column) -> Column {
-    Column { derived: true, ..column }
-}
-
-const NULL: Preset = Preset::Null;
-const NEEDED: Preset = Preset::Required;
+use super::{NEEDED, NULL, Preset, Rule, Stream, Table, col, derived, together};
 
 /// People, as other people may see them. The account (mail, password) is local to the hub.
 pub static USERS: Table = Table {

@@ -1,0 +1,337 @@
+//! What a habit asks of a person on a day, and what a day without a deed means.
+//!
+//! A [`Plan`] is made of a habit, its dated schedules and the person's breaks; [`Plan::due`] says what is shown as open,
+//! [`Plan::demanded`] what must not pass without a note. They differ for habits with a quota ("three times a week"):
+//! those are due until the quota is met, but a day passes freely while enough days are left to meet it.
+
+mod schedule;
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+
+pub use schedule::{DATED, Schedule, Schedules, active_days};
+
+use crate::day::{Zone, logical_day};
+use crate::fold::Status;
+use crate::repair::parse_date;
+use crate::row::Row;
+
+/// How a day stands, for the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// Done, in full or in part.
+    Done,
+    /// Left out on purpose.
+    Skipped,
+    /// For habits of staying away: it happened.
+    Lapsed,
+    /// The engine noted that the day passed.
+    Passed,
+}
+
+impl Mark {
+    /// Reads it from a cell; `None` for one that is deleted or says nothing.
+    #[must_use]
+    pub fn of(cell: &Row) -> Option<Self> {
+        if cell.deleted_at.is_some() {
+            return None;
+        }
+        Self::from_words(&cell.text("type"), &cell.text("source"))
+    }
+
+    /// Reads it from a cell's `type` and `source`.
+    #[must_use]
+    pub fn from_words(status: &str, source: &str) -> Option<Self> {
+        Some(match Status::parse(status)? {
+            Status::Full | Status::Partial => Self::Done,
+            Status::Skipped => Self::Skipped,
+            Status::Missed if source == "engine" => Self::Passed,
+            Status::Missed => Self::Lapsed,
+        })
+    }
+}
+
+/// A habit's days that have a mark.
+pub type Marks = BTreeMap<Date, Mark>;
+
+/// A break: its first and its last day, if it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// The first day.
+    pub from: Date,
+    /// The last day.
+    pub to: Option<Date>,
+}
+
+impl Pause {
+    fn covers(&self, date: Date) -> bool {
+        self.from <= date && self.to.is_none_or(|to| date <= to)
+    }
+
+    fn of(row: &Row) -> Option<Self> {
+        let to = row.opt_text("to_date").and_then(|to| parse_date(&to));
+        Some(Self { from: parse_date(&row.text("from_date"))?, to })
+    }
+}
+
+/// What a habit asks for, over all its days.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The first day it may ask for anything.
+    pub first_day: Date,
+    /// Its schedules.
+    pub schedules: Schedules,
+    /// Its breaks and the person's.
+    pub pauses: Vec<Pause>,
+    /// Whether a day without any note is as good as done: staying away, or "at most".
+    pub kept_by_nothing: bool,
+    /// Whether it is asked for at present; a paused or archived habit's breaks say since when.
+    pub active: bool,
+    /// First day of the person's week, 1 is Monday.
+    pub week_start: i8,
+}
+
+/// A stretch of days, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    from: Date,
+    to: Date,
+}
+
+impl Plan {
+    /// From a (repaired) habit, the rows of its dated schedules, and the (repaired) rows of the person's breaks.
+    /// Rows of other habits are left out.
+    #[must_use]
+    pub fn of<'a>(
+        habit: &Row,
+        schedules: impl IntoIterator<Item = &'a Row>,
+        pauses: impl IntoIterator<Item = &'a Row>,
+        person: &Person,
+    ) -> Self {
+        let schedules = Schedules::of(habit, schedules);
+        let made = logical_day(habit.created_at, &person.zone, person.day_start_min);
+        let first_day = habit.opt_text("start_date").and_then(|start| parse_date(&start)).unwrap_or(made);
+        let pauses = pauses
+            .into_iter()
+            .filter(|row| row.deleted_at.is_none())
+            .filter(|row| row.opt_text("habit_id").is_none_or(|of| of == habit.id))
+            .filter_map(Pause::of)
+            .collect();
+        let at_most = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
+        Self {
+            first_day,
+            schedules,
+            pauses,
+            kept_by_nothing: at_most || habit.text("kind") == "avoid",
+            active: habit.deleted_at.is_none() && habit.text("status") == "ACTIVE",
+            week_start: person.week_start,
+        }
+    }
+
+    /// Whether a break covers a day.
+    #[must_use]
+    pub fn paused(&self, date: Date) -> bool {
+        self.pauses.iter().any(|pause| pause.covers(date))
+    }
+
+    /// Whether the day is one of the habit's own: begun, no break, the right weekday.
+    #[must_use]
+    pub fn open(&self, date: Date) -> bool {
+        date >= self.first_day && !self.paused(date) && self.schedules.on(date).has_weekday(date.weekday())
+    }
+
+    /// Whether it is asked for on a day: shown as open until it is done.
+    ///
+    /// With a quota: until the deeds of the other days of the period have met it.
+    #[must_use]
+    pub fn due(&self, date: Date, marks: &Marks) -> bool {
+        if !self.active || !self.open(date) {
+            return false;
+        }
+        let schedule = self.schedules.on(date);
+        if !schedule.has_quota() {
+            return true;
+        }
+        let window = self.window(date);
+        self.done(window, marks) - i64::from(marks.get(&date) == Some(&Mark::Done)) < schedule.times
+    }
+
+    /// Whether a day may not pass without a note: no later day of its period can make up for it.
+    ///
+    /// What later days brought is not looked at, so the answer stays the same once the day is over and only changes
+    /// when an earlier day does.
+    #[must_use]
+    pub fn demanded(&self, date: Date, marks: &Marks) -> bool {
+        if !self.open(date) || self.kept_by_nothing {
+            return false;
+        }
+        let schedule = self.schedules.on(date);
+        if !schedule.has_quota() {
+            return true;
+        }
+        let window = self.window(date);
+        let before = Window { from: window.from, to: date.yesterday().unwrap_or(date) };
+        let missing = self.wanted(window, date) - self.done(before, marks);
+        if schedule.rolling {
+            // A whole period must lie behind before one may speak of it.
+            let whole =
+                days_between(self.first_day.max(self.schedules.since(date).unwrap_or(self.first_day)), date) + 1;
+            return missing > 0 && whole >= schedule.days;
+        }
+        let left = self.open_days(Window { from: date, to: window.to });
+        missing > 0 && left <= missing
+    }
+
+    /// How many deeds a period of the day wants, and how many it has: for rates. `None` without a quota.
+    #[must_use]
+    pub fn quota(&self, date: Date, marks: &Marks) -> Option<Quota> {
+        let schedule = self.schedules.on(date);
+        if !schedule.has_quota() {
+            return None;
+        }
+        let window = self.window(date);
+        Some(Quota {
+            from: window.from,
+            to: window.to,
+            wanted: self.wanted(window, date),
+            done: self.done(window, marks),
+        })
+    }
+
+    fn done(&self, window: Window, marks: &Marks) -> i64 {
+        if window.to < window.from {
+            return 0;
+        }
+        let done = marks.range(window.from..=window.to).filter(|(_, mark)| **mark == Mark::Done).count();
+        i64::try_from(done).unwrap_or(i64::MAX)
+    }
+
+    fn open_days(&self, window: Window) -> i64 {
+        days(window).filter(|date| self.open(*date)).fold(0, |count, _| count + 1)
+    }
+
+    /// What the quota of a period is where only a part of it may be used: less, in proportion.
+    fn wanted(&self, window: Window, date: Date) -> i64 {
+        let schedule = self.schedules.on(date);
+        if schedule.rolling {
+            return schedule.times;
+        }
+        let all = days(window).filter(|date| schedule.has_weekday(date.weekday())).fold(0, |count, _| count + 1);
+        let usable = self.open_days(window);
+        if all == 0 {
+            return 0;
+        }
+        if usable == all { schedule.times.min(all) } else { schedule.times * usable / all }
+    }
+
+    /// The period a day belongs to; for a rolling one, the days up to it.
+    fn window(&self, date: Date) -> Window {
+        let schedule = self.schedules.on(date);
+        if schedule.rolling {
+            return Window { from: back(date, schedule.days - 1), to: date };
+        }
+        let period = self.period(schedule.days, date);
+        // A change of schedule begins a period of its own.
+        let from = self.schedules.since(date).map_or(period.from, |since| period.from.max(since));
+        let to = self
+            .schedules
+            .until(date)
+            .and_then(|next| next.yesterday().ok())
+            .map_or(period.to, |end| period.to.min(end));
+        Window { from, to }
+    }
+
+    /// A week, a month, a year where the length says so; else stretches counted from the first day.
+    fn period(&self, length: i64, date: Date) -> Window {
+        match length {
+            7 => {
+                let into =
+                    (i64::from(date.weekday().to_monday_one_offset()) - i64::from(self.week_start)).rem_euclid(7);
+                let from = back(date, into);
+                Window { from, to: ahead(from, 6) }
+            }
+            28..=31 => Window { from: date.first_of_month(), to: date.last_of_month() },
+            365 | 366 => Window { from: date.first_of_year(), to: date.last_of_year() },
+            _ => {
+                let since = self.schedules.since(date).unwrap_or(self.first_day);
+                let from = back(date, days_between(since, date).rem_euclid(length));
+                Window { from, to: ahead(from, length - 1) }
+            }
+        }
+    }
+}
+
+/// A quota's period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Its first day.
+    pub from: Date,
+    /// Its last day.
+    pub to: Date,
+    /// How many deeds it wants.
+    pub wanted: i64,
+    /// How many it has.
+    pub done: i64,
+}
+
+/// How a person counts days and weeks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    /// The zone's name.
+    pub tz: String,
+    /// The zone.
+    pub zone: Zone,
+    /// Minutes after midnight at which the day begins.
+    pub day_start_min: u16,
+    /// First day of the week, 1 is Monday.
+    pub week_start: i8,
+}
+
+impl Person {
+    /// Reads it from a (repaired) profile; UTC from midnight for one who has none.
+    #[must_use]
+    pub fn of(profile: Option<&Row>) -> Self {
+        let tz = profile.map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
+        let number = |column: &str| profile.and_then(|row| row.integer(column));
+        Self {
+            zone: Zone::or_utc(&tz),
+            tz,
+            day_start_min: number("day_start_min").and_then(|minutes| u16::try_from(minutes).ok()).unwrap_or(0),
+            week_start: number("week_start").and_then(|day| i8::try_from(day).ok()).unwrap_or(1),
+        }
+    }
+}
+
+fn back(date: Date, days: i64) -> Date {
+    date.checked_sub(days.clamp(0, 400).days()).unwrap_or(Date::MIN)
+}
+
+fn ahead(date: Date, days: i64) -> Date {
+    date.checked_add(days.clamp(0, 400).days()).unwrap_or(Date::MAX)
+}
+
+/// Whole days from one date to another; negative when the other is earlier.
+#[must_use]
+pub fn days_between(from: Date, to: Date) -> i64 {
+    from.duration_until(to).as_hours() / 24
+}
+
+/// Every day of a stretch.
+fn days(window: Window) -> impl Iterator<Item = Date> {
+    stretch(window.from, window.to)
+}
+
+/// Every day from one to another, both included.
+pub fn stretch(from: Date, to: Date) -> impl Iterator<Item = Date> {
+    let mut next = Some(from);
+    std::iter::from_fn(move || {
+        let date = next.filter(|date| *date <= to)?;
+        next = date.tomorrow().ok();
+        Some(date)
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

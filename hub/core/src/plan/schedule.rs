@@ -1,0 +1,121 @@
+//! What a habit asks for, and since when.
+
+use jiff::civil::{Date, Weekday};
+
+use crate::repair::parse_date;
+use crate::row::Row;
+
+/// What a habit asks for while it is valid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// On which weekdays it may be done, Monday first.
+    pub weekdays: [bool; 7],
+    /// How many times…
+    pub times: i64,
+    /// … in how many days. At least as many times as days is every day.
+    pub days: i64,
+    /// Whether any stretch of that many days counts, not only those of the calendar.
+    pub rolling: bool,
+    /// Whether less is better.
+    pub at_most: bool,
+    /// The amount aimed at.
+    pub target: Option<f64>,
+}
+
+/// The columns whose changes are dated.
+pub const DATED: &[&str] =
+    &["frequency", "active_days", "freq_num", "freq_den", "freq_window", "target_type", "target_value", "unit"];
+
+/// Reads `active_days`: a JSON array of weekdays, 1 is Monday. Anything else is no day.
+#[must_use]
+pub fn active_days(json: Option<&str>) -> Vec<i8> {
+    let days: Vec<i8> = json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    if days.iter().all(|day| (1..=7).contains(day)) { days } else { Vec::new() }
+}
+
+impl Schedule {
+    /// Reads it from a habit's row or one of its dated schedules: the columns have the same names.
+    #[must_use]
+    pub fn of(row: &Row) -> Self {
+        let listed = active_days(row.opt_text("active_days").as_deref());
+        let frequency = row.text("frequency");
+        let weekdays = std::array::from_fn(|n| match (frequency.as_str(), n) {
+            ("WEEKDAYS", day) => day < 5,
+            ("WEEKENDS", day) => day >= 5,
+            ("CUSTOM", day) if !listed.is_empty() => {
+                listed.iter().any(|listed| usize::try_from(*listed - 1) == Ok(day))
+            }
+            _ => true,
+        });
+        Self {
+            weekdays,
+            times: row.integer("freq_num").unwrap_or(1).max(1),
+            days: row.integer("freq_den").unwrap_or(1).max(1),
+            rolling: row.text("freq_window") == "rolling",
+            at_most: row.text("target_type") == "at_most",
+            target: row.number("target_value"),
+        }
+    }
+
+    /// Whether it asks for fewer deeds than there are days.
+    #[must_use]
+    pub fn has_quota(&self) -> bool {
+        self.times < self.days
+    }
+
+    /// Whether a weekday is one of its own.
+    #[must_use]
+    pub fn has_weekday(&self, weekday: Weekday) -> bool {
+        usize::try_from(weekday.to_monday_zero_offset())
+            .ok()
+            .and_then(|n| self.weekdays.get(n))
+            .copied()
+            .unwrap_or(true)
+    }
+}
+
+/// A habit's schedules over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedules {
+    /// The habit's own columns.
+    present: Schedule,
+    /// Each with its first day, earliest first; the last is as good as `present`.
+    dated: Vec<(Date, Schedule)>,
+}
+
+impl Schedules {
+    /// From a (repaired) habit and the (repaired) rows of its dated schedules, in any order.
+    #[must_use]
+    pub fn of<'a>(habit: &Row, dated: impl IntoIterator<Item = &'a Row>) -> Self {
+        let mut dated: Vec<(Date, Schedule)> = dated
+            .into_iter()
+            .filter(|row| row.deleted_at.is_none() && row.text("habit_id") == habit.id)
+            .filter_map(|row| Some((parse_date(&row.text("valid_from"))?, Schedule::of(row))))
+            .collect();
+        dated.sort_by_key(|(from, _)| *from);
+        Self { present: Schedule::of(habit), dated }
+    }
+
+    /// The one valid on a day. Before the first of the dated ones that one holds.
+    #[must_use]
+    pub fn on(&self, date: Date) -> &Schedule {
+        // The habit's own columns are the newest word, also where a phone changed them and no dated row tells so.
+        if self.dated.last().is_none_or(|(from, _)| *from <= date) {
+            return &self.present;
+        }
+        let after = self.dated.partition_point(|(from, _)| *from <= date);
+        self.dated.get(after.saturating_sub(1)).map_or(&self.present, |(_, schedule)| schedule)
+    }
+
+    /// The first day of the one valid on a day, if it has one.
+    #[must_use]
+    pub fn since(&self, date: Date) -> Option<Date> {
+        self.dated.iter().rev().map(|(from, _)| *from).find(|from| *from <= date)
+    }
+
+    /// The day after the one valid on a day ends, if another follows.
+    #[must_use]
+    pub fn until(&self, date: Date) -> Option<Date> {
+        self.dated.iter().map(|(from, _)| *from).find(|from| *from > date)
+    }
+}

@@ -1,0 +1,173 @@
+#![allow(clippy::unwrap_used)]
+use jiff::civil::date;
+
+use super::*;
+use crate::hlc::Hlc;
+use crate::ids::UserId;
+use crate::schema::{HABIT_SCHEDULES, HABITS, PAUSES, Table};
+use crate::scope::Scope;
+use crate::value::Value;
+
+/// 2026-11-02 is a Monday.
+pub(crate) const MONDAY: Date = date(2026, 11, 2);
+
+pub(crate) fn row(table: &'static Table, id: &str, columns: &[(&'static str, Value)]) -> Row {
+    let ada = UserId::new("ada").unwrap();
+    let mut row = Row::new(table, id, Scope::Person(ada.clone()), ada, 1_793_577_600_000); // 2026-11-02T00:00Z
+    for (name, value) in columns {
+        row.set(name, value.clone(), &Hlc::from_parts(1, 0, "a"));
+    }
+    row
+}
+
+pub(crate) fn person() -> Person {
+    Person::of(None)
+}
+
+pub(crate) fn plan(columns: &[(&'static str, Value)], pauses: &[(&str, Option<&str>)]) -> Plan {
+    let pauses: Vec<Row> = pauses
+        .iter()
+        .map(|(from, to)| row(&PAUSES, from, &[("from_date", (*from).into()), ("to_date", (*to).into())]))
+        .collect();
+    Plan::of(&row(&HABITS, "h", columns), &[], &pauses, &person())
+}
+
+/// `x` done, `s` left out, `l` lapsed, `p` passed, anything else nothing; from the Monday on.
+pub(crate) fn marks(text: &str) -> Marks {
+    stretch(MONDAY, Date::MAX)
+        .zip(text.chars().filter(|c| *c != ' '))
+        .filter_map(|(date, c)| {
+            let mark = match c {
+                'x' => Mark::Done,
+                's' => Mark::Skipped,
+                'l' => Mark::Lapsed,
+                'p' => Mark::Passed,
+                _ => return None,
+            };
+            Some((date, mark))
+        })
+        .collect()
+}
+
+fn shown(days: usize, judge: impl Fn(Date) -> bool) -> String {
+    stretch(MONDAY, Date::MAX).take(days).map(|date| if judge(date) { 'D' } else { '.' }).collect()
+}
+
+fn quota(times: i64, days: i64) -> Vec<(&'static str, Value)> {
+    vec![("freq_num", times.into()), ("freq_den", days.into())]
+}
+
+#[test]
+fn weekdays_breaks_and_beginnings() {
+    let due = |plan: &Plan| shown(14, |date| plan.due(date, &Marks::new()));
+    assert_eq!(due(&plan(&[], &[])), "DDDDDDDDDDDDDD");
+    assert_eq!(due(&plan(&[("frequency", "WEEKDAYS".into())], &[])), "DDDDD..DDDDD..");
+    assert_eq!(due(&plan(&[("frequency", "WEEKENDS".into())], &[])), ".....DD.....DD");
+    let custom = [("frequency", "CUSTOM".into()), ("active_days", "[1,3,7]".into())];
+    assert_eq!(due(&plan(&custom, &[])), "D.D...DD.D...D");
+    assert_eq!(due(&plan(&[("start_date", "2026-11-05".into())], &[])), "...DDDDDDDDDDD");
+    assert_eq!(due(&plan(&[], &[("2026-11-04", Some("2026-11-06"))])), "DD...DDDDDDDDD");
+    assert_eq!(due(&plan(&[], &[("2026-11-04", None)])), "DD............");
+    assert_eq!(due(&plan(&[("status", "PAUSED".into())], &[])), "..............");
+}
+
+#[test]
+fn a_quota_is_due_until_it_is_met_and_demanded_when_no_day_is_to_spare() {
+    for (name, columns, marked, due, demanded) in [
+        ("nothing done", quota(3, 7), "....... .......", "DDDDDDDDDDDDDD", "....DDD....DDD"),
+        ("met early", quota(3, 7), "xxx.... .......", "DDD....DDDDDDD", "...........DDD"),
+        ("one by one", quota(3, 7), "x..x... x.....x", "DDDDDDDDDDDDDD", "......D.....DD"),
+        ("weekly", quota(1, 7), ".....x. .......", ".....D.DDDDDDD", ".............D"),
+    ] {
+        let plan = plan(&columns, &[]);
+        let marks = marks(marked);
+        assert_eq!(shown(14, |date| plan.due(date, &marks)), due, "{name}: due");
+        assert_eq!(shown(14, |date| plan.demanded(date, &marks)), demanded, "{name}: demanded");
+    }
+}
+
+#[test]
+fn a_week_that_is_cut_short_wants_less() {
+    // begun on a Friday, three a week: one of the three days
+    let begun = plan(&[quota(3, 7), vec![("start_date", "2026-11-06".into())]].concat(), &[]);
+    assert_eq!(shown(14, |date| begun.demanded(date, &Marks::new())), "......D....DDD");
+    assert_eq!(shown(14, |date| begun.due(date, &Marks::new())), "....DDDDDDDDDD");
+    // away from Thursday to Sunday: one of the three days before
+    let away = plan(&quota(3, 7), &[("2026-11-05", Some("2026-11-08"))]);
+    assert_eq!(shown(14, |date| away.demanded(date, &Marks::new())), "..D........DDD");
+}
+
+#[test]
+fn the_week_begins_where_the_person_says() {
+    let sunday = Person { week_start: 7, ..person() };
+    let habit = row(&HABITS, "h", &quota(1, 7));
+    let plan = Plan::of(&habit, &[], &[], &sunday);
+    assert_eq!(shown(14, |date| plan.demanded(date, &marks(""))), "............D.");
+}
+
+#[test]
+fn a_rolling_quota_looks_back_and_never_before_a_whole_period() {
+    let plan = plan(&[quota(2, 4), vec![("freq_window", "rolling".into())]].concat(), &[]);
+    assert_eq!(shown(10, |date| plan.demanded(date, &marks(""))), "...DDDDDDD");
+    assert_eq!(shown(10, |date| plan.demanded(date, &marks("xx"))), "....DDDDDD");
+    assert_eq!(shown(10, |date| plan.due(date, &marks("xx"))), "DD..DDDDDD");
+}
+
+#[test]
+fn months_and_years_are_those_of_the_calendar() {
+    let monthly = plan(&quota(1, 30), &[]);
+    let nothing = Marks::new();
+    let demanded: Vec<String> =
+        stretch(MONDAY, date(2027, 3, 1)).filter(|d| monthly.demanded(*d, &nothing)).map(|d| d.to_string()).collect();
+    // November is cut short: 29 of 30 days are not a whole one
+    assert_eq!(demanded, ["2026-12-31", "2027-01-31", "2027-02-28"]);
+    let yearly = plan(&quota(1, 365), &[]);
+    let demanded: Vec<Date> = stretch(MONDAY, date(2028, 12, 31)).filter(|d| yearly.demanded(*d, &nothing)).collect();
+    assert_eq!(demanded, [date(2027, 12, 31), date(2028, 12, 31)]);
+}
+
+#[test]
+fn a_change_leaves_the_past_as_it_was() {
+    let habit = row(&HABITS, "h", &[("frequency", "WEEKENDS".into())]);
+    let dated = [
+        row(
+            &HABIT_SCHEDULES,
+            "1",
+            &[("habit_id", "h".into()), ("valid_from", "2026-11-02".into()), ("frequency", "DAILY".into())],
+        ),
+        row(
+            &HABIT_SCHEDULES,
+            "2",
+            &[("habit_id", "h".into()), ("valid_from", "2026-11-05".into()), ("frequency", "WEEKENDS".into())],
+        ),
+        row(
+            &HABIT_SCHEDULES,
+            "3",
+            &[("habit_id", "other".into()), ("valid_from", "2026-11-03".into()), ("frequency", "WEEKENDS".into())],
+        ),
+    ];
+    let plan = Plan::of(&habit, &dated, &[], &person());
+    assert_eq!(shown(14, |date| plan.due(date, &Marks::new())), "DDD..DD.....DD");
+}
+
+#[test]
+fn staying_away_is_due_and_never_demanded() {
+    let plan = plan(&[("kind", "avoid".into())], &[]);
+    assert_eq!(shown(7, |date| plan.due(date, &Marks::new())), "DDDDDDD");
+    assert_eq!(shown(7, |date| plan.demanded(date, &Marks::new())), ".......");
+}
+
+proptest::proptest! {
+    /// What was not demanded while the day was there is not demanded afterwards, whatever comes later.
+    #[test]
+    fn later_deeds_never_make_an_earlier_day_demanded(
+        past in "[x.s]{0,30}", later in "[x.sp]{0,30}", times in 1_i64..5, days in 1_i64..10, rolling: bool
+    ) {
+        let window: Value = if rolling { "rolling".into() } else { "calendar".into() };
+        let plan = plan(&[quota(times, days), vec![("freq_window", window)]].concat(), &[]);
+        let (before, after) = (marks(&past), marks(&format!("{past}{later}")));
+        for date in stretch(MONDAY, ahead(MONDAY, i64::try_from(past.len()).unwrap_or(0))) {
+            proptest::prop_assert_eq!(plan.demanded(date, &before), plan.demanded(date, &after), "{}", date);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::plan::tests::{MONDAY, marks, plan};
+use crate::value::Value;
+
+const USUAL: Thresholds = Thresholds { lapse: 3, relapse: 7 };
+
+fn day(n: i64) -> Date {
+    stretch(MONDAY, Date::MAX).nth(usize::try_from(n).unwrap()).unwrap()
+}
+
+/// Looks at a daily habit when so many days have begun and the last is the present one.
+fn look(text: &str, answers: &[Answer]) -> Assessment {
+    look_at(&[], text, answers)
+}
+
+fn look_at(columns: &[(&'static str, Value)], text: &str, answers: &[Answer]) -> Assessment {
+    let text = text.replace(' ', "");
+    let today = day(i64::try_from(text.len()).unwrap() - 1);
+    assess(&plan(columns, &[]), &marks(&text), answers, USUAL, today)
+}
+
+fn passed(assessment: &Assessment) -> Vec<i64> {
+    assessment.passed.iter().map(|date| days_between(MONDAY, *date)).collect()
+}
+
+#[test]
+fn a_habit_forms_and_is_maintained_by_age() {
+    assert_eq!(look(&"x".repeat(14), &[]).phase, Phase::Onboard);
+    assert_eq!(look(&"x".repeat(15), &[]).phase, Phase::Forming);
+    assert_eq!(look(&"x".repeat(112), &[]).phase, Phase::Forming);
+    assert_eq!(look(&"x".repeat(113), &[]).phase, Phase::Maintaining);
+}
+
+#[test]
+fn days_that_passed_are_noted_and_the_present_one_is_not() {
+    assert_eq!(passed(&look("x.x.s..", &[])), [1, 3, 5]);
+    assert_eq!(look("x.x.s..", &[]).misses, 1);
+}
+
+#[test]
+fn three_days_make_an_offer_and_a_deed_answers_it() {
+    let fifteen = "x".repeat(15);
+    let two = look(&format!("{fifteen}..."), &[]);
+    assert_eq!((two.phase, two.sessions.len(), two.misses), (Phase::Forming, 0, 2));
+    let three = look(&format!("{fifteen}...."), &[]);
+    assert_eq!((three.phase, three.misses), (Phase::Lapsed, 3));
+    assert_eq!(
+        three.sessions,
+        [Session { gap_start: day(15), gap: Gap::Lapse, triggered_on: day(17), gap_end: None, answer: None }]
+    );
+    let back = look(&format!("{fifteen}...x"), &[]);
+    assert_eq!(back.phase, Phase::Forming);
+    assert_eq!(back.sessions[0].answer, Some((day(18), Recovery::Resume, AnsweredBy::Deed)));
+    assert_eq!(back.sessions[0].gap_end, Some(day(18)));
+}
+
+#[test]
+fn an_old_habit_that_comes_back_forms_again_before_it_is_maintained() {
+    let old = "x".repeat(120);
+    assert_eq!(look(&format!("{old}...x"), &[]).phase, Phase::Forming);
+    assert_eq!(look(&format!("{old}...x{}", "x".repeat(111)), &[]).phase, Phase::Forming);
+    assert_eq!(look(&format!("{old}...x{}", "x".repeat(112)), &[]).phase, Phase::Maintaining);
+}
+
+#[test]
+fn after_a_long_gap_the_person_says_how_to_go_on() {
+    let gap = format!("{}.......", "x".repeat(15));
+    let long = look(&format!("{gap}."), &[]);
+    assert_eq!((long.phase, long.sessions[0].gap), (Phase::Relapsed, Gap::Relapse));
+    assert_eq!(long.sessions.len(), 1, "one offer, which grew");
+    let done = look(&format!("{gap}xxx"), &[]);
+    assert_eq!((done.phase, done.misses), (Phase::Relapsed, 0));
+    assert_eq!((done.sessions[0].answer, done.sessions[0].gap_end), (None, Some(day(22))));
+    for action in [Recovery::FreshStart, Recovery::Resume, Recovery::Simplify] {
+        let answer = Answer { gap_start: day(15), on: day(23), action };
+        let afresh = look(&format!("{gap}x.xx"), &[answer]);
+        assert_eq!(afresh.phase, Phase::Forming, "{action:?}");
+        assert_eq!(afresh.sessions[0].answer, Some((day(23), action, AnsweredBy::Person)));
+    }
+    let pause = Answer { gap_start: day(15), on: day(23), action: Recovery::Pause };
+    assert_eq!(look(&format!("{gap}...."), &[pause]).phase, Phase::Relapsed);
+}
+
+#[test]
+fn after_an_answer_the_count_begins_anew() {
+    let gap = format!("{}...", "x".repeat(15));
+    let answer = Answer { gap_start: day(15), on: day(18), action: Recovery::Resume };
+    let two_more = look(&format!("{gap}...."), &[answer]);
+    assert_eq!((two_more.sessions.len(), two_more.misses), (1, 2), "the day of the answer is behind");
+    let three_more = look(&format!("{gap}....."), &[answer]);
+    assert_eq!((three_more.sessions.len(), three_more.misses), (2, 3));
+    assert_eq!(three_more.sessions[1].gap_start, day(19));
+}
+
+#[test]
+fn one_offer_waits_at_a_time_and_a_skip_ends_the_count() {
+    let text = format!("{}...s.......", "x".repeat(15));
+    let found = look(&text, &[]);
+    assert_eq!(found.sessions.len(), 1);
+    assert_eq!(found.misses, 6);
+    assert_eq!(found.phase, Phase::Lapsed);
+}
+
+#[test]
+fn a_late_deed_takes_the_offer_back() {
+    let before = look(&format!("{}....", "x".repeat(15)), &[]);
+    assert_eq!(before.sessions.len(), 1);
+    let after = look(&format!("{}.x..", "x".repeat(15)), &[]);
+    assert_eq!((after.phase, after.sessions.len()), (Phase::Forming, 0));
+    assert_eq!(passed(&after), [15, 17]);
+}
+
+#[test]
+fn staying_away_lapses_by_word_and_recovers_by_itself() {
+    let avoid = [("kind", "avoid".into())];
+    let found = look_at(&avoid, &format!("{}lll.", ".".repeat(15)), &[]);
+    assert_eq!((found.phase, found.sessions.len()), (Phase::Lapsed, 1));
+    assert!(found.passed.is_empty());
+    let back = look_at(&avoid, &format!("{}lll..", ".".repeat(15)), &[]);
+    assert_eq!((back.phase, back.sessions[0].gap_end), (Phase::Forming, Some(day(18))));
+}
+
+#[test]
+fn a_year_of_silence_is_noted_up_to_the_horizon_and_stays_one_gap() {
+    let mut marks = marks(&"x".repeat(15));
+    let first = assess(&plan(&[], &[]), &marks, &[], USUAL, day(600));
+    assert_eq!(first.passed.len(), usize::try_from(HORIZON_DAYS).unwrap());
+    assert_eq!(first.sessions.len(), 1);
+    // what was noted stays when the horizon moves on
+    marks.extend(first.passed.iter().map(|date| (*date, Mark::Passed)));
+    let next = assess(&plan(&[], &[]), &marks, &[], USUAL, day(601));
+    assert_eq!(next.sessions, first.sessions);
+    assert_eq!(next.misses, first.misses + 1);
+}
+
+#[test]
+fn imported_years_make_an_old_habit_and_are_never_judged() {
+    let habit = plan(&[("start_date", "2027-06-01".into())], &[]);
+    let found = assess(&habit, &marks("x...x"), &[], USUAL, jiff::civil::date(2027, 6, 1));
+    assert_eq!((found.phase, found.passed.len()), (Phase::Maintaining, 0));
+}
+
+proptest::proptest! {
+    /// The engine's own notes never change what it finds: it may run at any time.
+    #[test]
+    fn running_again_changes_nothing(text in "[x.sl]{1,80}", quota in 1_i64..8, weekly: bool) {
+        let columns: Vec<(&'static str, Value)> =
+            if weekly { vec![("freq_num", quota.into()), ("freq_den", 7.into())] } else { Vec::new() };
+        let plan = plan(&columns, &[]);
+        let today = day(i64::try_from(text.len()).unwrap());
+        let mut marks = marks(&text);
+        let once = assess(&plan, &marks, &[], USUAL, today);
+        marks.extend(once.passed.iter().map(|date| (*date, Mark::Passed)));
+        proptest::prop_assert_eq!(assess(&plan, &marks, &[], USUAL, today), once);
+    }
+
+    /// Running every day and running once at the end find the same.
+    #[test]
+    fn running_daily_and_running_once_agree(text in "[x.s]{1,60}") {
+        let plan = plan(&[], &[]);
+        let all = marks(&text);
+        let mut noted = Marks::new();
+        let end = i64::try_from(text.len()).unwrap();
+        let mut last = None;
+        for n in 0..=end {
+            let today = day(n);
+            let mut known: Marks = all.range(..=today).map(|(date, mark)| (*date, *mark)).collect();
+            for (date, mark) in &noted { known.entry(*date).or_insert(*mark); }
+            let found = assess(&plan, &known, &[], USUAL, today);
+            noted = found.passed.iter().map(|date| (*date, Mark::Passed)).collect();
+            last = Some(found);
+        }
+        proptest::prop_assert_eq!(last.unwrap(), assess(&plan, &all, &[], USUAL, day(end)));
+    }
+}
