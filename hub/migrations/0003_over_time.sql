@@ -162,6 +162,7 @@ CREATE TABLE routine_executions (
 );
 
 CREATE INDEX habit_schedules_habit ON habit_schedules (habit_id);
+CREATE INDEX habit_schedules_scope ON habit_schedules (scope);
 CREATE INDEX pauses_scope ON pauses (scope);
 CREATE INDEX recovery_sessions_habit ON recovery_sessions (habit_id);
 CREATE INDEX recovery_sessions_scope ON recovery_sessions (scope, status);

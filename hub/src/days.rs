@@ -11,15 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kairos_core::Millis;
 use kairos_core::change::{Change, Op};
-use kairos_core::day::{Date, Zone, logical_day, next_day_start};
+use kairos_core::day::{Date, next_day_start};
 use kairos_core::fold::Status;
 use kairos_core::ids::{HabitId, UserId};
+use kairos_core::plan::Person;
 use kairos_core::principal::Principal;
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::USERS;
 use kairos_core::scope::Scope;
-use kairos_core::today::{Item, Standing, Today, items};
+use kairos_core::today::{Item, Rows, Standing, Today, items};
 use serde::Deserialize;
 
 use crate::feed::Feed;
@@ -43,19 +44,8 @@ struct Kept {
     /// How far this has followed the log.
     as_of: i64,
     scopes: Vec<Scope>,
-    calendar: Option<Calendar>,
+    calendar: Option<Person>,
     days: BTreeMap<Date, Day>,
-}
-
-/// A person's way of counting days.
-#[derive(Debug, Clone)]
-pub struct Calendar {
-    /// The zone's name.
-    pub tz: String,
-    /// The zone.
-    pub zone: Zone,
-    /// Minutes after midnight at which the day begins.
-    pub day_start_min: u16,
 }
 
 /// One day: every living habit in the person's order, due or not.
@@ -90,17 +80,14 @@ impl Days {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub async fn calendar(&self, user: &UserId) -> Result<Calendar, StoreError> {
+    pub async fn calendar(&self, user: &UserId) -> Result<Person, StoreError> {
         if let Some(calendar) = self.kept(user, |kept| kept.calendar.clone()) {
             return Ok(calendar);
         }
         let id = user.clone();
         let (as_of, row) =
             self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.row(&USERS, id.as_str())?))).await?;
-        let row = row.map(repair::sound);
-        let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
-        let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
-        let calendar = Calendar { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) };
+        let calendar = Person::of(row.map(repair::sound).as_ref());
         self.keep(user, None, as_of, |kept| kept.calendar = Some(calendar.clone()));
         Ok(calendar)
     }
@@ -127,7 +114,7 @@ impl Days {
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn present(&self, user: &UserId) -> Result<Date, StoreError> {
         let calendar = self.calendar(user).await?;
-        Ok(logical_day(self.store.clock().now(), &calendar.zone, calendar.day_start_min))
+        Ok(calendar.today(self.store.clock().now()))
     }
 
     /// When a person's next day begins.
@@ -157,10 +144,11 @@ impl Days {
         if let Some(answer) = known {
             return Ok(answer);
         }
-        let (scopes, text) = (by.scopes.clone(), date.to_string());
-        let (as_of, (habits, cells)) =
-            self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.day(&scopes, &text)?))).await?;
-        let mut day = Day::new(habits, &cells, date);
+        let person = self.calendar(&by.user).await?;
+        let scopes = by.scopes.clone();
+        let (as_of, mut rows) =
+            self.store.read(move |snapshot| Ok((snapshot.head()?, snapshot.day(&scopes, date)?))).await?;
+        let mut day = Day::new(&mut rows, &person, date);
         let answer = question(&mut day, date);
         self.keep(&by.user, Some(&by.scopes), as_of, |kept| {
             // The earliest goes: the present day is asked for most.
@@ -215,8 +203,12 @@ impl Kept {
 
     fn take(&mut self, user: &UserId, change: &Change) {
         match change.table {
-            "users" if change.row_id == user.as_str() => self.calendar = None,
-            "habits" if self.scopes.contains(&change.scope) => self.days.clear(),
+            // The week's first day decides about quotas, so the days go with the profile.
+            "users" if change.row_id == user.as_str() => {
+                self.calendar = None;
+                self.days.clear();
+            }
+            "habits" | "habit_schedules" | "pauses" if self.scopes.contains(&change.scope) => self.days.clear(),
             "completions" if self.scopes.contains(&change.scope) && self.take_cell(change).is_none() => {
                 self.days.clear();
             }
@@ -227,6 +219,9 @@ impl Kept {
     /// `None`: the days must be read again.
     fn take_cell(&mut self, change: &Change) -> Option<()> {
         if change.op == Op::Remove {
+            if self.days.values().any(Day::has_quotas) {
+                return None;
+            }
             for day in self.days.values_mut() {
                 let Some(place) = day.cells.remove(&change.row_id) else { continue };
                 if day.cells.values().any(|other| *other == place) {
@@ -237,6 +232,10 @@ impl Kept {
             return Some(());
         }
         let cell: Cell<'_> = serde_json::from_str(change.row.as_deref()?).ok()?;
+        let of_quota = |day: &Day| day.items.iter().any(|item| item.has_quota && item.habit_id == cell.habit_id);
+        if self.days.values().any(of_quota) {
+            return None;
+        }
         let Some((_, day)) = self.days.iter_mut().find(|(date, _)| date.to_string() == cell.date) else {
             return Some(());
         };
@@ -252,12 +251,18 @@ impl Kept {
 }
 
 impl Day {
-    fn new(habits: Vec<Row>, cells: &[Row], date: Date) -> Self {
-        let items = items(habits, cells, date);
+    fn new(rows: &mut Rows, person: &Person, date: Date) -> Self {
+        let items = items(rows, person, date);
+        let text = date.to_string();
         let place =
             |cell: &Row| items.iter().position(|item| cell.opt_text("habit_id").as_ref() == Some(&item.habit_id));
-        let cells = cells.iter().filter_map(|cell| Some((cell.id.clone(), place(cell)?))).collect();
+        let of_day = rows.cells.iter().filter(|cell| cell.text("date") == text);
+        let cells = of_day.filter_map(|cell| Some((cell.id.clone(), place(cell)?))).collect();
         Self { items, cells, shown: None }
+    }
+
+    fn has_quotas(&self) -> bool {
+        self.items.iter().any(|item| item.has_quota)
     }
 
     fn set(&mut self, place: usize, standing: Option<Standing>) {

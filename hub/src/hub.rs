@@ -19,6 +19,7 @@ use crate::commands::Commands;
 use crate::config::{Config, TlsMode};
 use crate::days::Days;
 use crate::discovery::{self, Announced, Discovery};
+use crate::engine;
 use crate::files::in_words;
 use crate::gate::HubGate;
 use crate::health::{Board, State};
@@ -166,6 +167,7 @@ impl Hub {
             broker: broker.clone(),
         };
         gate.open(window.clone());
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(engine::run(store.clone(), commands.clone(), board.clone()))));
         for adapter in adapters {
             tasks.push(AbortOnDropHandle::new(tokio::spawn(adapters::run(adapter, window.clone(), board.clone()))));
         }

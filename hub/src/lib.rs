@@ -13,6 +13,7 @@ pub mod commands;
 pub mod config;
 pub mod days;
 pub mod discovery;
+mod engine;
 pub mod feed;
 pub mod files;
 pub mod gate;

@@ -9,6 +9,7 @@ use crate::Millis;
 use crate::event::{TimeSource, Verb};
 use crate::ids::{CommandId, DeviceId, EventId, HabitId, UserId};
 use crate::principal::Principal;
+use crate::progress::Recovery;
 use crate::repair::{AMOUNT, is_amount};
 use crate::value::Value;
 
@@ -51,6 +52,42 @@ pub enum Wish {
     EditProfile {
         /// The columns that change.
         fields: Fields,
+    },
+    /// Change one's own preferences.
+    EditPreferences {
+        /// The columns that change.
+        fields: Fields,
+    },
+    /// Note a break.
+    AddPause {
+        /// Its id.
+        id: String,
+        /// Its columns.
+        fields: Fields,
+    },
+    /// Change a break.
+    EditPause {
+        /// Which.
+        id: String,
+        /// The columns that change.
+        fields: Fields,
+    },
+    /// Take a break back.
+    DeletePause {
+        /// Which.
+        id: String,
+    },
+    /// Answer an offer of a way back.
+    Recover {
+        /// Which session.
+        session: String,
+        /// What the person says.
+        answer: Saying,
+    },
+    /// Write down what follows from a habit's days; the engine's alone.
+    Keep {
+        /// Which habit.
+        habit: HabitId,
     },
     /// Add a device with its credential.
     AddDevice {
@@ -106,6 +143,17 @@ pub struct Deed {
     pub note: Option<String>,
     /// The device's name for the press.
     pub press_id: Option<String>,
+}
+
+/// What a person says to an offer of a way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saying {
+    /// How they go on.
+    pub action: Recovery,
+    /// What stood in the way: a JSON array of words.
+    pub blockers: Option<String>,
+    /// Their notes.
+    pub notes: Option<String>,
 }
 
 /// When a deed happened, as far as its sender knows.

@@ -78,6 +78,13 @@ pub fn logical_day(at: Millis, zone: &Zone, day_start_min: u16) -> Date {
     local.checked_sub(minutes(day_start_min)).unwrap_or(local).date()
 }
 
+/// The instant at which a day begins; where clocks skip it, the first one after the gap.
+#[must_use]
+pub fn day_begins(date: Date, zone: &Zone, day_start_min: u16) -> Millis {
+    let Ok(local) = date.at(0, 0, 0, 0).checked_add(minutes(day_start_min)) else { return Millis::MAX };
+    zone.0.to_ambiguous_timestamp(local).compatible().map_or(Millis::MAX, Timestamp::as_millisecond)
+}
+
 /// The instant at which the day after the current one begins: when every day's view changes.
 ///
 /// A start that a change of clocks skips is the first instant after the gap.

@@ -10,6 +10,7 @@ use crate::Millis;
 use crate::event::{AuthorClass, Event, Source, Verb, words};
 use crate::hlc::Hlc;
 use crate::ids::{DeviceId, UserId};
+use crate::plan::Schedule;
 use crate::row::Row;
 
 words!(
@@ -40,6 +41,17 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// As the habit was measured on a day.
+    #[must_use]
+    pub fn on(habit: &Row, schedule: &Schedule) -> Self {
+        let of_habit = Self::of(habit);
+        Self {
+            at_most: schedule.at_most,
+            target: schedule.target.filter(|target| *target > 0.0).unwrap_or(of_habit.target),
+            ..of_habit
+        }
+    }
+
     /// Reads it from a habit's row.
     #[must_use]
     pub fn of(habit: &Row) -> Self {

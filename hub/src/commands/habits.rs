@@ -9,7 +9,7 @@ use kairos_core::schema::{DEVICE_BINDINGS, HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
-use super::{applied, record, require_edit, set_fields, unchanged, visible};
+use super::{applied, plans, record, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// How many living habits a person may have.
@@ -35,28 +35,50 @@ pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields
     let at = tx.tick();
     row.stamp_all(&at);
     set_fields(tx, &mut row, fields, CLOSED)?;
+    if row.look("start_date").is_null() {
+        // Written down, since a person who travels would otherwise move it.
+        let today = record::person(tx, &by.user)?.today(tx.now());
+        row.set("start_date", today.to_string(), &at);
+    }
     Ok(applied(tx.put(&row, Origin::Local)?))
 }
 
 pub(super) fn edit(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
-    let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
-    require_edit(by, &row.scope)?;
+    let before = visible(tx, by, &HABITS, id.as_str(), "habit")?;
+    require_edit(by, &before.scope)?;
+    let mut row = before.clone();
     if !set_fields(tx, &mut row, fields, CLOSED)? {
         return Ok(unchanged());
     }
-    if fields.contains_key("status") {
+    change(tx, by, &before, row)
+}
+
+/// Pauses, archives or resumes a habit.
+pub(super) fn set_status(tx: &mut Tx<'_>, by: &Principal, before: &Row, status: &str) -> Result<(), StoreError> {
+    let mut row = before.clone();
+    let at = tx.tick();
+    row.set("status", status, &at);
+    change(tx, by, before, row).map(drop)
+}
+
+/// Writes a changed habit, and what follows from the change for the days that were and the one that is.
+fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row) -> Result<Receipt, StoreError> {
+    let person = record::person(tx, &row.user_id)?;
+    let today = person.today(tx.now());
+    if before.look("status") != row.look("status") {
         let at = tx.tick();
         let since = |wanted: &str| if row.text("status") == wanted { Value::Integer(tx.now()) } else { Value::Null };
         let (paused, archived) = (since("PAUSED"), since("ARCHIVED"));
         row.set("paused_at", paused, &at);
         row.set("archived_at", archived, &at);
+        plans::follow_status(tx, before, &row, today)?;
     }
+    plans::date_schedule(tx, before, &row, &person, today)?;
     let seq = tx.put(&row, Origin::Local)?;
-    if !fields.keys().any(|name| MEASURE.contains(&name.as_str())) {
+    if MEASURE.iter().all(|name| before.look(name) == row.look(name)) {
         return Ok(applied(seq));
     }
     // The present day is measured by the new rule at once; earlier days stay as they were judged.
-    let today = record::person(tx, by)?.today(tx.now());
     let habit = kairos_core::repair::sound(row);
     let mut last = seq;
     for actor in ["", by.user.as_str()] {

@@ -5,12 +5,16 @@
 
 mod devices;
 mod habits;
+mod keep;
 mod once;
+pub(crate) mod plans;
 mod record;
+mod recovery;
 
 pub(crate) use self::once::Once;
 
 use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};
+use kairos_core::plan::Person;
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
@@ -45,8 +49,8 @@ impl Commands {
 }
 
 fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
-    if let Wish::NoteDevice { .. } = command.wish {
-        // The hub mints its id for each message: nobody asks again under it, and noting the same twice changes nothing.
+    if let Wish::NoteDevice { .. } | Wish::Keep { .. } = command.wish {
+        // The hub mints its id each time: nobody asks again under it, and noting the same twice changes nothing.
         return answer(tx, command);
     }
     let (author, id) = (command.by.author(), command.id.as_str());
@@ -84,6 +88,15 @@ fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> 
         Wish::EditHabit { id, fields } => habits::edit(tx, by, id, fields),
         Wish::DeleteHabit { id } => habits::delete(tx, by, id),
         Wish::EditProfile { fields } => edit_profile(tx, by, fields),
+        Wish::EditPreferences { fields } => plans::edit_preferences(tx, by, fields),
+        Wish::AddPause { id, fields } => plans::add_pause(tx, by, id, fields),
+        Wish::EditPause { id, fields } => plans::edit_pause(tx, by, id, fields),
+        Wish::DeletePause { id } => plans::delete_pause(tx, by, id),
+        Wish::Recover { session, answer } => recovery::answer(tx, by, session, answer),
+        Wish::Keep { habit } => match by.via {
+            Via::Engine => keep::keep(tx, habit),
+            _ => Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself keeps the days.").into()),
+        },
         Wish::AddDevice { id, fields, secret_hash } => devices::add(tx, by, id, fields, secret_hash),
         Wish::RevokeDevice { id } => devices::revoke(tx, by, id),
         Wish::Bind { device, bindings } => devices::bind(tx, by, device, bindings),
@@ -108,6 +121,7 @@ fn fingerprint(command: &Command) -> Vec<u8> {
         // Ids and secrets are minted anew at each repetition.
         Wish::AddHabit { fields, .. } => format!("add habit {fields:?}"),
         Wish::AddDevice { fields, .. } => format!("add device {fields:?}"),
+        Wish::AddPause { fields, .. } => format!("add pause {fields:?}"),
         other => format!("{other:?}"),
     };
     Sha256::digest(asked.as_bytes())[..16].to_vec()
@@ -176,9 +190,11 @@ fn is_given(value: &Value) -> bool {
 fn edit_profile(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Receipt, StoreError> {
     let mut row = visible(tx, by, &USERS, by.user.as_str(), "person")?;
     require_edit(by, &row.scope)?;
+    let before = Person::of(Some(&repair::shown(&row)));
     if !set_fields(tx, &mut row, fields, &[])? {
         return Ok(unchanged());
     }
+    plans::excuse_travel(tx, by, &before, &Person::of(Some(&repair::shown(&row))))?;
     Ok(applied(tx.put(&row, kairos_core::change::Origin::Local)?))
 }
 

@@ -3,14 +3,15 @@
 use kairos_core::Millis;
 use kairos_core::change::Origin;
 use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, When};
-use kairos_core::day::{Date, Zone, logical_day};
+use kairos_core::day::{Date, logical_day};
 use kairos_core::event::{Event, TimeSource, Verb};
 use kairos_core::fold::{Measure, Standing, fold, fold_next, standing_events, write_cell};
-use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
+use kairos_core::ids::{CellId, CommandId, EventId, HabitId, UserId};
+use kairos_core::plan::{Person, Schedules};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS, USERS};
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, USERS};
 
 use super::unchanged;
 use crate::store::{StoreError, Tx};
@@ -38,7 +39,7 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
         let event_id = EventId::new(known.id).ok();
         return Ok(Receipt { seq: 0, outcome: Outcome::Applied, event_id, repeated: true });
     }
-    let person = person(tx, by)?;
+    let person = person(tx, &by.user)?;
     let (occurred_at, time_source) = moment(deed.when, tx.now(), tx.is_guessing());
     let today = person.today(tx.now());
     let date = deed.date.unwrap_or_else(|| logical_day(occurred_at, &person.zone, person.day_start_min));
@@ -66,7 +67,7 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
         }
         (Verb::Undo, None) => {
             let events = tx.cell_events(&deed.habit, &day, &actor)?;
-            match standing_events(&events).iter().rev().find(|event| event.source.class() <= by.source().class()) {
+            match standing_events(&events).iter().rev().find(|event| may_take_back(by, event)) {
                 Some(event) => Some(event.id.clone()),
                 None => return Ok(unchanged()),
             }
@@ -109,7 +110,7 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
 /// Folds an event that was just written into its cell.
 fn fold_in(tx: &mut Tx<'_>, habit: &Row, event: &Event, note: Option<&str>) -> Result<i64, StoreError> {
     let id = CellId::of(&event.habit_id, event.date, &event.actor);
-    let measure = Measure::of(habit);
+    let measure = measure(tx, habit, event.date)?;
     let known = tx.row(&COMPLETIONS, id.as_str())?;
     let standing = match known.as_ref().and_then(|cell| fold_next(cell, event, &measure)) {
         Some(standing) => Some(standing),
@@ -126,7 +127,18 @@ pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> R
         return Ok(0);
     }
     let known = tx.row(&COMPLETIONS, CellId::of(&habit_id, date, actor).as_str())?;
-    write(tx, habit, (date, actor), known, fold(&events, &Measure::of(habit)).as_ref(), None)
+    let standing = fold(&events, &measure(tx, habit, date)?);
+    write(tx, habit, (date, actor), known, standing.as_ref(), None)
+}
+
+/// How a habit was measured on a day.
+fn measure(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> {
+    let dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
+    if dated.is_empty() {
+        return Ok(Measure::of(habit));
+    }
+    let dated: Vec<Row> = dated.into_iter().map(repair::sound).collect();
+    Ok(Measure::on(habit, Schedules::of(habit, &dated).on(date)))
 }
 
 /// Writes how a cell stands.
@@ -163,24 +175,13 @@ fn write(
 }
 
 /// How a person counts days.
-pub(super) struct Person {
-    tz: String,
-    zone: Zone,
-    day_start_min: u16,
+pub(super) fn person(tx: &mut Tx<'_>, user: &UserId) -> Result<Person, StoreError> {
+    Ok(Person::of(tx.known(&USERS, user.as_str())?.as_deref()))
 }
 
-impl Person {
-    /// The day that is now.
-    pub(super) fn today(&self, now: Millis) -> Date {
-        logical_day(now, &self.zone, self.day_start_min)
-    }
-}
-
-pub(super) fn person(tx: &mut Tx<'_>, by: &Principal) -> Result<Person, StoreError> {
-    let row = tx.known(&USERS, by.user.as_str())?;
-    let tz = row.as_ref().map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
-    let start = row.and_then(|row| row.integer("day_start_min")).and_then(|minutes| u16::try_from(minutes).ok());
-    Ok(Person { zone: Zone::or_utc(&tz), tz, day_start_min: start.unwrap_or(0) })
+/// What an undo without a name may mean: a deed that weighs no more; that a day passed is no deed.
+fn may_take_back(by: &Principal, event: &Event) -> bool {
+    event.verb != Verb::Miss && event.source.class() <= by.source().class()
 }
 
 /// When a deed happened, as well as the hub can know.

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use kairos_core::command::{Action, Binding, Deed, When};
 use kairos_core::event::Verb;
 use kairos_core::ids::{CommandId, DeviceId, HabitId, UserId};
+use kairos_core::plan::Person;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS};
-use kairos_core::today::{Item, today};
+use kairos_core::today::{Item, items};
 use kairos_core::value::Value;
 
 use super::*;
@@ -68,9 +69,9 @@ impl House {
     }
 
     async fn item(&self, by: &Principal, date: &str) -> Option<Item> {
-        let (scopes, day) = (by.scopes.clone(), date.to_owned());
-        let (habits, cells) = self.store.read(move |snapshot| snapshot.day(&scopes, &day)).await.unwrap();
-        today(habits, &cells, date.parse().unwrap()).items.pop()
+        let (scopes, day) = (by.scopes.clone(), date.parse().unwrap());
+        let mut rows = self.store.read(move |snapshot| snapshot.day(&scopes, day)).await.unwrap();
+        items(&mut rows, &Person::of(None), day).into_iter().rfind(Item::shown)
     }
 
     async fn count(&self, table: &'static Table) -> usize {

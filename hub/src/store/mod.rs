@@ -13,6 +13,7 @@ mod devices;
 mod error;
 mod health;
 mod known;
+mod life;
 pub(crate) mod meta;
 mod migrations;
 mod people;
@@ -31,6 +32,7 @@ use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::{OpenError, StoreError};
+pub use life::Life;
 pub use people::{Account, StoredCode};
 pub use reader::Snapshot;
 pub use retained::RetainedMessage;

@@ -4,14 +4,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kairos_core::change::{Change, Op, Origin};
+use kairos_core::command::Rejection;
+use kairos_core::day::Date;
+use kairos_core::ids::HabitId;
+use kairos_core::plan::{Schedule, longest_period};
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETIONS, HABITS, Table};
+use kairos_core::schema::{COMPLETIONS, HABIT_SCHEDULES, HABITS, Table};
 use kairos_core::scope::Scope;
+use kairos_core::today::Rows;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::error::{OpenError, StoreError};
-use super::rows;
+use super::{life, rows};
 use crate::feed::Room;
 
 /// A few connections, handed out one request at a time. Requests beyond that wait their turn.
@@ -133,26 +138,30 @@ impl Snapshot<'_> {
         Ok(found)
     }
 
-    /// The habits of the given scopes and their cells of one day.
+    /// What a day of the given scopes is made of, repaired.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn day(&self, scopes: &[Scope], date: &str) -> Result<(Vec<Row>, Vec<Row>), StoreError> {
-        let (mut habits, mut cells) = (Vec::new(), Vec::new());
+    pub fn day(&self, scopes: &[Scope], date: Date) -> Result<Rows, StoreError> {
+        let mut day = Rows::default();
         for scope in scopes {
-            let scope = scope.to_string();
-            habits.extend(rows::select(self.connection, &HABITS, "WHERE scope = ?1 AND deleted_at IS NULL", [&scope])?);
-            cells.extend(rows::select(
-                self.connection,
-                &COMPLETIONS,
-                "WHERE scope = ?1 AND date = ?2 AND deleted_at IS NULL",
-                [&scope, date],
-            )?);
+            let alive = |table| rows::select(self.connection, table, ALIVE, [scope.to_string()]);
+            let habits = life::repaired(alive(&HABITS)?);
+            day.schedules.extend(life::repaired(alive(&HABIT_SCHEDULES)?));
+            day.pauses.extend(life::pauses(self.connection, scope)?);
+            let of_day = (scope.to_string(), date.to_string());
+            let condition = "WHERE scope = ?1 AND date = ?2 AND deleted_at IS NULL";
+            day.cells.extend(life::repaired(rows::select(self.connection, &COMPLETIONS, condition, of_day)?));
+            // Whether a quota is met is told by the other days of its period.
+            for habit in habits.iter().filter(|habit| has_quota(habit, &day.schedules)) {
+                let id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+                let (from, to) = longest_period(date);
+                let period = self.cells(&id, &from.to_string(), &to.to_string(), usize::MAX)?;
+                day.cells.extend(period.into_iter().filter(|cell| cell.text("date") != date.to_string()));
+            }
+            day.habits.extend(habits);
         }
-        Ok((
-            habits.into_iter().map(kairos_core::repair::sound).collect(),
-            cells.into_iter().map(kairos_core::repair::sound).collect(),
-        ))
+        Ok(day)
     }
 
     /// The newest change's place in the log.
@@ -244,6 +253,15 @@ impl Snapshot<'_> {
         changes.truncate(limit);
         Ok((changes, all))
     }
+}
+
+/// The condition under which a row is alive in a scope.
+const ALIVE: &str = "WHERE scope = ?1 AND deleted_at IS NULL";
+
+/// Whether a habit has a quota, now or in one of its dated schedules.
+fn has_quota(habit: &Row, schedules: &[Row]) -> bool {
+    let dated = schedules.iter().filter(|row| row.text("habit_id") == habit.id);
+    std::iter::once(habit).chain(dated).any(|row| Schedule::of(row).has_quota())
 }
 
 fn bounded(limit: usize) -> i64 {

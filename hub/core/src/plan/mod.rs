@@ -290,6 +290,12 @@ pub struct Person {
 }
 
 impl Person {
+    /// The day that is now.
+    #[must_use]
+    pub fn today(&self, now: crate::Millis) -> Date {
+        logical_day(now, &self.zone, self.day_start_min)
+    }
+
     /// Reads it from a (repaired) profile; UTC from midnight for one who has none.
     #[must_use]
     pub fn of(profile: Option<&Row>) -> Self {
@@ -310,6 +316,12 @@ fn back(date: Date, days: i64) -> Date {
 
 fn ahead(date: Date, days: i64) -> Date {
     date.checked_add(days.clamp(0, 400).days()).unwrap_or(Date::MAX)
+}
+
+/// The longest period there is, before and after a day: what may decide whether a habit with a quota is due.
+#[must_use]
+pub fn longest_period(date: Date) -> (Date, Date) {
+    (back(date, 366), ahead(date, 366))
 }
 
 /// Whole days from one date to another; negative when the other is earlier.

@@ -1,0 +1,193 @@
+//! What a person wishes for their habits over time: dated schedules, breaks, preferences.
+
+use kairos_core::change::Origin;
+use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
+use kairos_core::day::Date;
+use kairos_core::ids;
+use kairos_core::plan::{DATED, Person, Plan};
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, USER_PREFERENCES};
+use kairos_core::scope::Scope;
+use kairos_core::value::Value;
+
+use super::{applied, require_edit, set_fields, unchanged, visible};
+use crate::store::{StoreError, Tx};
+
+/// How many breaks a person may have noted.
+const MAX_PAUSES: usize = 2000;
+
+/// Dates a change of what a habit asks for: it counts from today, and the days before stay as they were.
+pub(super) fn date_schedule(
+    tx: &mut Tx<'_>,
+    before: &Row,
+    after: &Row,
+    person: &Person,
+    today: Date,
+) -> Result<(), StoreError> {
+    if DATED.iter().all(|name| before.look(name) == after.look(name)) {
+        return Ok(());
+    }
+    let dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &after.id)?;
+    let first_day = Plan::of(before, &[], &[], person).first_day;
+    if dated.is_empty() {
+        if first_day >= today {
+            return Ok(());
+        }
+        put_schedule(tx, before, first_day, today.yesterday().ok())?;
+    } else if let Some(mut last) = dated
+        .into_iter()
+        .filter(|row| row.deleted_at.is_none() && row.text("valid_from") < today.to_string())
+        .max_by_key(|row| row.text("valid_from"))
+    {
+        let at = tx.tick();
+        last.set("valid_to", today.yesterday().ok().map(|date| date.to_string()), &at);
+        tx.put(&last, Origin::Local)?;
+    }
+    put_schedule(tx, after, today, None)
+}
+
+fn put_schedule(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {
+    let at = tx.tick();
+    let id = ids::derive(&format!("schedule|{}|{from}", habit.id));
+    let mut row = Row::new(&HABIT_SCHEDULES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
+    row.stamp_all(&at);
+    row.set("habit_id", habit.id.as_str(), &at);
+    row.set("valid_from", from.to_string(), &at);
+    row.set("valid_to", to.map(|date| date.to_string()), &at);
+    for name in DATED {
+        row.set(name, habit.get(name), &at);
+    }
+    tx.put(&row, Origin::Local).map(drop)
+}
+
+/// A habit that is paused or archived has a break without an end; one that goes on ends it with yesterday.
+pub(super) fn follow_status(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<(), StoreError> {
+    let active = |row: &Row| row.text("status") == "ACTIVE";
+    match (active(before), active(after)) {
+        (true, false) => {
+            let id = ids::derive(&format!("pause|{}|{today}", after.id));
+            let at = tx.tick();
+            let mut row = match tx.row(&PAUSES, &id)? {
+                Some(row) => row,
+                None => {
+                    let mut row = Row::new(&PAUSES, id, after.scope.clone(), after.user_id.clone(), tx.now());
+                    row.stamp_all(&at);
+                    row
+                }
+            };
+            row.set_deleted(None, &at);
+            row.set("habit_id", after.id.as_str(), &at);
+            row.set("from_date", today.to_string(), &at);
+            row.set("to_date", Value::Null, &at);
+            tx.put(&row, Origin::Local)?;
+        }
+        (false, true) => {
+            for mut row in tx.rows_where(&PAUSES, "scope", &after.scope.to_string())? {
+                let open = row.deleted_at.is_none() && row.opt_text("to_date").is_none();
+                if !open || row.opt_text("habit_id").as_deref() != Some(after.id.as_str()) {
+                    continue;
+                }
+                let at = tx.tick();
+                if row.text("from_date") >= today.to_string() {
+                    row.set_deleted(Some(tx.now()), &at);
+                } else {
+                    row.set("to_date", today.yesterday().ok().map(|date| date.to_string()), &at);
+                }
+                tx.put(&row, Origin::Local)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+pub(super) fn add_pause(tx: &mut Tx<'_>, by: &Principal, id: &str, fields: &Fields) -> Result<Receipt, StoreError> {
+    let scope = Scope::Person(by.user.clone());
+    require_edit(by, &scope)?;
+    if tx.row(&PAUSES, id)?.is_some() {
+        return Err(Rejection::new(RejectionCode::Conflict, "This id is already in use.").into());
+    }
+    if tx.count_living(&PAUSES, &scope)? >= MAX_PAUSES {
+        let message = format!("A person has at most {MAX_PAUSES} breaks; delete old ones first.");
+        return Err(Rejection::new(RejectionCode::Conflict, message).into());
+    }
+    let mut row = Row::new(&PAUSES, id, scope, by.user.clone(), tx.now());
+    let at = tx.tick();
+    row.stamp_all(&at);
+    set_fields(tx, &mut row, fields, &[])?;
+    name_habit(tx, by, &row)?;
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+pub(super) fn edit_pause(tx: &mut Tx<'_>, by: &Principal, id: &str, fields: &Fields) -> Result<Receipt, StoreError> {
+    let mut row = visible(tx, by, &PAUSES, id, "break")?;
+    require_edit(by, &row.scope)?;
+    if !set_fields(tx, &mut row, fields, &[])? {
+        return Ok(unchanged());
+    }
+    name_habit(tx, by, &row)?;
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+fn name_habit(tx: &Tx<'_>, by: &Principal, pause: &Row) -> Result<(), StoreError> {
+    match pause.opt_text("habit_id") {
+        Some(habit) if visible(tx, by, &HABITS, &habit, "habit").is_err() => {
+            Err(Rejection::field("habit_id", "There is no such habit.").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn delete_pause(tx: &mut Tx<'_>, by: &Principal, id: &str) -> Result<Receipt, StoreError> {
+    let mut row = visible(tx, by, &PAUSES, id, "break")?;
+    require_edit(by, &row.scope)?;
+    let at = tx.tick();
+    row.set_deleted(Some(tx.now()), &at);
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+/// A person who travels far enough east leaves a day early and may never see the next: what was asked for on the days
+/// that were cut short or left out is taken back by a break.
+pub(super) fn excuse_travel(
+    tx: &mut Tx<'_>,
+    by: &Principal,
+    before: &Person,
+    after: &Person,
+) -> Result<(), StoreError> {
+    let (left, arrived) = (before.today(tx.now()), after.today(tx.now()));
+    let Some(last) = arrived.yesterday().ok().filter(|last| *last >= left) else { return Ok(()) };
+    let id = ids::derive(&format!("travel|{}|{left}|{last}", by.user));
+    if tx.row(&PAUSES, &id)?.is_some() {
+        return Ok(());
+    }
+    let at = tx.tick();
+    let mut row = Row::new(&PAUSES, id, Scope::Person(by.user.clone()), by.user.clone(), tx.now());
+    row.stamp_all(&at);
+    row.set("from_date", left.to_string(), &at);
+    row.set("to_date", last.to_string(), &at);
+    row.set("reason", "travel", &at);
+    tx.put(&row, Origin::Local).map(drop)
+}
+
+/// The id of a person's preferences.
+pub(crate) fn preferences_id(by: &Principal) -> String {
+    ids::derive(&format!("preferences|{}", by.user))
+}
+
+pub(super) fn edit_preferences(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Receipt, StoreError> {
+    let scope = Scope::Person(by.user.clone());
+    require_edit(by, &scope)?;
+    let id = preferences_id(by);
+    let known = tx.row(&USER_PREFERENCES, &id)?;
+    let mut row = known.clone().unwrap_or_else(|| {
+        let mut row = Row::new(&USER_PREFERENCES, id, scope, by.user.clone(), tx.now());
+        let at = tx.tick();
+        row.stamp_all(&at);
+        row
+    });
+    if !set_fields(tx, &mut row, fields, &[])? && known.is_some() {
+        return Ok(unchanged());
+    }
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
