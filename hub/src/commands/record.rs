@@ -223,6 +223,13 @@ fn verb_and_value(deed: &Deed, habit: &Row) -> Result<(Verb, Option<f64>), Store
                 Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into()
             );
         }
+        Verb::Lapse if habit.text("kind") != "avoid" => {
+            return Err(Rejection::new(
+                RejectionCode::Invalid,
+                "Only a habit of staying away has lapses; skipping is free.",
+            )
+            .into());
+        }
         Verb::Full | Verb::Skip | Verb::Undo | Verb::Lapse => None,
     };
     Ok((verb, value))

@@ -21,7 +21,7 @@ use super::today::TodayItem;
 use super::{Api, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(complete)).routes(routes!(skip)).routes(routes!(undo))
+    OpenApiRouter::new().routes(routes!(complete)).routes(routes!(skip)).routes(routes!(undo)).routes(routes!(lapse))
 }
 
 /// What was done. Every field may be absent.
@@ -69,6 +69,8 @@ pub(super) enum Action {
     Skip,
     /// Taken back.
     Undo,
+    /// For habits of staying away: it happened.
+    Lapse,
 }
 
 impl Action {
@@ -77,6 +79,7 @@ impl Action {
             "complete" => Some(Self::Complete),
             "skip" => Some(Self::Skip),
             "undo" => Some(Self::Undo),
+            "lapse" => Some(Self::Lapse),
             _ => None,
         }
     }
@@ -125,6 +128,21 @@ async fn undo(
     body: Bytes,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
     rest(&api, &by, command, Action::Undo, id, &body).await
+}
+
+/// For habits of staying away: it happened. A day without a word is a day that was kept.
+#[utoipa::path(
+    post, path = "/api/habits/{id}/lapse", tag = "habits", params(("id" = String, Path)), request_body = Option<DeedBody>,
+    responses((status = 200, body = DeedAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn lapse(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+    body: Bytes,
+) -> Result<Answer<DeedAnswer>, ApiError> {
+    rest(&api, &by, command, Action::Lapse, id, &body).await
 }
 
 async fn rest(
@@ -195,6 +213,7 @@ fn deed(by: &Principal, action: Action, habit: &HabitId, body: DeedBody) -> Resu
     let (verb, value) = match action {
         Action::Skip => (Verb::Skip, None),
         Action::Undo => (Verb::Undo, None),
+        Action::Lapse => (Verb::Lapse, None),
         Action::Complete => match (body.value, body.set, body.percent) {
             (_, Some(amount), _) => (Verb::Set, Some(amount)),
             (_, _, Some(percent)) => (Verb::Partial, Some(percent)),

@@ -17,10 +17,15 @@ mod extract;
 mod gatekeeper;
 mod habits;
 mod health;
+mod history;
 mod metrics;
 mod mqtt;
 mod openapi;
 mod patience;
+mod pauses;
+mod preferences;
+mod recovery;
+mod rows;
 mod server;
 mod setup;
 mod today;
@@ -118,6 +123,10 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(today::router())
         .merge(habits::router())
         .merge(deeds::router())
+        .merge(history::router())
+        .merge(pauses::router())
+        .merge(recovery::router())
+        .merge(preferences::router())
         .merge(devices::router())
         .merge(changes::router())
         .merge(websocket::router())

@@ -184,6 +184,13 @@ impl Plan {
         missing > 0 && left <= missing
     }
 
+    /// The first and the last day of the person's week.
+    #[must_use]
+    pub fn week_of(&self, date: Date) -> (Date, Date) {
+        let week = self.period(7, date);
+        (week.from, week.to)
+    }
+
     /// How many deeds a period of the day wants, and how many it has: for rates. `None` without a quota.
     #[must_use]
     pub fn quota(&self, date: Date, marks: &Marks) -> Option<Quota> {
@@ -322,6 +329,12 @@ fn ahead(date: Date, days: i64) -> Date {
 #[must_use]
 pub fn longest_period(date: Date) -> (Date, Date) {
     (back(date, 366), ahead(date, 366))
+}
+
+/// The day so many days earlier; the first of all days when there is none.
+#[must_use]
+pub fn days_before(date: Date, days: i64) -> Date {
+    date.checked_sub(days.clamp(0, 100_000).days()).unwrap_or(Date::MIN)
 }
 
 /// Whole days from one date to another; negative when the other is earlier.

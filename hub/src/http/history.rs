@@ -1,0 +1,357 @@
+//! The past of a habit: its days, what was done on one, and how it went.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use kairos_core::day::Date;
+use kairos_core::plan::{Mark, stretch};
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::statistics::{Comeback, Streak, comeback, rate, streak};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Path, Person, Query};
+use super::habits::habit_id;
+use super::{Api, ErrorBody, preferences, rows};
+use crate::store::{Life, StoreError};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(days))
+        .routes(routes!(events))
+        .routes(routes!(statistics))
+        .routes(routes!(heatmap))
+}
+
+/// How many days a page of history has at most.
+const PAGE: usize = 400;
+/// How many days a heatmap or a statistic may cover.
+const LONGEST: i64 = 3660;
+
+/// A day of a habit.
+#[derive(Serialize, ToSchema)]
+struct Day {
+    date: String,
+    /// `FULL`, `PARTIAL`, `SKIPPED` or `MISSED`.
+    #[serde(rename = "type")]
+    status: String,
+    /// For `PARTIAL`.
+    percent: Option<i64>,
+    /// The amount, for measurable habits.
+    value: Option<f64>,
+    skip_reason: Option<String>,
+    note: Option<String>,
+    energy_level: Option<i64>,
+    /// Where the deed came from: `app`, `api`, `device`, `mirror`, `rule`, `import`, `engine`.
+    source: String,
+    /// Whose deed is shown.
+    completed_by: Option<String>,
+    completed_at: Option<i64>,
+}
+
+impl From<&Row> for Day {
+    fn from(cell: &Row) -> Self {
+        Self {
+            date: cell.text("date"),
+            status: cell.text("type"),
+            percent: cell.integer("partial_percent"),
+            value: cell.number("amount"),
+            skip_reason: cell.opt_text("skip_reason"),
+            note: cell.opt_text("note"),
+            energy_level: cell.integer("energy_level"),
+            source: cell.text("source"),
+            completed_by: cell.opt_text("completed_by"),
+            completed_at: cell.integer("completed_at"),
+        }
+    }
+}
+
+/// A page of days.
+#[derive(Serialize, ToSchema)]
+struct Days {
+    items: Vec<Day>,
+    /// Pass it as `from` for the next page; null on the last.
+    next: Option<String>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Span {
+    /// The first day, `YYYY-MM-DD`.
+    from: Option<String>,
+    /// The last day; the present one when absent.
+    to: Option<String>,
+}
+
+impl Span {
+    /// The days meant: the last so many up to the present one when none are named.
+    fn days(&self, today: Date, usual: i64) -> Result<(Date, Date), ApiError> {
+        let to = self.to.as_deref().map(|text| rows::date("to", text)).transpose()?.unwrap_or(today);
+        let from = match &self.from {
+            Some(text) => rows::date("from", text)?,
+            None => kairos_core::plan::days_before(to, usual - 1),
+        };
+        let length = kairos_core::plan::days_between(from, to) + 1;
+        if length < 1 {
+            return Err(ApiError::field("to", "to is not before from."));
+        }
+        if length > LONGEST {
+            return Err(ApiError::field("from", "At most ten years at a time."));
+        }
+        Ok((from, to))
+    }
+}
+
+/// The days of a habit on which something stands, earliest first.
+#[utoipa::path(
+    get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Span),
+    responses((status = 200, body = Days), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn days(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Query(span): Query<Span>,
+) -> Result<Answer<Days>, ApiError> {
+    let life = life(&api, &by, id).await?;
+    let today = life.person.today(api.store.clock().now());
+    let (from, to) = span.days(today, LONGEST)?;
+    let id = habit_id(life.habit.id)?;
+    let cells =
+        api.store.read(move |snapshot| snapshot.cells(&id, &from.to_string(), &to.to_string(), PAGE + 1)).await?;
+    let next = cells.get(PAGE).map(|cell| cell.text("date"));
+    Ok(Answer(Days { items: cells.iter().take(PAGE).map(Day::from).collect(), next }))
+}
+
+/// Something that was done, skipped or taken back.
+#[derive(Serialize, ToSchema)]
+struct EventItem {
+    id: String,
+    /// `full`, `partial`, `add`, `set`, `skip`, `miss`, `undo`, `lapse`.
+    verb: String,
+    value: Option<f64>,
+    /// For `undo`: what it takes back.
+    undo_of: Option<String>,
+    /// Whose deed it is.
+    user_id: String,
+    /// Milliseconds since the epoch, UTC.
+    occurred_at: Option<i64>,
+    /// Who knew the time: `client`, `device`, `hub`, `estimated`, `import`.
+    time_source: String,
+    source: String,
+    device_id: Option<String>,
+    skip_reason: Option<String>,
+    note: Option<String>,
+}
+
+/// What happened on a day.
+#[derive(Serialize, ToSchema)]
+struct Events {
+    /// In the order in which they count.
+    items: Vec<EventItem>,
+    /// People whose deed stands beside the one that is shown: also done by.
+    also_done_by: Vec<String>,
+    /// Always null: a day is one page.
+    next: Option<String>,
+}
+
+/// All that happened to a habit on a day; nothing is ever lost, also what was taken back.
+#[utoipa::path(
+    get, path = "/api/habits/{id}/days/{date}/events", tag = "history", params(("id" = String, Path), ("date" = String, Path)),
+    responses((status = 200, body = Events), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn events(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path((id, date)): Path<(String, String)>,
+) -> Result<Answer<Events>, ApiError> {
+    let date = rows::date("date", &date)?;
+    let life = life(&api, &by, id).await?;
+    let id = habit_id(life.habit.id)?;
+    let found = api.store.read(move |snapshot| {
+        let day = date.to_string();
+        Ok((snapshot.events(&id, &day)?, snapshot.cells(&id, &day, &day, 100)?))
+    });
+    let (events, cells) = found.await?;
+    let shown = cells.first().and_then(|cell| cell.opt_text("completed_by"));
+    let parsed: Vec<kairos_core::event::Event> =
+        events.iter().filter_map(kairos_core::event::Event::from_row).collect();
+    let mut others: Vec<String> = kairos_core::fold::standing_events(&parsed)
+        .iter()
+        .filter(|event| event.source.class() == kairos_core::event::AuthorClass::Person)
+        .map(|event| event.user_id.to_string())
+        .filter(|user| shown.as_ref() != Some(user))
+        .collect();
+    others.sort();
+    others.dedup();
+    let items = events
+        .iter()
+        .map(|row| EventItem {
+            id: row.id.clone(),
+            verb: row.text("verb"),
+            value: row.number("value"),
+            undo_of: row.opt_text("undo_of"),
+            user_id: row.user_id.to_string(),
+            occurred_at: row.integer("occurred_at"),
+            time_source: row.text("time_source"),
+            source: row.text("source"),
+            device_id: row.opt_text("device_id"),
+            skip_reason: row.opt_text("skip_reason"),
+            note: row.opt_text("note"),
+        })
+        .collect();
+    Ok(Answer(Events { items, also_done_by: others, next: None }))
+}
+
+/// How much of what was asked for was done.
+#[derive(Serialize, ToSchema)]
+struct RateAnswer {
+    done: i64,
+    asked: i64,
+    /// 0 to 1; null when nothing was asked for.
+    share: Option<f64>,
+}
+
+impl From<kairos_core::statistics::Rate> for RateAnswer {
+    fn from(rate: kairos_core::statistics::Rate) -> Self {
+        Self { done: rate.done, asked: rate.asked, share: rate.share() }
+    }
+}
+
+/// How a person comes back after days without a deed.
+#[derive(Serialize, ToSchema)]
+struct ComebackAnswer {
+    /// How many times.
+    comebacks: usize,
+    /// Median days from the first day without a deed to the next deed.
+    median_days: Option<f64>,
+    /// Share of those within the relapse threshold, 0 to 1.
+    within_threshold: Option<f64>,
+}
+
+impl From<Comeback> for ComebackAnswer {
+    fn from(of: Comeback) -> Self {
+        Self { comebacks: of.comebacks, median_days: of.median_days, within_threshold: of.within_threshold }
+    }
+}
+
+/// Runs of days or periods, where the person asked for them.
+#[derive(Serialize, ToSchema)]
+struct StreakAnswer {
+    current: i64,
+    best: i64,
+}
+
+impl From<Streak> for StreakAnswer {
+    fn from(of: Streak) -> Self {
+        Self { current: of.current, best: of.best }
+    }
+}
+
+/// How it went.
+#[derive(Serialize, ToSchema)]
+struct Statistics {
+    habit_id: String,
+    from: String,
+    to: String,
+    /// Of the days named.
+    rate: RateAnswer,
+    /// Of the present week.
+    this_week: RateAnswer,
+    comeback: ComebackAnswer,
+    /// `ONBOARD`, `FORMING`, `MAINTAINING`, `LAPSED`, `RELAPSED`.
+    phase: String,
+    /// Only where the person asked for it in their preferences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streak: Option<StreakAnswer>,
+}
+
+/// How a habit went: completion rate and comeback; a streak only for who asked for it.
+#[utoipa::path(
+    get, path = "/api/habits/{id}/statistics", tag = "history", params(("id" = String, Path), Span),
+    responses((status = 200, body = Statistics), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn statistics(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Query(span): Query<Span>,
+) -> Result<Answer<Statistics>, ApiError> {
+    let likes = preferences::of(&api, &by).await?;
+    let life = life(&api, &by, id).await?;
+    let today = life.person.today(api.store.clock().now());
+    let (from, to) = span.days(today, 30)?;
+    let (plan, marks) = (&life.plan, &life.marks);
+    let week = plan.week_of(today);
+    Ok(Answer(Statistics {
+        habit_id: life.habit.id.clone(),
+        from: from.to_string(),
+        to: to.to_string(),
+        rate: rate(plan, marks, from, to, today).into(),
+        this_week: rate(plan, marks, week.0, week.1, today).into(),
+        comeback: comeback(plan, marks, life.habit.integer("relapse_threshold_days").unwrap_or(7), today).into(),
+        phase: life.habit.text("phase"),
+        streak: likes.show_streaks.then(|| streak(plan, marks, today).into()),
+    }))
+}
+
+/// A square of the heatmap.
+#[derive(Serialize, ToSchema)]
+struct Square {
+    date: String,
+    /// Whether it was asked for.
+    due: bool,
+    /// `done`, `skipped`, `paused`, `open`, or `none`: nothing was asked for, or nothing was done.
+    state: &'static str,
+}
+
+/// Squares, one a day.
+#[derive(Serialize, ToSchema)]
+struct Heatmap {
+    items: Vec<Square>,
+    /// Always null: the days named are one page.
+    next: Option<String>,
+}
+
+/// A habit's days for a heatmap, a year when none are named.
+#[utoipa::path(
+    get, path = "/api/habits/{id}/heatmap", tag = "history", params(("id" = String, Path), Span),
+    responses((status = 200, body = Heatmap), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn heatmap(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Query(span): Query<Span>,
+) -> Result<Answer<Heatmap>, ApiError> {
+    let life = life(&api, &by, id).await?;
+    let today = life.person.today(api.store.clock().now());
+    let (from, to) = span.days(today, 365)?;
+    let square = |date: Date| {
+        let state = match life.marks.get(&date) {
+            Some(Mark::Done) => "done",
+            Some(Mark::Skipped) => "skipped",
+            _ if life.plan.paused(date) => "paused",
+            Some(Mark::Lapsed | Mark::Passed) => "none",
+            None if life.plan.kept_by_nothing && life.plan.open(date) && date < today => "done",
+            None if date >= today && life.plan.due(date, &life.marks) => "open",
+            None => "none",
+        };
+        Square { date: date.to_string(), due: life.plan.open(date), state }
+    };
+    Ok(Answer(Heatmap { items: stretch(from, to).map(square).collect(), next: None }))
+}
+
+/// A habit's life, if the person may see it.
+async fn life(api: &Api, by: &Principal, id: String) -> Result<Life, ApiError> {
+    let (id, by) = (habit_id(id)?, by.clone());
+    let found = api.store.read(move |snapshot| match snapshot.life(&id)? {
+        Some(life) if by.may_read(&life.habit.scope) => Ok(life),
+        _ => Err(StoreError::Rejected(kairos_core::command::Rejection::not_found("habit"))),
+    });
+    Ok(found.await?)
+}

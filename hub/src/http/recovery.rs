@@ -1,0 +1,156 @@
+//! Offers of a way back, and their answers.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use kairos_core::command::{Command, Saying, Wish};
+use kairos_core::progress::Recovery;
+use kairos_core::row::Row;
+use kairos_core::schema::{HABITS, RECOVERY_SESSIONS};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Idempotency, Json, Path, Person, Query};
+use super::habits::submit;
+use super::rows::{self, PAGE};
+use super::{Api, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(answer))
+}
+
+/// An offer of a way back.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Session {
+    id: String,
+    habit_id: String,
+    /// The habit's name.
+    habit_name: Option<String>,
+    /// `LAPSE` for a short gap, `RELAPSE` for a long one.
+    #[serde(rename = "type")]
+    kind: String,
+    /// `PENDING`, `COMPLETED` or `ABANDONED`.
+    status: String,
+    /// What was chosen: `RESUME`, `SIMPLIFY`, `PAUSE`, `ARCHIVE`, `FRESH_START`.
+    action: Option<String>,
+    /// `person`, or `deed` when it was simply done again.
+    answered_by: Option<String>,
+    gap_start: String,
+    gap_end: Option<String>,
+    /// Milliseconds since the epoch, UTC.
+    triggered_at: Option<i64>,
+    completed_at: Option<i64>,
+    /// What stood in the way.
+    blockers: Vec<String>,
+    notes: Option<String>,
+}
+
+impl Session {
+    fn of(row: &Row, habit: Option<&Row>) -> Self {
+        Self {
+            id: row.id.clone(),
+            habit_id: row.text("habit_id"),
+            habit_name: habit.map(|habit| habit.text("name")),
+            kind: row.text("type"),
+            status: row.text("status"),
+            action: row.opt_text("action"),
+            answered_by: row.opt_text("answered_by"),
+            gap_start: row.text("gap_start"),
+            gap_end: row.opt_text("gap_end"),
+            triggered_at: row.integer("triggered_at"),
+            completed_at: row.integer("completed_at"),
+            blockers: row.opt_text("blockers").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            notes: row.opt_text("notes"),
+        }
+    }
+}
+
+/// A page of sessions.
+#[derive(Serialize, ToSchema)]
+struct Sessions {
+    items: Vec<Session>,
+    /// Pass it as `after` for the next page; null on the last.
+    next: Option<String>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Only those that are `PENDING`, `COMPLETED` or `ABANDONED`.
+    status: Option<String>,
+    /// The `next` of the last page.
+    after: Option<String>,
+}
+
+/// How a person goes on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"action": "SIMPLIFY", "blockers": ["NO_TIME"], "notes": "Two minutes are enough for now."}))]
+struct AnswerBody {
+    /// `RESUME`, `SIMPLIFY`, `PAUSE`, `ARCHIVE` or `FRESH_START`.
+    action: String,
+    /// What stood in the way, in open words; at most 20.
+    blockers: Option<Vec<String>>,
+    /// Notes.
+    notes: Option<String>,
+}
+
+/// The person's sessions.
+#[utoipa::path(
+    get, path = "/api/recovery", tag = "recovery", params(Wanted),
+    responses((status = 200, body = Sessions), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn list(
+    State(api): State<Api>,
+    Person(by): Person,
+    Query(wanted): Query<Wanted>,
+) -> Result<Answer<Sessions>, ApiError> {
+    if wanted.status.as_deref().is_some_and(|status| !["PENDING", "COMPLETED", "ABANDONED"].contains(&status)) {
+        return Err(ApiError::field("status", "status is PENDING, COMPLETED or ABANDONED."));
+    }
+    let (scopes, after) = (by.scopes.clone(), wanted.after.unwrap_or_default());
+    let found = api.store.read(move |snapshot| {
+        let rows = snapshot.rows_in(&RECOVERY_SESSIONS, &scopes, &after, PAGE)?;
+        let next = if rows.len() == PAGE { rows.last().map(|row| row.id.clone()) } else { None };
+        let mut items = Vec::new();
+        for row in rows.into_iter().map(kairos_core::repair::sound) {
+            if wanted.status.as_ref().is_none_or(|status| row.text("status") == *status) {
+                items.push(Session::of(&row, snapshot.row(&HABITS, &row.text("habit_id"))?.as_ref()));
+            }
+        }
+        Ok(Sessions { items, next })
+    });
+    Ok(Answer(found.await?))
+}
+
+/// Answers a session: whatever is chosen is right.
+#[utoipa::path(
+    post, path = "/api/recovery/{id}/answer", tag = "recovery", params(("id" = String, Path)), request_body = AnswerBody,
+    responses((status = 200, body = Session), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn answer(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+    Json(body): Json<AnswerBody>,
+) -> Result<Answer<Session>, ApiError> {
+    let action = Recovery::parse(&body.action)
+        .ok_or_else(|| ApiError::field("action", "action is RESUME, SIMPLIFY, PAUSE, ARCHIVE or FRESH_START."))?;
+    let blockers = match body.blockers {
+        Some(words) if words.len() > 20 || words.iter().any(|word| word.chars().count() > 100) => {
+            return Err(ApiError::field("blockers", "blockers are at most 20 words of at most 100 characters."));
+        }
+        Some(words) => Some(serde_json::Value::from(words).to_string()),
+        None => None,
+    };
+    let answer = Saying { action, blockers, notes: body.notes };
+    let wish = Wish::Recover { session: id.clone(), answer };
+    submit(&api, Command { id: command, by: by.clone(), wish }).await?;
+    let row = rows::one(&api, &by, &RECOVERY_SESSIONS, &id, "recovery session").await?;
+    let habit = rows::one(&api, &by, &HABITS, &row.text("habit_id"), "habit").await.ok();
+    Ok(Answer(Session::of(&row, habit.as_ref())))
+}
