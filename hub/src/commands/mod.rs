@@ -198,5 +198,11 @@ fn edit_profile(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Rece
     Ok(applied(tx.put(&row, kairos_core::change::Origin::Local)?))
 }
 
+/// Folds a personal cell anew, for tests that take rows in as they are.
+#[cfg(test)]
+pub(crate) fn refold(tx: &mut Tx<'_>, habit: &Row, date: kairos_core::day::Date) -> Result<i64, StoreError> {
+    record::refold(tx, habit, date, "")
+}
+
 #[cfg(test)]
 mod tests;

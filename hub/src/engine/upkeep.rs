@@ -93,13 +93,17 @@ pub(crate) fn upkeep(life: &Life, now: Millis) -> Upkeep {
 
 /// What a person answered.
 fn answer(session: &Row) -> Option<Answer> {
-    let by_person = session.text("status") == "COMPLETED" && session.text("answered_by") == "person";
     Some(Answer {
         gap_start: parse_date(&session.text("gap_start"))?,
         on: parse_date(&session.opt_text("answered_on")?)?,
         action: Recovery::parse(&session.text("action"))?,
     })
-    .filter(|_| by_person && session.deleted_at.is_none())
+    .filter(|_| answered(session))
+}
+
+/// Whether a person has answered.
+fn answered(session: &Row) -> bool {
+    session.deleted_at.is_none() && session.text("status") == "COMPLETED" && session.text("answered_by") == "person"
 }
 
 fn sessions(life: &Life, found: &Assessment) -> Vec<(String, SessionState)> {
@@ -108,15 +112,17 @@ fn sessions(life: &Life, found: &Assessment) -> Vec<(String, SessionState)> {
     let mut expected = BTreeSet::new();
     for session in &found.sessions {
         let id = progress::session_id(habit, "", session.gap_start);
-        let state = state(life, session);
-        if life.sessions.iter().find(|row| row.id == id).is_none_or(|row| differs(row, &state)) {
+        let stored = life.sessions.iter().find(|row| row.id == id);
+        let mut state = state(life, session);
+        // What a person said stands, also where the clock has stepped back behind it.
+        state.standing = state.standing.filter(|_| !stored.is_some_and(answered));
+        if stored.is_none_or(|row| differs(row, &state)) {
             differ.push((id.clone(), state));
         }
         expected.insert(id);
     }
     for row in life.sessions.iter().filter(|row| !expected.contains(&row.id)) {
-        let answered = row.text("status") == "COMPLETED" && row.text("answered_by") == "person";
-        let Some(gap_start) = parse_date(&row.text("gap_start")).filter(|_| !answered) else { continue };
+        let Some(gap_start) = parse_date(&row.text("gap_start")).filter(|_| !answered(row)) else { continue };
         let state = SessionState {
             gap_start,
             gap: Gap::parse(&row.text("type")).unwrap_or(Gap::Lapse),

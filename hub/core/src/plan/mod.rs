@@ -225,7 +225,8 @@ impl Plan {
         if schedule.rolling {
             return schedule.times;
         }
-        let all = days(window).filter(|date| schedule.has_weekday(date.weekday())).fold(0, |count, _| count + 1);
+        let whole = self.period(schedule.days, date);
+        let all = days(whole).filter(|date| schedule.has_weekday(date.weekday())).fold(0, |count, _| count + 1);
         let usable = self.open_days(window);
         if all == 0 {
             return 0;

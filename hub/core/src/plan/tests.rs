@@ -151,6 +151,19 @@ fn a_change_leaves_the_past_as_it_was() {
 }
 
 #[test]
+fn a_change_within_a_period_wants_a_part_of_it() {
+    let habit = row(&HABITS, "h", &quota(3, 7));
+    let dated = |id, from: &str, columns: &[(&'static str, Value)]| {
+        let of = [("habit_id", "h".into()), ("valid_from", from.into())];
+        row(&HABIT_SCHEDULES, id, &[of.to_vec(), columns.to_vec()].concat())
+    };
+    // daily until Wednesday, three a week from Thursday on: one of the four days that are left
+    let rows = [dated("1", "2026-11-02", &[]), dated("2", "2026-11-05", &quota(3, 7))];
+    let plan = Plan::of(&habit, &rows, &[], &person());
+    assert_eq!(shown(14, |date| plan.demanded(date, &Marks::new())), "DDD...D....DDD");
+}
+
+#[test]
 fn staying_away_is_due_and_never_demanded() {
     let plan = plan(&[("kind", "avoid".into())], &[]);
     assert_eq!(shown(7, |date| plan.due(date, &Marks::new())), "DDDDDDD");

@@ -15,6 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::*;
 use crate::clock::Clock;
 
+mod family;
+
 /// A hub of one person with an engine, and a clock that is moved by hand.
 struct House {
     store: Store,
