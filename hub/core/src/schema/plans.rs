@@ -67,7 +67,7 @@ pub static HABIT_SCHEDULES: Table = Table {
                 "How the amount is compared with the target.",
             ),
         ),
-        together("measure", col("target_value", Real, NULL, Rule::Positive, "The amount aimed at.")),
+        together("measure", col("target_value", Real, NULL, Rule::Amount, "The amount aimed at.")),
         together("measure", col("unit", Text, NULL, Rule::Length(32), "Unit of the amount.")),
     ],
 };
@@ -130,7 +130,7 @@ pub static RECOVERY_SESSIONS: Table = Table {
         together("answer", col("answered_on", Text, NULL, Rule::Date, "The logical day of the answer.")),
         col("triggered_at", Integer, NEEDED, Rule::Any, "When the day ended that made it."),
         col("blockers", Text, NULL, Rule::Json, "A JSON array of what stood in the way, in open words."),
-        col("notes", Text, NULL, Rule::Length(2000), "The person's notes, or why it no longer applies."),
+        col("notes", Text, NULL, Rule::Prose(2000), "The person's notes, or why it no longer applies."),
         col("gap_start", Text, NEEDED, Rule::Date, "The first day of the gap."),
         col("gap_end", Text, NULL, Rule::Date, "The day of the next deed."),
     ],

@@ -12,7 +12,7 @@ pub static ROUTINES: Table = Table {
     columns: &[
         col("household_id", Text, NULL, Rule::Length(128), "The household it belongs to; NULL when private."),
         col("name", Text, NEEDED, Rule::Length(50), "Its name, 1 to 50 characters."),
-        col("description", Text, NULL, Rule::Length(2000), "More about it."),
+        col("description", Text, NULL, Rule::Prose(2000), "More about it."),
         col("icon", Text, NULL, Rule::Length(64), "Name of an icon."),
         col("color", Text, NULL, Rule::Length(32), "Its colour."),
         col(
