@@ -11,7 +11,8 @@
 //! 3. [`merge`] and [`repair`]: how two versions of a row become one.
 //! 4. [`event`], [`fold`]: what people did, and the day cell that follows from it.
 //! 5. [`day`], [`plan`], [`today`]: which day it is, what is due, what a person sees.
-//! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went.
+//! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went; [`score`]: what Loop Habit
+//!    Tracker makes of it, for those who come from there.
 //! 7. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
 //! 8. [`adapter`]: what a compiled-in adapter gets and gives.
 
@@ -31,6 +32,7 @@ pub mod repair;
 pub mod row;
 pub mod schema;
 pub mod scope;
+pub mod score;
 pub mod statistics;
 pub mod today;
 pub mod value;
