@@ -149,6 +149,23 @@ impl EventId {
     pub fn of(author: &str, command: &CommandId) -> Self {
         Self(derive(&format!("event|{author}|{command}")))
     }
+
+    /// The id of a day that was imported: UUIDv8 over `import|person|source|reference|date`.
+    ///
+    /// Derived, so that the same file imported again adds nothing. The date ends the key and has one
+    /// form, so a reference may hold anything.
+    #[must_use]
+    pub fn imported(person: &UserId, source: &str, reference: &str, date: jiff::civil::Date) -> Self {
+        Self(derive(&format!("import|{person}|{source}|{reference}|{date}")))
+    }
+}
+
+impl HabitId {
+    /// The id of a habit that was imported: UUIDv8 over `import|person|source|reference`.
+    #[must_use]
+    pub fn imported(person: &UserId, source: &str, reference: &str) -> Self {
+        Self(derive(&format!("import|{person}|{source}|{reference}")))
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +192,22 @@ mod tests {
         // python3: uuid.UUID(bytes=…, version=8) over hashlib.sha256(b"…|2026-11-24|").digest()[:16]
         assert_eq!(personal.as_str(), "e4c734f4-0e0f-863a-8525-719a5f174fd8");
         assert_eq!(shared.as_str(), "34281328-fc0b-8d7c-9fd2-8368c201d763");
+    }
+
+    #[test]
+    fn an_imported_day_has_one_id_per_person_source_habit_and_day() {
+        let (ada, bob) = (UserId::new("ada").unwrap(), UserId::new("bob").unwrap());
+        let day = jiff::civil::date(2026, 11, 24);
+        let id = EventId::imported(&ada, "loop", "Water | daily", day);
+        assert_eq!(id, EventId::imported(&ada, "loop", "Water | daily", day));
+        let others = [
+            EventId::imported(&bob, "loop", "Water | daily", day),
+            EventId::imported(&ada, "habitkit", "Water | daily", day),
+            EventId::imported(&ada, "loop", "Water", day),
+            EventId::imported(&ada, "loop", "Water | daily", day.tomorrow().unwrap()),
+        ];
+        assert!(others.iter().all(|other| *other != id));
+        assert_ne!(HabitId::imported(&ada, "loop", "Water"), HabitId::imported(&bob, "loop", "Water"));
     }
 
     #[test]
