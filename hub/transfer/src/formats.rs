@@ -1,8 +1,10 @@
 //! Which app wrote a file, and reading it.
 
+use serde_json::Value;
+
 use crate::fault::{Fault, Unknown};
 use crate::model::{Origin, Portable};
-use crate::{limits, loop_app};
+use crate::{beaver, habitbull, habitica, habitkit, json, limits, loop_app, table, table_habit};
 
 /// A kind of file that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,18 @@ pub enum Format {
     LoopDatabase,
     /// Loop's zip of tables.
     LoopZip,
+    /// `HabitKit`'s JSON.
+    HabitKit,
+    /// Habitica's `userdata.json`.
+    HabiticaUser,
+    /// Habitica's `history.csv`.
+    HabiticaHistory,
+    /// `HabitBull`'s table.
+    HabitBull,
+    /// Table Habit's JSON.
+    TableHabit,
+    /// beaverhabits' JSON.
+    Beaver,
 }
 
 impl Format {
@@ -19,6 +33,11 @@ impl Format {
     pub fn origin(self) -> Origin {
         match self {
             Self::LoopDatabase | Self::LoopZip => Origin::Loop,
+            Self::HabitKit => Origin::HabitKit,
+            Self::HabiticaUser | Self::HabiticaHistory => Origin::Habitica,
+            Self::HabitBull => Origin::HabitBull,
+            Self::TableHabit => Origin::TableHabit,
+            Self::Beaver => Origin::Beaver,
         }
     }
 }
@@ -38,7 +57,13 @@ pub fn detect(file_name: &str, bytes: &[u8]) -> Result<Format, Unknown> {
     if bytes.starts_with(b"PK\x03\x04") {
         return Ok(Format::LoopZip);
     }
-    Err(unknown(file_name))
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => {
+            let value = json::parse(bytes).map_err(|fault| Unknown(fault.to_string()))?;
+            of_json(&value).ok_or_else(|| unknown(file_name))
+        }
+        _ => of_table(bytes).ok_or_else(|| unknown(file_name)),
+    }
 }
 
 fn unknown(file_name: &str) -> Unknown {
@@ -48,7 +73,39 @@ fn unknown(file_name: &str) -> Unknown {
         Some("xlsx" | "xls" | "ods") => " Export it as CSV.",
         _ => "",
     };
-    Unknown(format!("This is no export of Loop Habit Tracker.{hint}"))
+    Unknown(format!(
+        "This is no export of Loop Habit Tracker, HabitKit, Habitica, HabitBull, Table Habit or beaverhabits.{hint}"
+    ))
+}
+
+fn of_json(value: &Value) -> Option<Format> {
+    if value.get("tasks").is_some_and(Value::is_object) {
+        return Some(Format::HabiticaUser);
+    }
+    let habits = value.get("habits")?.as_array()?;
+    if value.get("completions").is_some() || value.get("intervals").is_some() {
+        return Some(Format::HabitKit);
+    }
+    let any = |keys: &[&str]| habits.iter().any(|habit| keys.iter().any(|key| habit.get(key).is_some()));
+    if any(&["create_t", "freq_type", "daily_goal"]) {
+        Some(Format::TableHabit)
+    } else if habits.is_empty() || any(&["records"]) {
+        Some(Format::Beaver)
+    } else {
+        None
+    }
+}
+
+fn of_table(bytes: &[u8]) -> Option<Format> {
+    let head = table::head(bytes)?;
+    let all = |words: &[&str]| words.iter().all(|word| head.column(word).is_some());
+    if all(&["Task Name", "Task ID", "Task Type", "Date", "Value"]) {
+        Some(Format::HabiticaHistory)
+    } else if all(&["HabitName", "CalendarDate", "Value"]) {
+        Some(Format::HabitBull)
+    } else {
+        None
+    }
 }
 
 /// Reads a file of any app that is known.
@@ -69,6 +126,12 @@ pub fn read_as(format: Format, bytes: &[u8]) -> Result<Portable, Fault> {
     match format {
         Format::LoopDatabase => loop_app::read_database(bytes),
         Format::LoopZip => loop_app::read_zip(bytes),
+        Format::HabitKit => habitkit::read(bytes),
+        Format::HabiticaUser => habitica::read_user(bytes),
+        Format::HabiticaHistory => habitica::read_history(bytes),
+        Format::HabitBull => habitbull::read(bytes),
+        Format::TableHabit => table_habit::read(bytes),
+        Format::Beaver => beaver::read(bytes),
     }
 }
 

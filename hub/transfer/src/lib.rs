@@ -12,20 +12,27 @@
 //! 2. [`limits`], [`fault`]: how much is accepted, and how a file is refused.
 //! 3. `reading`: how a reader builds the model and mends what the habit's columns would not take.
 //! 4. `json`, `table`, `zipped`: bounded parsers.
-//! 5. `loop_app`: Loop's database, its zip, and writing a zip.
+//! 5. A module per app: `loop_app` (database, zip, and writing a zip), `habitkit`, `habitica`, `habitbull`,
+//!    `table_habit`, `beaver`.
 //! 6. `formats`: [`detect`] and [`read`] over all of them.
 
 // Names the crate once, so that its Rust backend is the one that zip's deflate uses.
 use flate2 as _;
 
+mod beaver;
 mod days;
 pub mod fault;
 mod formats;
+mod habitbull;
+mod habitica;
+mod habitkit;
+mod json;
 pub mod limits;
 mod loop_app;
 pub mod model;
 mod reading;
 mod table;
+mod table_habit;
 mod zipped;
 
 pub use fault::{Fault, Unknown};

@@ -2,6 +2,7 @@
 mod loop_database;
 mod loop_written;
 mod loop_zip;
+mod others;
 
 use jiff::civil::Date;
 use kairos_core::event::Verb;
