@@ -14,12 +14,14 @@
 //! 4. `json`, `table`, `zipped`: bounded parsers.
 //! 5. A module per app: `loop_app` (database, zip, and writing a zip), `habitkit`, `habitica`, `habitbull`,
 //!    `table_habit`, `beaver`.
-//! 6. `formats`: [`detect`] and [`read`] over all of them.
+//! 6. [`completions`]: our own table of days, which round-trips byte for byte.
+//! 7. `formats`: [`detect`] and [`read`] over all of them.
 
 // Names the crate once, so that its Rust backend is the one that zip's deflate uses.
 use flate2 as _;
 
 mod beaver;
+pub mod completions;
 mod days;
 pub mod fault;
 mod formats;

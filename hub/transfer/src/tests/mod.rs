@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod completions;
 mod loop_database;
 mod loop_written;
 mod loop_zip;

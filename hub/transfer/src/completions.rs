@@ -1,0 +1,140 @@
+//! Our own table of days: one line a habit and day, for spreadsheets and for coming back.
+//!
+//! Reading and writing are each other's reverse: what was written, read and written again is the same
+//! to the byte. A line that does not fit is a fault, as the table is ours.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use kairos_core::Millis;
+use kairos_core::repair::parse_date;
+
+use crate::fault::Fault;
+use crate::limits;
+use crate::reading::Place;
+use crate::table;
+
+/// The heads of the columns.
+pub const HEADS: [&str; 9] = ["habit", "date", "type", "percent", "amount", "unit", "note", "source", "completed_at"];
+
+/// The words that may stand in `type`.
+const TYPES: [&str; 4] = ["FULL", "PARTIAL", "SKIPPED", "MISSED"];
+
+/// A line of it. Empty text and no text are the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompletionRow {
+    /// The habit's name.
+    pub habit: String,
+    /// The day.
+    pub date: Date,
+    /// FULL, PARTIAL, SKIPPED or MISSED.
+    pub kind: String,
+    /// How much of it, for PARTIAL: 1 to 99.
+    pub percent: Option<i64>,
+    /// The amount, for habits of amounts.
+    pub amount: Option<f64>,
+    /// Its unit.
+    pub unit: String,
+    /// A note.
+    pub note: String,
+    /// Where the deed came from.
+    pub source: String,
+    /// When, to the millisecond.
+    pub completed_at: Option<Millis>,
+}
+
+/// Writes the table.
+///
+/// It is written however long it gets; one beyond [`limits::FILE`] has to be divided to come back.
+///
+/// # Errors
+/// The number of the row, when it holds what could not be read back.
+pub fn completions_csv(rows: &[CompletionRow]) -> Result<Vec<u8>, Fault> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let unwritten = |_| Fault::new("The table could not be written.");
+    table.write_record(HEADS).map_err(unwritten)?;
+    for (index, row) in rows.iter().enumerate() {
+        let bad = |message: &str| Fault::at(Place::Item("row", index), message);
+        if !TYPES.contains(&row.kind.as_str()) {
+            return Err(bad("`type` must be FULL, PARTIAL, SKIPPED or MISSED."));
+        }
+        if row.percent.is_some_and(|percent| !(1..=99).contains(&percent)) {
+            return Err(bad("`percent` must be from 1 to 99."));
+        }
+        if row.amount.is_some_and(|amount| !amount.is_finite()) {
+            return Err(bad("`amount` must be a number."));
+        }
+        if !(0..=9999).contains(&row.date.year()) {
+            return Err(bad("`date` must be a date such as 2026-11-24."));
+        }
+        let time = match row.completed_at {
+            Some(millis) => {
+                Timestamp::from_millisecond(millis).map_err(|_| bad("`completed_at` must be a time."))?.to_string()
+            }
+            None => String::new(),
+        };
+        let number = row.percent.map_or_else(String::new, |percent| percent.to_string());
+        let amount = row.amount.map_or_else(String::new, |amount| amount.to_string());
+        let cells: [&str; 9] =
+            [&row.habit, &row.date.to_string(), &row.kind, &number, &amount, &row.unit, &row.note, &row.source, &time];
+        table.write_record(cells).map_err(unwritten)?;
+    }
+    table.into_inner().map_err(|_| Fault::new("The table could not be written."))
+}
+
+/// Reads the table.
+///
+/// # Errors
+/// A sentence with the line and the column that does not fit.
+pub fn read_completions_csv(bytes: &[u8]) -> Result<Vec<CompletionRow>, Fault> {
+    if bytes.len() > limits::FILE {
+        return Err(Fault::too_much("Bytes of a file", limits::FILE));
+    }
+    let mut rows = Vec::new();
+    let mut headed = false;
+    table::each(bytes, "", |line| {
+        let place = Place::Line("", line.number);
+        let cell = |column: usize| line.raw(column).unwrap_or_default();
+        if !headed {
+            headed = true;
+            return if line.len() == HEADS.len() && (0..HEADS.len()).all(|column| cell(column) == HEADS[column]) {
+                Ok(())
+            } else {
+                Err(Fault::at(place, format!("The heads of the columns must be {}.", HEADS.join(","))))
+            };
+        }
+        let bad = |column: usize, rule: &str| Fault::at(place, format!("`{}` {rule}", HEADS[column]));
+        if line.len() != HEADS.len() {
+            return Err(Fault::at(place, format!("The line has {} cells instead of {}.", line.len(), HEADS.len())));
+        }
+        let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
+        let kind = cell(2);
+        if !TYPES.contains(&kind) {
+            return Err(bad(2, "must be FULL, PARTIAL, SKIPPED or MISSED."));
+        }
+        let percent = optional(3)
+            .map(|cell| cell.parse().ok().filter(|percent| (1..=99).contains(percent)))
+            .map(|percent| percent.ok_or_else(|| bad(3, "must be from 1 to 99.")))
+            .transpose()?;
+        let amount = optional(4)
+            .map(|cell| cell.parse().ok().filter(|amount: &f64| amount.is_finite()))
+            .map(|amount| amount.ok_or_else(|| bad(4, "must be a number.")))
+            .transpose()?;
+        let completed_at = optional(8)
+            .map(|cell| cell.parse::<Timestamp>().map(Timestamp::as_millisecond))
+            .map(|time| time.map_err(|_| bad(8, "must be a time such as 2026-11-24T08:00:00Z.")))
+            .transpose()?;
+        rows.push(CompletionRow {
+            habit: cell(0).to_owned(),
+            date: parse_date(cell(1)).ok_or_else(|| bad(1, "must be a date such as 2026-11-24."))?,
+            kind: kind.to_owned(),
+            percent,
+            amount,
+            unit: cell(5).to_owned(),
+            note: cell(6).to_owned(),
+            source: cell(7).to_owned(),
+            completed_at,
+        });
+        Ok(())
+    })?;
+    if headed { Ok(rows) } else { Err(Fault::new("The table is empty.")) }
+}
