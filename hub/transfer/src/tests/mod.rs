@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod completions;
+mod hostile;
 mod loop_database;
 mod loop_written;
 mod loop_zip;
