@@ -43,6 +43,14 @@ struct Recent {
 
 impl Recent {
     fn take_in(&mut self, changes: Vec<Arc<Change>>) {
+        // A large transaction announces only its end: what was kept does not lead there.
+        let follows = |first: &Arc<Change>, last: &Arc<Change>| first.seq == last.seq + 1;
+        if let (Some(first), Some(last)) = (changes.first(), self.changes.back())
+            && !follows(first, last)
+        {
+            self.changes.clear();
+            self.bytes = 0;
+        }
         self.bytes += changes.iter().map(|change| change.weight()).sum::<usize>();
         self.changes.extend(changes);
         while (self.changes.len() > RECENT || self.bytes > RECENT_BYTES)

@@ -1,6 +1,8 @@
 //! Wishes and their answers: what goes through the one door, and what comes back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use crate::ids::{CommandId, DeviceId, EventId, HabitId, UserId};
 use crate::principal::Principal;
 use crate::progress::Recovery;
 use crate::repair::{AMOUNT, is_amount};
+use crate::row::Row;
 use crate::value::Value;
 
 /// One wish to change data.
@@ -84,6 +87,18 @@ pub enum Wish {
         /// What the person says.
         answer: Saying,
     },
+    /// Take in what a file brought, all of it or nothing.
+    TakeIn {
+        /// What.
+        import: Arc<Import>,
+    },
+    /// Take an import back as a whole.
+    UndoImport {
+        /// Which.
+        id: String,
+        /// Counts rows as they go, for whoever waits.
+        done: Progress,
+    },
     /// Write down what follows from a habit's days; the engine's alone.
     Keep {
         /// Which habit.
@@ -143,6 +158,25 @@ pub struct Deed {
     pub note: Option<String>,
     /// The device's name for the press.
     pub press_id: Option<String>,
+}
+
+/// Counts what is done of something long.
+pub type Progress = Arc<AtomicUsize>;
+
+/// What a file brought, as rows of the person who imports it.
+///
+/// A row without clocks is new: it is added where its id is unknown or was deleted, and left alone where it lives. A row
+/// with clocks is a version of its row and merges. Cells are folded from their events.
+#[derive(Debug)]
+pub struct Import {
+    /// Its id.
+    pub id: String,
+    /// The app it comes from.
+    pub source: String,
+    /// The rows: habits before their events.
+    pub rows: Vec<Row>,
+    /// Counts rows as they are taken in, for whoever waits.
+    pub done: Progress,
 }
 
 /// What a person says to an offer of a way back.

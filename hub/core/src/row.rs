@@ -94,6 +94,15 @@ impl Row {
         self.stamp(DELETED_AT, at);
     }
 
+    /// Moves clocks that are ahead of a reading back to it: a row that came with a clock set wrong.
+    pub fn hold_clocks(&mut self, latest: Millis, at: &Hlc) {
+        for clock in self.clocks.values_mut().chain(self.touched.as_mut()) {
+            if clock.millis() > latest {
+                *clock = at.clone();
+            }
+        }
+    }
+
     fn stamp(&mut self, register: &'static str, at: &Hlc) {
         self.clocks.insert(Cow::Borrowed(register), at.clone());
     }

@@ -13,7 +13,7 @@ use super::{applied, plans, record, require_edit, set_fields, unchanged, visible
 use crate::store::{StoreError, Tx};
 
 /// How many living habits a person may have.
-const MAX_HABITS: usize = 500;
+pub(super) const MAX_HABITS: usize = 500;
 
 /// What a day is measured by.
 const MEASURE: &[&str] = &["kind", "target_type", "target_value"];

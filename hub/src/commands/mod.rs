@@ -10,6 +10,7 @@ mod once;
 pub(crate) mod plans;
 mod record;
 mod recovery;
+mod take_in;
 
 pub(crate) use self::once::Once;
 
@@ -93,6 +94,8 @@ fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> 
         Wish::EditPause { id, fields } => plans::edit_pause(tx, by, id, fields),
         Wish::DeletePause { id } => plans::delete_pause(tx, by, id),
         Wish::Recover { session, answer } => recovery::answer(tx, by, session, answer),
+        Wish::TakeIn { import } => take_in::take_in(tx, by, import),
+        Wish::UndoImport { id, done } => take_in::undo(tx, by, id, done),
         Wish::Keep { habit } => match by.via {
             Via::Engine => keep::keep(tx, habit),
             _ => Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself keeps the days.").into()),
@@ -121,6 +124,8 @@ fn fingerprint(command: &Command) -> Vec<u8> {
         // Ids and secrets are minted anew at each repetition.
         Wish::AddHabit { fields, .. } => format!("add habit {fields:?}"),
         Wish::AddDevice { fields, .. } => format!("add device {fields:?}"),
+        Wish::TakeIn { import } => format!("import {}", import.id),
+        Wish::UndoImport { id, .. } => format!("undo import {id}"),
         Wish::AddPause { fields, .. } => format!("add pause {fields:?}"),
         other => format!("{other:?}"),
     };

@@ -141,6 +141,28 @@ fn measure(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> 
     Ok(Measure::on(habit, Schedules::of(habit, &dated).on(date)))
 }
 
+/// As [`refold`], where events may have gone: a cell without any is emptied.
+pub(super) fn fold_what_is_left(
+    tx: &mut Tx<'_>,
+    habit: &Row,
+    id: &HabitId,
+    date: Date,
+    actor: &str,
+) -> Result<i64, StoreError> {
+    let events = tx.cell_events(id, &date.to_string(), actor)?;
+    let Some(known) = tx.row(&COMPLETIONS, CellId::of(id, date, actor).as_str())? else { return Ok(0) };
+    let standing = fold(&events, &measure(tx, habit, date)?);
+    write(tx, habit, (date, actor), Some(known), standing.as_ref(), None)
+}
+
+/// Folds the cell of a habit that is new, whose events are all at hand.
+pub(super) fn fold_new(tx: &mut Tx<'_>, habit: &Row, date: Date, events: &[Event]) -> Result<i64, StoreError> {
+    let Some(last) = events.last() else { return Ok(0) };
+    let known = tx.row(&COMPLETIONS, CellId::of(&last.habit_id, date, &last.actor).as_str())?;
+    let note = events.iter().rev().find_map(|event| event.note.as_deref()).filter(|_| known.is_none());
+    write(tx, habit, (date, &last.actor), known, fold(events, &measure(tx, habit, date)?).as_ref(), note)
+}
+
 /// Writes how a cell stands.
 fn write(
     tx: &mut Tx<'_>,

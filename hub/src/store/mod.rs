@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections.
-//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`people`], [`sessions`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
 mod check;
@@ -12,6 +12,7 @@ mod cursors;
 mod devices;
 mod error;
 mod health;
+mod imports;
 mod known;
 mod life;
 pub(crate) mod meta;
@@ -32,6 +33,7 @@ use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::{OpenError, StoreError};
+pub use imports::ImportNote;
 pub use life::Life;
 pub use people::{Account, StoredCode};
 pub use reader::Snapshot;

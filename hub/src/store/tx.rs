@@ -17,6 +17,9 @@ use super::error::StoreError;
 use super::known::Known;
 use super::rows;
 
+/// How many changes of one transaction are kept to be announced; the feed keeps no more.
+const ANNOUNCED: usize = 8192;
+
 /// One wish's part of the writer's transaction. Work that returns an error leaves no trace.
 pub struct Tx<'a> {
     pub(super) connection: &'a Connection,
@@ -35,6 +38,11 @@ impl Tx<'_> {
     #[must_use]
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// Takes note of a clock from elsewhere, so that the hub's next reading is later; one far ahead is not believed.
+    pub fn observe(&mut self, other: &Hlc, max_ahead: Millis) {
+        self.clock.observe(other, self.now, max_ahead);
     }
 
     /// Whether that time is only a guess, since the machine was not told it yet.
@@ -58,11 +66,12 @@ impl Tx<'_> {
     /// # Errors
     /// What the work returned, or that the database could not follow.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let before = self.changes.len();
+        let before = self.changes.last().map_or(0, |change| change.seq);
         self.connection.prepare_cached("SAVEPOINT wish")?.execute([])?;
         let result = work(self);
         if result.is_err() {
-            self.changes.truncate(before);
+            let kept = self.changes.partition_point(|change| change.seq <= before);
+            self.changes.truncate(kept);
             self.known.forget();
             // When SQLite has already undone the whole transaction there is no savepoint left; the
             // writer notices and fails the group.
@@ -185,6 +194,10 @@ impl Tx<'_> {
                  ON CONFLICT (scope, stream) DO UPDATE SET checksum = (checksum + excluded.checksum) & 4294967295, count = count + 1",
             )?
             .execute((&scope, row.table.stream.as_str(), checksum))?;
+        // What is announced at once is bounded: whoever is further behind asks the log.
+        if self.changes.len() >= ANNOUNCED {
+            self.changes.drain(..ANNOUNCED / 2);
+        }
         self.changes.push(Arc::new(Change {
             seq,
             at: self.now,

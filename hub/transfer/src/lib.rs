@@ -15,7 +15,8 @@
 //! 5. A module per app: `loop_app` (database, zip, and writing a zip), `habitkit`, `habitica`, `habitbull`,
 //!    `table_habit`, `beaver`.
 //! 6. [`completions`]: our own table of days, which round-trips byte for byte.
-//! 7. `formats`: [`detect`] and [`read`] over all of them.
+//! 7. [`whole`]: everything of a person, which comes back as it went out.
+//! 8. `formats`: [`detect`] and [`read`] over all of them.
 
 // Names the crate once, so that its Rust backend is the one that zip's deflate uses.
 use flate2 as _;
@@ -35,6 +36,7 @@ pub mod model;
 mod reading;
 mod table;
 mod table_habit;
+pub mod whole;
 mod zipped;
 
 pub use fault::{Fault, Unknown};

@@ -251,7 +251,7 @@ impl Reading {
 
     /// A reference that no habit before it has, and that fits its column.
     fn unique(&mut self, draft: &Draft, place: Place<'_>) -> String {
-        let mut reference = draft.reference.replace('\0', "");
+        let mut reference = one_line(&draft.reference);
         if reference.chars().count() > 180 {
             reference = kairos_core::ids::derive(&reference);
         }
@@ -280,9 +280,18 @@ impl Reading {
 fn nearest(column: &Column, value: &Value) -> Option<Value> {
     match (column.rule, value) {
         (Rule::Range(low, high), Value::Integer(number)) => Some(Value::Integer((*number).clamp(low, high))),
-        (Rule::Length(most), Value::Text(text)) => Some(Value::Text(shortened(&text.replace('\0', ""), most))),
+        (Rule::Length(most), Value::Text(text)) => Some(Value::Text(shortened(&one_line(text), most))),
+        (Rule::Prose(most), Value::Text(text)) => {
+            let kept = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t'));
+            Some(Value::Text(kept.take(most).collect()))
+        }
         _ => None,
     }
+}
+
+/// A text on one line, without control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
 /// The first characters of a text.

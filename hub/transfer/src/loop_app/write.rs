@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 use jiff::civil::Date;
-use kairos_core::due::active_days;
 use kairos_core::event::Verb;
+use kairos_core::plan::active_days;
 use kairos_core::score::{Entry, Frequency, Measure, fill, scores};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};

@@ -1,0 +1,227 @@
+//! Everything of a person, as JSON: the hub's own export, which comes back as it went out.
+//!
+//! One row a line, in the order of the tables and of their ids, so that two exports can be compared line by line. A row
+//! is written as it stands, with the clocks of its registers: imported where some of it already lives, it merges. What
+//! follows from other rows (how a day stands) is left out, and so is who the person is: the file can come back to
+//! another account.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use kairos_core::hlc::Hlc;
+use kairos_core::ids::{self, UserId};
+use kairos_core::row::Row;
+use kairos_core::schema::{
+    COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, RECOVERY_SESSIONS, ROUTINE_EXECUTIONS,
+    ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table, USER_PREFERENCES,
+};
+use kairos_core::scope::Scope;
+use kairos_core::value::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::limits;
+
+/// What the file says it is.
+pub const FORMAT: &str = "kairos-hub-export";
+/// The version that is written; no other is read.
+pub const VERSION: u32 = 1;
+/// The longest text of a column, in bytes.
+const LONGEST: usize = 1 << 20;
+/// What stands for the id of what there is one of for each person.
+const OWN: &str = "me";
+
+/// What is exported, in this order: what others refer to comes first.
+pub const TABLES: [&Table; 11] = [
+    &USER_PREFERENCES,
+    &HABITS,
+    &HABIT_SCHEDULES,
+    &PAUSES,
+    &COMPLETIONS,
+    &COMPLETION_EVENTS,
+    &RECOVERY_SESSIONS,
+    &ROUTINES,
+    &ROUTINE_HABITS,
+    &ROUTINE_VARIANTS,
+    &ROUTINE_EXECUTIONS,
+];
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    table: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    created_at: i64,
+    /// The clock of all registers, when it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Hlc>,
+    /// The clock of each register.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    clocks: BTreeMap<String, Hlc>,
+    columns: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct File<'a> {
+    format: String,
+    version: u32,
+    #[serde(borrow)]
+    rows: Vec<Line<'a>>,
+}
+
+fn preferences_id(person: &UserId) -> String {
+    ids::derive(&format!("preferences|{person}"))
+}
+
+/// Writes a person's rows. Deleted ones, and tables that are not exported, are left out.
+#[must_use]
+pub fn write(rows: &[Row]) -> String {
+    let mut out = format!("{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"rows\":[");
+    let mut first = true;
+    for table in TABLES {
+        let mut of_table: Vec<&Row> =
+            rows.iter().filter(|row| row.table == table && row.deleted_at.is_none()).collect();
+        of_table.sort_by(|a, b| a.id.cmp(&b.id));
+        for row in of_table {
+            out.push_str(if first { "\n" } else { ",\n" });
+            first = false;
+            out.push_str(&serde_json::to_string(&line(row)).unwrap_or_default());
+        }
+    }
+    out.push_str("\n]}\n");
+    out
+}
+
+fn line(row: &Row) -> Line<'_> {
+    let own = row.table == &USER_PREFERENCES;
+    let described = row.table.columns.iter().filter(|column| !column.derived);
+    let columns = described
+        .map(|column| (column.name.to_owned(), row.look(column.name)))
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name, value.to_json()))
+        .chain(row.extra.iter().map(|(name, value)| (name.clone(), value.to_json())))
+        .collect();
+    let uniform = row.clocks.values().next().filter(|first| row.clocks.values().all(|clock| clock == *first));
+    let all = row.table.columns.iter().filter(|column| !column.derived);
+    let complete = all.into_iter().all(|column| row.clocks.contains_key(column.register)) && row.extra.is_empty();
+    let deleted_before = row.clocks.contains_key(kairos_core::schema::DELETED_AT);
+    let at = uniform.filter(|_| complete && !deleted_before).cloned();
+    let clocks = match at {
+        Some(_) => BTreeMap::new(),
+        None => row.clocks.iter().map(|(name, clock)| (name.to_string(), clock.clone())).collect(),
+    };
+    let id = if own { OWN } else { row.id.as_str() };
+    Line { table: row.table.name.into(), id: id.into(), created_at: row.created_at, at, clocks, columns }
+}
+
+/// Whether a file says that it is such an export.
+#[must_use]
+pub fn is_whole(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(200)];
+    String::from_utf8_lossy(head).contains(FORMAT)
+}
+
+/// Reads an export as rows of a person.
+///
+/// # Errors
+/// A sentence that names the row and what does not fit.
+pub fn read(bytes: &[u8], person: &UserId) -> Result<Vec<Row>, Fault> {
+    if bytes.len() > limits::FILE {
+        return Err(Fault::too_much("Bytes of a file", limits::FILE));
+    }
+    let file: File<'_> = serde_json::from_slice(bytes)
+        .map_err(|error| Fault::new(format!("This is no export of a hub, or it is damaged: {error}.")))?;
+    if file.format != FORMAT {
+        return Err(Fault::new("This is no export of a hub."));
+    }
+    if file.version != VERSION {
+        return Err(Fault::new(format!("This export has version {}; this hub reads {VERSION}.", file.version)));
+    }
+    let mut rows = Vec::with_capacity(file.rows.len());
+    for (n, line) in file.rows.into_iter().enumerate() {
+        rows.push(row(line, person).map_err(|message| Fault::new(format!("Row {}: {message}", n + 1)))?);
+    }
+    let order = |row: &Row| TABLES.iter().position(|table| *table == row.table);
+    rows.sort_by_key(order);
+    Ok(rows)
+}
+
+fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
+    let table = TABLES.iter().find(|table| table.name == line.table).ok_or("there is no such table.")?;
+    let id = if *table == &USER_PREFERENCES { preferences_id(person) } else { line.id.into_owned() };
+    ids::EventId::new(id.as_str()).map_err(|error| format!("{error}."))?;
+    let mut row = Row::new(table, id, Scope::Person(person.clone()), person.clone(), line.created_at);
+    for (name, value) in line.columns {
+        match table.column(&name) {
+            Some(column) if column.derived => {}
+            Some(column) => {
+                let value = Value::from_json(value);
+                // What another hub stored may be unsound and is shown repaired; what cannot be stored at all is refused.
+                if value.as_text().is_some_and(|text| text.len() > LONGEST) {
+                    return Err(format!("{name} is too long."));
+                }
+                row.columns.insert(column.name, value);
+            }
+            None => drop(row.extra.insert(name, Value::from_json(value))),
+        }
+    }
+    match line.at {
+        Some(at) => row.stamp_all(&at),
+        None if line.clocks.is_empty() => return Err("it has no clock.".into()),
+        None => {
+            for (register, clock) in line.clocks {
+                let known = table.columns.iter().find(|column| column.register == register);
+                let name = known.map_or(Cow::Owned(register), |column| Cow::Borrowed(column.register));
+                row.touch(&clock);
+                row.clocks.insert(name, clock);
+            }
+        }
+    }
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn habit(person: &UserId) -> Row {
+        let mut row = Row::new(&HABITS, "h1", Scope::Person(person.clone()), person.clone(), 1000);
+        row.stamp_all(&Hlc::from_parts(5, 0, "a"));
+        row.set("name", "Water \"8\"\nglasses", &Hlc::from_parts(5, 0, "a"));
+        row
+    }
+
+    #[test]
+    fn what_went_out_comes_back_to_the_byte_also_to_another_account() {
+        let (ada, bo) = (UserId::new("ada").unwrap(), UserId::new("bo").unwrap());
+        let mut edited = habit(&ada);
+        edited.id = "h2".into();
+        edited.set("color", "blue", &Hlc::from_parts(9, 3, "b"));
+        edited.extra.insert("mood".into(), "good".into());
+        edited.clocks.insert("mood".into(), Hlc::from_parts(7, 0, "b"));
+        let mut likes = Row::new(&USER_PREFERENCES, preferences_id(&ada), Scope::Person(ada.clone()), ada.clone(), 7);
+        likes.stamp_all(&Hlc::from_parts(6, 0, "a"));
+        let out = write(&[edited, likes, habit(&ada)]);
+        assert!(is_whole(out.as_bytes()));
+        let back = read(out.as_bytes(), &ada).unwrap();
+        assert_eq!(write(&back), out);
+        let moved = read(out.as_bytes(), &bo).unwrap();
+        assert!(moved.iter().all(|row| row.user_id == bo && row.scope == Scope::Person(bo.clone())));
+        assert_eq!(write(&moved), out);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_its_row() {
+        let ada = UserId::new("ada").unwrap();
+        let said = |text: &str| read(text.as_bytes(), &ada).unwrap_err().to_string();
+        assert!(said("{").contains("damaged"));
+        assert!(said(r#"{"format":"other","version":1,"rows":[]}"#).contains("no export"));
+        assert!(said(r#"{"format":"kairos-hub-export","version":9,"rows":[]}"#).contains("version 9"));
+        let with = |row: &str| format!(r#"{{"format":"kairos-hub-export","version":1,"rows":[{row}]}}"#);
+        assert!(said(&with(r#"{"table":"secrets","id":"x","created_at":1,"columns":{}}"#)).contains("Row 1"));
+        assert!(said(&with(r#"{"table":"habits","id":"x","created_at":1,"columns":{}}"#)).contains("no clock"));
+        assert!(said(&with(r#"{"table":"habits","id":"a b","created_at":1,"columns":{}}"#)).contains("Row 1"));
+    }
+}
