@@ -27,6 +27,7 @@ use crate::http::{self, Api, Door, Hosts, Metrics, Served};
 use crate::net::{self, Admission, Limits, descriptors::Shares, tls::Tls};
 use crate::roster::Roster;
 use crate::store::Store;
+use crate::transfer::Jobs;
 
 /// How long a stop may take before the process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -179,6 +180,7 @@ impl Hub {
         let metrics = Metrics::install();
         let api = Api {
             store: store.clone(),
+            jobs: Jobs::new(commands.clone()),
             commands,
             auth: auth.clone(),
             roster: roster.clone(),

@@ -24,3 +24,4 @@ pub mod net;
 pub mod random;
 pub mod roster;
 pub mod store;
+pub mod transfer;

@@ -143,7 +143,7 @@ impl From<JsonRejection> for ApiError {
         let told = text.rsplit_once("into the target type: ").map_or(text.as_str(), |(_, told)| told);
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 1 MiB.")
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than the hub takes.")
             }
             // As a deed's body does, which is read by hand: the body itself is ambiguous, whatever it asks for.
             _ if told.starts_with("duplicate field") => {

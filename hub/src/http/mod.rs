@@ -18,6 +18,7 @@ mod gatekeeper;
 mod habits;
 mod health;
 mod history;
+mod imports;
 mod metrics;
 mod mqtt;
 mod openapi;
@@ -56,6 +57,7 @@ use crate::days::Days;
 use crate::health::Board;
 use crate::roster::Roster;
 use crate::store::Store;
+use crate::transfer::Jobs;
 
 /// The largest request body.
 const MAX_BODY: usize = 1 << 20;
@@ -80,6 +82,8 @@ pub struct Api {
     pub board: Board,
     /// The broker, for MQTT over websocket and for ending connections.
     pub broker: Broker,
+    /// Imports that run.
+    pub jobs: Jobs,
     /// The names the hub answers to.
     pub hosts: Arc<Hosts>,
     /// Counters.
@@ -127,6 +131,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(pauses::router())
         .merge(recovery::router())
         .merge(preferences::router())
+        .merge(imports::router())
         .merge(devices::router())
         .merge(changes::router())
         .merge(websocket::router())

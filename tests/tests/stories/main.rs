@@ -13,4 +13,5 @@ mod peers;
 mod press;
 mod privacy;
 mod screens;
+mod transfer;
 mod weather;

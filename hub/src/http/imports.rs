@@ -1,0 +1,246 @@
+//! Files in, and files out.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kairos_core::principal::Principal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Idempotency, Path, Person, Query};
+use super::{Api, ErrorBody};
+use crate::store::{ImportNote, StoreError};
+use crate::transfer::{self, Contents, Form, Job, JobState, Outlook};
+
+/// The largest file.
+pub(super) const MAX_FILE: usize = 64 << 20;
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list, import))
+        .routes(routes!(one, undo))
+        .layer(DefaultBodyLimit::max(MAX_FILE))
+        .routes(routes!(export))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HowToImport {
+    /// The file's name: helps to tell what it is.
+    file_name: Option<String>,
+    /// Only say what would come in.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// An import.
+#[derive(Serialize, ToSchema)]
+struct ImportAnswer {
+    /// Null for a dry run.
+    id: Option<String>,
+    /// `dry_run`, `running`, `done`, `unchanged` (nothing was new), `refused`, `undone`.
+    state: &'static str,
+    /// How many rows are taken in.
+    done: usize,
+    /// Of how many.
+    total: usize,
+    /// What the file holds; only in the answer to the file itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outlook: Option<Outlook>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// The app it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// How many habits were new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    habits: Option<i64>,
+    /// How many days were new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<i64>,
+    /// When, in milliseconds since the epoch, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+impl ImportAnswer {
+    fn empty(id: Option<String>, state: &'static str) -> Self {
+        Self {
+            id,
+            state,
+            done: 0,
+            total: 0,
+            outlook: None,
+            message: None,
+            source: None,
+            habits: None,
+            entries: None,
+            at: None,
+        }
+    }
+
+    fn of_job(job: &Job) -> Self {
+        let (state, message) = match job.state() {
+            JobState::Running => ("running", None),
+            JobState::Done => ("done", None),
+            JobState::Unchanged => ("unchanged", None),
+            JobState::Refused(why) => ("refused", Some(why)),
+        };
+        Self { done: job.done(), total: job.total, message, ..Self::empty(Some(job.id.clone()), state) }
+    }
+
+    fn of_note(note: ImportNote) -> Self {
+        let state = if note.undone_at.is_some() { "undone" } else { "done" };
+        Self {
+            source: Some(note.source),
+            habits: Some(note.habits),
+            entries: Some(note.entries),
+            at: Some(note.at),
+            ..Self::empty(Some(note.id), state)
+        }
+    }
+}
+
+/// The person's imports.
+#[derive(Serialize, ToSchema)]
+struct Imports {
+    /// Newest first, at most two hundred.
+    items: Vec<ImportAnswer>,
+    /// Always null: one page.
+    next: Option<String>,
+}
+
+/// Brings habits and days in from a file: Loop (`.db`, zip), HabitKit, Habitica, HabitBull, Table Habit, beaverhabits, or
+/// this hub's own export. The body is the file. With `dry_run=true` it only says what would come in. Importing the same
+/// file again adds nothing.
+#[utoipa::path(
+    post, path = "/api/imports", tag = "transfer", params(HowToImport),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = ImportAnswer, description = "A dry run"), (status = 202, body = ImportAnswer, description = "It runs"), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn import(
+    State(api): State<Api>,
+    Person(by): Person,
+    Query(how): Query<HowToImport>,
+    Idempotency(command): Idempotency,
+    file: Bytes,
+) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
+    if file.is_empty() {
+        return Err(ApiError::field("file", "The body is the file; it is empty."));
+    }
+    let contents = read(&api, &by, how.file_name.unwrap_or_default(), file).await?;
+    let outlook = contents.outlook.clone();
+    if how.dry_run {
+        let total = contents.rows.len();
+        let answer = ImportAnswer { outlook: Some(outlook), total, ..ImportAnswer::empty(None, "dry_run") };
+        return Ok((StatusCode::OK, Answer(answer)));
+    }
+    let id = kairos_core::ids::derive(&format!("import|{}|{command}", by.author()));
+    let job = api.jobs.import(by, command, id, contents).map_err(|other| busy(&other))?;
+    let answer = ImportAnswer { outlook: Some(outlook), ..ImportAnswer::of_job(&job) };
+    Ok((StatusCode::ACCEPTED, Answer(answer)))
+}
+
+fn busy(other: &Arc<Job>) -> ApiError {
+    let message = "Another import of yours is still running; please wait for it.";
+    ApiError::new(StatusCode::CONFLICT, "busy", message).with("import", other.id.clone())
+}
+
+async fn read(api: &Api, by: &Principal, name: String, file: Bytes) -> Result<Contents, ApiError> {
+    let person = api.days.calendar(&by.user).await?;
+    let (user, now) = (by.user.clone(), api.store.clock().now());
+    let read = tokio::task::spawn_blocking(move || transfer::read(&name, &file, &user, &person, now));
+    let read = read.await.map_err(|_| {
+        let message = "The file could not be read; it may be damaged.";
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+    })?;
+    Ok(read?)
+}
+
+/// The person's imports.
+#[utoipa::path(
+    get, path = "/api/imports", tag = "transfer",
+    responses((status = 200, body = Imports), (status = 401, body = ErrorBody))
+)]
+async fn list(State(api): State<Api>, Person(by): Person) -> Result<Answer<Imports>, ApiError> {
+    let notes = api.store.read(move |snapshot| snapshot.imports(&by.user)).await?;
+    Ok(Answer(Imports { items: notes.into_iter().map(ImportAnswer::of_note).collect(), next: None }))
+}
+
+/// How far an import is.
+#[utoipa::path(
+    get, path = "/api/imports/{id}", tag = "transfer", params(("id" = String, Path)),
+    responses((status = 200, body = ImportAnswer), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+async fn one(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+) -> Result<Answer<ImportAnswer>, ApiError> {
+    if let Some(job) = api.jobs.find(&by.user, &id)
+        && !matches!(job.state(), JobState::Done)
+    {
+        return Ok(Answer(ImportAnswer::of_job(&job)));
+    }
+    note(&api, &by, &id).await.map(|note| Answer(ImportAnswer::of_note(note)))
+}
+
+async fn note(api: &Api, by: &Principal, id: &str) -> Result<ImportNote, ApiError> {
+    let (user, id) = (by.user.clone(), id.to_owned());
+    let found = api.store.read(move |snapshot| {
+        let note = snapshot.imports(&user)?.into_iter().find(|note| note.id == id);
+        note.ok_or_else(|| StoreError::Rejected(kairos_core::command::Rejection::not_found("import")))
+    });
+    Ok(found.await?)
+}
+
+/// Takes an import back as a whole: what came with it goes; what was done since, and habits it was done in, stay.
+#[utoipa::path(
+    delete, path = "/api/imports/{id}", tag = "transfer", params(("id" = String, Path)),
+    responses((status = 202, body = ImportAnswer), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn undo(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
+    let note = note(&api, &by, &id).await?;
+    let job = api.jobs.undo(by, command, note.id).map_err(|other| busy(&other))?;
+    Ok((StatusCode::ACCEPTED, Answer(ImportAnswer::of_job(&job))))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HowToExport {
+    /// `json` (everything, to come back as it was), `csv` (the days as a table) or `loop` (a zip for Loop Habit Tracker).
+    format: Option<String>,
+}
+
+/// All that a person has, as a file.
+#[utoipa::path(
+    get, path = "/api/export", tag = "transfer", params(HowToExport),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn export(
+    State(api): State<Api>,
+    Person(by): Person,
+    Query(how): Query<HowToExport>,
+) -> Result<Response, ApiError> {
+    let word = how.format.as_deref().unwrap_or("json");
+    let form = Form::parse(word).ok_or_else(|| ApiError::field("format", "format is json, csv or loop."))?;
+    let file = transfer::export(&api.store, &by.user, form).await?;
+    let (kind, name) = form.names();
+    let disposition = format!("attachment; filename=\"{name}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file).into_response())
+}

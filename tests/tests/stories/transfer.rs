@@ -1,0 +1,249 @@
+//! Files in and files out: what went out comes back as it was, what came in can be taken back, and a hub that dies in the
+//! middle has all of it or nothing.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kairos_simulator::random::Rng;
+use kairos_tests::{Database, House, Person, scaled, until};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A habit of three days in HabitKit's form.
+const HABITKIT: &str = r##"{
+  "habits": [{"id": "hk1", "name": "Read", "description": "ten pages", "icon": "book", "color": "blue",
+              "archived": false, "isInverse": false, "orderIndex": 0, "createdAt": "2026-01-01T08:00:00.000Z"}],
+  "completions": [
+    {"id": "c1", "date": "2026-01-02T09:00:00.000Z", "habitId": "hk1", "timezoneOffsetInMinutes": 60, "amountOfCompletions": 1, "note": "good"},
+    {"id": "c2", "date": "2026-01-03T09:00:00.000Z", "habitId": "hk1", "timezoneOffsetInMinutes": 60, "amountOfCompletions": 1},
+    {"id": "c3", "date": "2026-01-05T23:30:00.000Z", "habitId": "hk1", "timezoneOffsetInMinutes": 60, "amountOfCompletions": 1}],
+  "intervals": [{"id": "i1", "habitId": "hk1", "startDate": "2026-01-01T08:00:00.000Z", "type": "day", "requiredNumberOfCompletions": 1, "requiredNumberOfCompletionsPerDay": 1}],
+  "categories": [], "categoryMappings": [], "reminders": []
+}"##;
+
+async fn send(person: &Person, query: &str, file: impl Into<Vec<u8>>) -> (StatusCode, Value) {
+    let request = person.request(Method::POST, &format!("/api/imports{query}"));
+    let answer = request.header("content-type", "application/octet-stream").body(file.into()).send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+/// Imports and waits for the end.
+async fn import(person: &Person, file: impl Into<Vec<u8>>) -> Value {
+    let (status, begun) = send(person, "", file).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{begun}");
+    ends(person, begun["id"].as_str().unwrap()).await
+}
+
+async fn ends(person: &Person, id: &str) -> Value {
+    until("the import has ended", async || {
+        let job = person.get(&format!("/api/imports/{id}")).await;
+        (job["state"] != "running").then_some(job)
+    })
+    .await
+}
+
+async fn export(person: &Person, form: &str) -> Vec<u8> {
+    let answer = person.request(Method::GET, &format!("/api/export?format={form}")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.bytes().await.unwrap().to_vec()
+}
+
+/// The engine writes what it makes of an import: waits until the log rests.
+async fn rests(house: &House) {
+    let mut last = -1;
+    for _ in 0..200 {
+        let head = Database::open(&house.database()).head();
+        if head == last {
+            return;
+        }
+        last = head;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    panic!("the log does not come to rest");
+}
+
+#[tokio::test]
+async fn another_apps_file_is_looked_at_taken_in_once_and_taken_back() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let (status, dry) = send(&ada, "?dry_run=true&file_name=habitkit.json", HABITKIT).await;
+    assert_eq!(status, StatusCode::OK, "{dry}");
+    assert_eq!((&dry["outlook"]["habits"], &dry["outlook"]["entries"]), (&json!(1), &json!(3)));
+    assert_eq!((&dry["outlook"]["first"], &dry["outlook"]["last"]), (&json!("2026-01-02"), &json!("2026-01-06")));
+    assert_eq!(ada.get("/api/habits").await["items"], json!([]), "a dry run changes nothing");
+
+    let done = import(&ada, HABITKIT).await;
+    assert_eq!((&done["state"], &done["habits"], &done["entries"]), (&json!("done"), &json!(1), &json!(3)));
+    let habit = ada.get("/api/habits").await["items"][0].clone();
+    assert_eq!(habit["name"], "Read");
+    let days = ada.get(&format!("/api/habits/{}/days", habit["id"].as_str().unwrap())).await;
+    let dates: Vec<&Value> = days["items"].as_array().unwrap().iter().map(|day| &day["date"]).collect();
+    assert_eq!(dates, [&json!("2026-01-02"), &json!("2026-01-03"), &json!("2026-01-06")], "{days}");
+    assert_eq!((&days["items"][0]["note"], &days["items"][0]["source"]), (&json!("good"), &json!("import")));
+
+    assert_eq!(import(&ada, HABITKIT).await["state"], "unchanged", "the same file adds nothing");
+
+    let id = done["id"].as_str().unwrap().to_owned();
+    let (status, _) = ada.ask(Method::DELETE, &format!("/api/imports/{id}"), None).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    until("the import is taken back", async || {
+        (ada.get(&format!("/api/imports/{id}")).await["state"] == "undone").then_some(())
+    })
+    .await;
+    assert_eq!(ada.get("/api/habits").await["items"], json!([]));
+    assert_eq!(import(&ada, HABITKIT).await["habits"], 1, "and may come again");
+
+    let bo = house.add_person(&ada, "bo@example.org").await;
+    assert_eq!(bo.ask(Method::GET, &format!("/api/imports/{id}"), None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(bo.ask(Method::DELETE, &format!("/api/imports/{id}"), None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(import(&bo, HABITKIT).await["habits"], 1, "the same file is anybody's own");
+}
+
+#[tokio::test]
+async fn what_is_no_export_is_refused_in_words() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    for (name, file) in [
+        ("text", b"hello".to_vec()),
+        ("json", b"{\"habits\": 7}".to_vec()),
+        ("zip", b"PK\x03\x04nonsense".to_vec()),
+        ("sqlite", b"SQLite format 3\0nonsense".to_vec()),
+        ("export", br#"{"format":"kairos-hub-export","version":7,"rows":[]}"#.to_vec()),
+    ] {
+        let (status, said) = send(&ada, "?dry_run=true", file).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{name}: {said}");
+        assert!(said["error"]["message"].as_str().unwrap().len() > 20, "{name}: {said}");
+    }
+    let (status, _) = send(&ada, "", Vec::new()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// A person with a bit of everything.
+async fn a_life(ada: &Person) {
+    let plain = ada.post("/api/habits", json!({"name": "Read, \"slowly\""})).await;
+    let water = json!({"name": "Water", "kind": "measurable", "target_value": 8.0, "unit": "glasses"});
+    let water = ada.post("/api/habits", water).await;
+    let week = json!({"name": "Run", "freq_num": 3, "freq_den": 7, "description": "two\nlines"});
+    let week = ada.post("/api/habits", week).await;
+    let mut rng = Rng::new(7, 0);
+    for day in 1..=20 {
+        let date = format!("2026-11-{day:02}");
+        for habit in [&plain, &week] {
+            let id = habit["id"].as_str().unwrap();
+            let (path, body) = match rng.next_u64() % 5 {
+                0 => ("skip", json!({"date": date, "reason": "TRAVELING"})),
+                1 => ("complete", json!({"date": date, "percent": 33})),
+                2 => continue,
+                _ => ("complete", json!({"date": date, "note": "a, \"b\"\nc"})),
+            };
+            ada.post(&format!("/api/habits/{id}/{path}"), body).await;
+        }
+        let id = water["id"].as_str().unwrap();
+        let glasses = 1 + rng.next_u64() % 9;
+        ada.post(&format!("/api/habits/{id}/complete"), json!({"date": date, "set": glasses})).await;
+    }
+    ada.post("/api/pauses", json!({"from_date": "2026-11-05", "to_date": "2026-11-07", "reason": "trip"})).await;
+    let (status, _) = ada.ask(Method::PATCH, "/api/me/preferences", Some(json!({"show_streaks": true}))).await;
+    assert!(status.is_success());
+    let id = week["id"].as_str().unwrap();
+    assert!(ada.ask(Method::PATCH, &format!("/api/habits/{id}"), Some(json!({"color": "green"}))).await.0.is_success());
+}
+
+#[tokio::test]
+async fn what_went_out_comes_back_to_the_byte_in_another_house() {
+    let clock = "2026-11-24T12:00:00Z";
+    let house = House::builder().clock(clock).start().await;
+    let ada = house.set_up().await;
+    a_life(&ada).await;
+    rests(&house).await;
+    let (whole, table) = (export(&ada, "json").await, export(&ada, "csv").await);
+    assert!(String::from_utf8_lossy(&whole).lines().count() > 60);
+
+    let other = House::builder().clock(clock).start().await;
+    let bo = other.set_up().await;
+    assert_eq!(import(&bo, whole.clone()).await["state"], "done");
+    rests(&other).await;
+    let back = export(&bo, "json").await;
+    assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(&whole));
+    assert_eq!(export(&bo, "csv").await, table, "and the days stand as they stood");
+    assert_eq!(import(&bo, whole).await["state"], "unchanged");
+
+    let third = House::builder().clock(clock).start().await;
+    let cy = third.set_up().await;
+    assert_eq!(import(&cy, table.clone()).await["state"], "done");
+    let again = export(&cy, "csv").await;
+    assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&table));
+
+    let zip = export(&bo, "loop").await;
+    let fourth = House::builder().clock(clock).start().await;
+    let (status, dry) = send(&fourth.set_up().await, "?dry_run=true", zip).await;
+    assert_eq!((status, &dry["outlook"]["habits"]), (StatusCode::OK, &json!(3)), "{dry}");
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    ada.habit("Hers").await;
+    let file = export(&ada, "json").await;
+    let bo = house.add_person(&ada, "bo@example.org").await;
+    let said = import(&bo, file).await;
+    assert_eq!(said["state"], "refused", "{said}");
+    assert_eq!(bo.get("/api/habits").await["items"], json!([]));
+    assert_eq!(ada.get("/api/habits").await["items"].as_array().unwrap().len(), 1);
+}
+
+/// An export of so many days, made by hand.
+fn large(days: usize) -> String {
+    let mut out = String::from("{\"format\":\"kairos-hub-export\",\"version\":1,\"rows\":[\n");
+    let at = format!("{:016x}-other", 1_700_000_000_000_u64 << 16);
+    for habit in 0..days.div_ceil(1000) {
+        let columns = format!(r#"{{"name":"Habit {habit}","start_date":"2026-11-24"}}"#);
+        let _ = writeln!(
+            out,
+            r#"{{"table":"habits","id":"big-{habit}","created_at":1700000000000,"at":"{at}","columns":{columns}}},"#
+        );
+    }
+    for n in 0..days {
+        let (habit, day) = (n / 1000, n % 1000);
+        let date = format!("20{:02}-{:02}-{:02}", 20 + day / 336, 1 + day % 336 / 28, 1 + day % 28);
+        let columns = format!(
+            r#"{{"habit_id":"big-{habit}","date":"{date}","actor":"","verb":"full","occurred_at":1700000000000,"time_source":"import","tz":"UTC","tz_offset_min":0,"source":"import"}}"#
+        );
+        let _ = write!(
+            out,
+            r#"{{"table":"completion_events","id":"big-{habit}-{day}","created_at":1700000000000,"at":"{at}","columns":{columns}}}"#
+        );
+        out.push_str(if n + 1 == days { "\n" } else { ",\n" });
+    }
+    out.push_str("]}");
+    out
+}
+
+#[tokio::test]
+async fn heavy_a_hub_that_dies_while_it_imports_has_all_of_it_or_nothing() {
+    let days = 5000;
+    let file = large(days);
+    let mut rng = Rng::new(3, 0);
+    let (mut all, mut nothing) = (0, 0);
+    for _ in 0..scaled(6) {
+        let mut house = House::start().await;
+        let ada = house.set_up().await;
+        let (status, begun) = send(&ada, "", file.clone()).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{begun}");
+        tokio::time::sleep(Duration::from_millis(rng.next_u64() % 2500)).await;
+        house.kill().await;
+        house.boot().await;
+        let ada = ada.at(&house);
+        let habits = ada.get("/api/habits").await["items"].as_array().unwrap().len();
+        let scope = format!("u:{}", ada.user_id);
+        let events = Database::open(&house.database()).living("completion_events", &scope).len();
+        match (habits, events) {
+            (5, events) if events >= days => all += 1,
+            (0, 0) => nothing += 1,
+            other => panic!("a part of it: {other:?}"),
+        }
+        Database::open(&house.database()).is_consistent();
+    }
+    eprintln!("all of it {all} times, nothing {nothing} times");
+}
