@@ -69,6 +69,12 @@ fn limits(config: &Config, notes: &mut Notes) {
     range(notes, "mqtt.device_rate", &mqtt.device_rate, &(1..=100_000), ("1", "100000"));
     let waits = Duration::from_millis(100)..=Duration::from_secs(300);
     range(notes, "mqtt.commit_timeout", &mqtt.commit_timeout, &waits, ("100ms", "5m"));
+    let backup = &config.store.backup;
+    if let Some(period) = backup.every.period() {
+        let periods = Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 3600);
+        range(notes, "store.backup.every", &period, &periods, ("1s", "366d"));
+    }
+    range(notes, "store.backup.keep", &backup.keep, &(1..=100_000), ("1", "100000"));
 }
 
 fn range<T: PartialOrd>(

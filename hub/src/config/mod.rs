@@ -22,8 +22,10 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use sections::{Auth, Discovery, Http, Log, Mqtt, Store, Tls};
-pub use value::{AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size, TlsMode};
+pub use sections::{Auth, Backup, Discovery, Http, Log, Mqtt, Store, Tls};
+pub use value::{
+    AuthProvider, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size, TlsMode,
+};
 
 /// The shipped `config.yaml`: what serves when there is no file.
 pub const DEFAULTS: &str = include_str!("../../../config.yaml");

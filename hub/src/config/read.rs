@@ -121,6 +121,13 @@ impl<'a> Reading<'a> {
 
     fn key(&mut self, section: &'static str, key: &str, line: usize, item: &Item) {
         let name = format!("{section}.{key}");
+        let group = format!("{key}.");
+        if self.fields.iter().any(|field| field.section == section && field.key.starts_with(&group)) {
+            for (inner, line, item) in self.entries(&name, item).unwrap_or_default() {
+                self.key(section, &format!("{group}{inner}"), line, item);
+            }
+            return;
+        }
         let Some(field) = self.fields.iter_mut().find(|field| field.section == section && field.key == key) else {
             let message = if planned(section, Some(key)) {
                 "is not available yet; remove this line".to_owned()
@@ -193,7 +200,7 @@ impl<'a> Reading<'a> {
             let key = self
                 .fields
                 .iter()
-                .find(|field| format!("{}_{}", field.section, field.key) == wanted)
+                .find(|field| variable(field) == wanted)
                 .map(|field| format!("{}.{}", field.section, field.key));
             match key {
                 Some(key) if name.to_ascii_uppercase() == *name => self.text(&key, value, name),
@@ -213,8 +220,7 @@ impl<'a> Reading<'a> {
         if !known.clone().any(|known| distance(known, section) <= usize::from(known.len() > 3)) {
             return;
         }
-        let variables =
-            self.fields.iter().map(|field| format!("KAIROS_{}_{}", field.section, field.key).to_uppercase());
+        let variables = self.fields.iter().map(|field| format!("KAIROS_{}", variable(field)).to_uppercase());
         let hint = closest(variables, &name.to_ascii_uppercase());
         self.notes.add(None, name, format!("there is no such setting{}", did_you_mean(hint)));
     }
@@ -260,6 +266,11 @@ impl<'a> Reading<'a> {
         let elsewhere = elsewhere.map(|field| format!("{}.{}", field.section, field.key));
         did_you_mean(closest(here, key).or(elsewhere))
     }
+}
+
+/// The variable that sets a key, in lower case and without its beginning: `http_listen`, `store_backup_every`.
+fn variable(field: &Field<'_>) -> String {
+    format!("{}_{}", field.section, field.key.replace('.', "_"))
 }
 
 fn planned(section: &str, key: Option<&str>) -> bool {

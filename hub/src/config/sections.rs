@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    AuthProvider, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting, Size, TlsMode,
+    AuthProvider, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting, Size,
+    TlsMode,
 };
 
 /// The web pages and the API.
@@ -113,6 +114,25 @@ pub struct Auth {
 pub struct Store {
     /// The data directory as set; `None`: chosen by the rule in `config.yaml`. [`Config::data_dir`] is the one in force.
     pub data_dir: Option<PathBuf>,
+    /// Copies of the database.
+    pub backup: Backup,
+}
+
+/// Copies of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Where they go; `None`: `backups` in the data directory.
+    pub folder: Option<PathBuf>,
+    /// How often the hub makes one by itself.
+    pub every: Every,
+    /// How many of them are kept.
+    pub keep: u32,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { folder: None, every: Every::hours(24), keep: 14 }
+    }
 }
 
 /// What the hub writes about itself.
@@ -185,7 +205,16 @@ impl Config {
         );
         add("discovery", vec![("enabled", &mut discovery.enabled), ("interfaces", &mut discovery.interfaces)]);
         add("auth", vec![("provider", &mut auth.provider), ("setup_code", &mut auth.setup_code)]);
-        add("store", vec![("data_dir", &mut store.data_dir)]);
+        add(
+            "store",
+            vec![
+                ("data_dir", &mut store.data_dir),
+                // A dot: the keys stand in a group of their own.
+                ("backup.folder", &mut store.backup.folder),
+                ("backup.every", &mut store.backup.every),
+                ("backup.keep", &mut store.backup.keep),
+            ],
+        );
         add("log", vec![("level", &mut log.level), ("format", &mut log.format)]);
         fields
     }
@@ -199,7 +228,6 @@ pub(super) const PLANNED: &[(&str, &str)] = &[
     ("mqtt", "password"),
     ("auth", "pocketbase"),
     ("auth", "oidc"),
-    ("store", "backup"),
     ("upstream", "*"),
     ("webhooks", "*"),
     ("homeassistant", "*"),

@@ -11,10 +11,13 @@ impl Config {
     pub fn show_json(&self) -> Json {
         let mut sections = Map::new();
         for (section, key, value) in self.shown() {
-            let keys = sections.entry(section).or_insert_with(|| json!({}));
-            if let Json::Object(keys) = keys {
-                keys.insert(key.to_owned(), value);
+            let Some(mut keys) = group_of(&mut sections, section) else { continue };
+            let (group, key) = key.rsplit_once('.').map_or((None, key), |(group, key)| (Some(group), key));
+            if let Some(group) = group {
+                let Some(inner) = group_of(keys, group) else { continue };
+                keys = inner;
             }
+            keys.insert(key.to_owned(), value);
         }
         Json::Object(sections)
     }
@@ -23,14 +26,22 @@ impl Config {
     pub fn show_yaml(&self) -> String {
         let mut text = String::new();
         let mut open = "";
+        let mut group = "";
         for (section, key, value) in self.shown() {
             if section != open {
-                open = section;
+                (open, group) = (section, "");
                 // Writing into a String cannot fail.
                 let _ = writeln!(text, "{section}:");
             }
             // JSON is YAML, and quotes every word that YAML could take for something else.
-            let _ = writeln!(text, "  {key}: {value}");
+            let _ = match key.split_once('.') {
+                None => writeln!(text, "  {key}: {value}"),
+                Some((name, inner)) => {
+                    let begin = if name == group { String::new() } else { format!("  {name}:\n") };
+                    group = name;
+                    writeln!(text, "{begin}    {inner}: {value}")
+                }
+            };
         }
         text
     }
@@ -40,4 +51,9 @@ impl Config {
         copy.store.data_dir = Some(self.data_dir.clone());
         copy.fields().into_iter().map(|field| (field.section, field.key, field.value.show())).collect()
     }
+}
+
+/// The keys under a name, made when there are none yet.
+fn group_of<'a>(keys: &'a mut Map<String, Json>, name: &str) -> Option<&'a mut Map<String, Json>> {
+    keys.entry(name).or_insert_with(|| json!({})).as_object_mut()
 }

@@ -47,16 +47,19 @@ fn the_shipped_file_says_exactly_the_defaults() {
 fn the_shipped_file_has_every_key_in_order_with_a_sentence_above() {
     let lines: Vec<&str> = DEFAULTS.lines().collect();
     let mut documented = Vec::new();
-    let mut section = String::new();
+    let (mut section, mut group) = (String::new(), String::new());
     for (index, line) in lines.iter().enumerate() {
         let Some((name, _)) = line.split_once(':').filter(|_| !line.trim_start().starts_with('#')) else {
             continue;
         };
         let above = lines[index.checked_sub(1).unwrap()].trim_start();
         assert!(above.starts_with("# ") && above.ends_with('.'), "no sentence above line {}: {line}", index + 1);
-        match name.strip_prefix("  ") {
-            Some(key) => documented.push(format!("{section}.{key}")),
-            None => section = name.to_owned(),
+        let rest = line.split_once(':').map(|(_, rest)| rest.trim()).unwrap_or_default();
+        match (name.strip_prefix("    "), name.strip_prefix("  ")) {
+            (Some(key), _) => documented.push(format!("{section}.{group}.{key}")),
+            (None, Some(key)) if rest.is_empty() => group = key.to_owned(),
+            (None, Some(key)) => documented.push(format!("{section}.{key}")),
+            (None, None) => section = name.to_owned(),
         }
     }
     let mut config = Config::default();
@@ -207,4 +210,24 @@ fn the_data_directory_follows_the_written_rule() {
     // The tests run in a folder that can be written to.
     assert_eq!(choose(&[("HOME", "/h")]), std::env::current_dir().unwrap().join("kairos-data"));
     assert!(!Path::new("kairos-data").exists(), "choosing a place must not make it");
+}
+
+#[test]
+fn a_group_of_keys_is_read_shown_and_overridden_as_any_other() {
+    let text = "store:\n  backup: { folder: copies, every: 7d }\n";
+    let config = read_with(text, &[("KAIROS_STORE_BACKUP_KEEP", "3")]).unwrap();
+    let backup = &config.store.backup;
+    assert_eq!((backup.folder.as_deref(), backup.keep), (Some(Path::new("copies")), 3));
+    assert_eq!(backup.every.period(), Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(
+        config.show_json()["store"]["backup"],
+        serde_json::json!({ "folder": "copies", "every": "7d", "keep": 3 })
+    );
+    assert_eq!(read(&config.show_yaml()).unwrap().store.backup, *backup);
+    for off in ["off", "OFF", "0", "0s", "false"] {
+        let config = read(&format!("store: {{ backup: {{ every: {off} }} }}\n")).unwrap();
+        assert_eq!(config.store.backup.every.period(), None, "{off}");
+        assert_eq!(config.show_json()["store"]["backup"]["every"], "off");
+    }
+    assert_eq!(read("store:\n  backup:\n").unwrap().store, Store::default());
 }

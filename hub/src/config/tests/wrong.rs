@@ -55,7 +55,6 @@ fn unknown_and_planned_keys() {
     wrong("mqtt: { max_pakcet: 1KiB }\n", "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?");
     wrong("upstream: { url: null }\n", "line 1: upstream: is not available yet; remove this section");
     wrong("plugins: []\n", "line 1: plugins: is not available yet; remove this section");
-    wrong("store:\n  backup: { every: 24h }\n", "line 2: store.backup: is not available yet; remove this line");
     wrong("auth: { provider: oidc }\n", "line 1: auth.provider: \"oidc\" is not available yet; write local");
 }
 
@@ -133,6 +132,19 @@ fn wrong_values() {
     );
     assert!(read("store: { data_dir: '5' }\n").is_ok());
     wrong("store: { data_dir: \"a\\0b\" }\n", "line 1: store.data_dir: \"a\\0b\" is not a path");
+    wrong("store:\n  backup: 24h\n", "line 2: store.backup: is a section; its keys stand below it, indented");
+    wrong(
+        "store: { backup: { evry: 24h } }\n",
+        "line 1: store.backup.evry: there is no such key; did you mean backup.every?",
+    );
+    wrong(
+        "store: { backup: { every: daily } }\n",
+        "line 1: store.backup.every: \"daily\" is not a duration such as 12h, 24h or 7d, or off",
+    );
+    wrong(
+        "store: { backup: { every: 10ms, keep: 0 } }\n",
+        "line 1: store.backup.every: is outside 1s to 366d\nline 1: store.backup.keep: is outside 1 to 100000",
+    );
 }
 
 #[test]

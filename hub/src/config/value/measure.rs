@@ -42,6 +42,38 @@ fn duration_text(duration: Duration) -> String {
         .map_or_else(|| format!("{milliseconds}ms"), |(unit, size)| format!("{}{unit}", milliseconds / size))
 }
 
+/// How often something happens by itself, if it does: `24h`, `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Every(Option<Duration>);
+
+impl Every {
+    /// Every `n` hours.
+    pub const fn hours(n: u32) -> Self {
+        Self(Some(Duration::from_secs(n as u64 * 3600)))
+    }
+
+    /// Returns how often; `None`: not by itself.
+    pub const fn period(self) -> Option<Duration> {
+        self.0
+    }
+}
+
+impl Scalar for Every {
+    const EXPECTED: &'static str = "a duration such as 12h, 24h or 7d, or off";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if matches!(text.to_ascii_lowercase().as_str(), "off" | "0" | "false") {
+            return Ok(Self(None));
+        }
+        let duration = <Duration as Scalar>::parse(text).map_err(|_| not::<Self>(text))?;
+        Ok(Self((!duration.is_zero()).then_some(duration)))
+    }
+
+    fn show(&self) -> Json {
+        self.0.map_or_else(|| json!("off"), |duration| Scalar::show(&duration))
+    }
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())

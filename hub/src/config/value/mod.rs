@@ -5,7 +5,7 @@ mod measure;
 mod words;
 
 pub use choice::{AuthProvider, LogFormat, LogLevel, MqttMode, TlsMode};
-pub use measure::Size;
+pub use measure::{Every, Size};
 pub use words::{HostName, InterfaceName, Network, Secret};
 
 use std::net::SocketAddr;
