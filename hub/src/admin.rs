@@ -20,12 +20,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::people::NewPerson;
 use crate::auth::{Auth, AuthError, secret};
+use crate::backup::Backups;
 use crate::store::Store;
 
 /// How many requests are served at the same time. Further ones wait in the listener's queue.
@@ -34,6 +35,8 @@ const AT_ONCE: usize = 4;
 const MAX: u64 = 1 << 20;
 /// How long one connection may take; a password may have to wait its turn.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a copy of the database may take.
+const COPY: Duration = Duration::from_secs(3600);
 /// How many devices of one person are listed.
 const MOST: usize = 1000;
 
@@ -96,6 +99,21 @@ pub enum Request {
         /// Its id.
         device: String,
     },
+    /// Copy the database into a new file.
+    Backup {
+        /// Its absolute path.
+        file: String,
+    },
+    /// Say what restoring a file would do.
+    RestorePlan {
+        /// Its absolute path.
+        file: String,
+    },
+    /// Restore a file; the hub starts again.
+    Restore {
+        /// Its absolute path.
+        file: String,
+    },
     /// The setup code.
     SetupCode {
         /// A new one, with ten tries.
@@ -109,6 +127,11 @@ impl Request {
     #[must_use]
     pub fn prepares(&self) -> bool {
         matches!(self, Self::UserAdd { .. } | Self::SetupCode { .. })
+    }
+
+    /// Whether it is about the database as a whole: it takes as long as that is large, and outlives the hub that was asked.
+    fn is_about_backups(&self) -> bool {
+        matches!(self, Self::Backup { .. } | Self::RestorePlan { .. } | Self::Restore { .. })
     }
 }
 
@@ -181,6 +204,9 @@ pub async fn carry_out(auth: &Auth, store: &Store, request: Request) -> Result<V
             auth.revoke_device(&id).await?;
             Ok(json!({ "device_id": id, "status": "revoked" }))
         }
+        Request::Backup { .. } | Request::RestorePlan { .. } | Request::Restore { .. } => {
+            Err(AuthError::Forbidden("This is not asked here."))
+        }
         Request::SetupCode { renew } => {
             let code = match (renew, auth.setup_code()) {
                 (true, _) => auth.renew_setup_code().await?,
@@ -231,9 +257,11 @@ async fn list_devices(store: &Store) -> Result<Value, AuthError> {
 /// Listens for the command line until dropped. A hub that cannot (a path too long for a socket, say)
 /// runs without, and says so.
 #[must_use]
-pub fn serve(data_dir: &Path, auth: Auth, store: Store) -> Option<AbortOnDropHandle<()>> {
+pub fn serve(data_dir: &Path, auth: Auth, store: Store, backups: Backups) -> Option<AbortOnDropHandle<()>> {
     match bind(&socket(data_dir)) {
-        Ok((listener, owner)) => Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, owner, auth, store)))),
+        Ok((listener, owner)) => {
+            Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, owner, (auth, store, backups)))))
+        }
         Err(error) => {
             tracing::warn!(%error, "Commands such as `user add` will not reach this hub while it runs: there is no admin socket.");
             None
@@ -252,7 +280,7 @@ fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
     Ok((listener, std::fs::metadata(path)?.uid()))
 }
 
-async fn accept(listener: UnixListener, owner: u32, auth: Auth, store: Store) {
+async fn accept(listener: UnixListener, owner: u32, (auth, store, backups): (Auth, Store, Backups)) {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut served = JoinSet::new();
     loop {
@@ -268,16 +296,30 @@ async fn accept(listener: UnixListener, owner: u32, auth: Auth, store: Store) {
         if !stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0) {
             continue;
         }
-        let (auth, store) = (auth.clone(), store.clone());
+        let (auth, store, backups) = (auth.clone(), store.clone(), backups.clone());
         served.spawn(async move {
-            let _ = tokio::time::timeout(PATIENCE, answer(stream, &auth, &store)).await;
-            drop(permit);
+            let answering = answer(stream, &auth, &store, (backups, permit));
+            let _ = tokio::time::timeout(PATIENCE, answering).await;
         });
     }
 }
 
-async fn answer(mut stream: UnixStream, auth: &Auth, store: &Store) -> io::Result<()> {
-    let answer = match serde_json::from_str(&read_line(&mut stream).await?) {
+async fn answer(
+    mut stream: UnixStream,
+    auth: &Auth,
+    store: &Store,
+    (backups, permit): (Backups, OwnedSemaphorePermit),
+) -> io::Result<()> {
+    let answer = match serde_json::from_str::<Request>(&read_line(&mut stream).await?) {
+        Ok(request) if request.is_about_backups() => {
+            // By itself: this hub may end while it is carried out, and whoever asked still hears how it went.
+            tokio::spawn(async move {
+                let answer = backups.carry_out(request).await.map_or_else(Answer::Refused, Answer::Done);
+                let _ = tokio::time::timeout(PATIENCE, write_line(&mut stream, &answer)).await;
+                drop(permit);
+            });
+            return Ok(());
+        }
         Ok(request) => carry_out(auth, store, request).await.map_err(Refusal::from),
         Err(_) => Err(Refusal { usage: true, message: "This hub does not know that request.".into() }),
     };
@@ -320,7 +362,8 @@ pub async fn ask(data_dir: &Path, request: &Request) -> Option<Result<Value, Ref
         write_line(&mut stream, request).await?;
         read_line(&mut stream).await
     };
-    let said = match tokio::time::timeout(PATIENCE, talk).await {
+    let patience = if request.is_about_backups() { COPY } else { PATIENCE };
+    let said = match tokio::time::timeout(patience, talk).await {
         Ok(said) => said,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };

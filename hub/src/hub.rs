@@ -8,11 +8,13 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::{self, Window};
 use crate::admin;
 use crate::auth::{Auth, Notice, Revoked, setup};
+use crate::backup::{self, Backups};
 use crate::broker::{self, Broker};
 use crate::clock::Clock;
 use crate::commands::Commands;
@@ -53,6 +55,9 @@ pub struct Hub {
     discovery: Discovery,
     auth: Auth,
     roster: Roster,
+    screens: Arc<http::Sockets>,
+    backups: Backups,
+    orders: mpsc::Receiver<backup::Order>,
     store: Store,
     // Ended when dropped.
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -178,6 +183,9 @@ impl Hub {
             hosts.learn(&host);
         }
         let metrics = Metrics::install();
+        // Pages and REST are served beside any number of screens.
+        let screens = Arc::new(http::Sockets::new(shares.http / 4 * 3));
+        let (backups, orders) = Backups::new(config.into(), store.clone(), board.clone());
         let api = Api {
             store: store.clone(),
             jobs: Jobs::new(commands.clone()),
@@ -189,8 +197,8 @@ impl Hub {
             broker: broker.clone(),
             hosts: hosts.clone(),
             metrics: metrics.clone(),
-            // Pages and REST are served beside any number of screens.
-            sockets: Arc::new(http::Sockets::new(shares.http / 4 * 3)),
+            sockets: screens.clone(),
+            backups: backups.clone(),
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
         let admission = Admission::new(Limits::of(shares.http));
@@ -205,7 +213,8 @@ impl Hub {
             hosts,
             board,
         ))));
-        tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone()));
+        tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone(), backups.clone()));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(backups.clone().run())));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_clock(clock.clone(), watched))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
@@ -226,7 +235,21 @@ impl Hub {
                 }
             }
         })));
-        Ok(Self { addresses, data_dir: config.data_dir.clone(), broker, served, discovery, auth, roster, store, tasks })
+        let data_dir = config.data_dir.clone();
+        Ok(Self {
+            addresses,
+            data_dir,
+            broker,
+            served,
+            discovery,
+            auth,
+            roster,
+            screens,
+            backups,
+            orders,
+            store,
+            tasks,
+        })
     }
 
     /// Who is who, for the console.
@@ -235,8 +258,19 @@ impl Hub {
         &self.auth
     }
 
+    /// Waits until somebody orders that a backup be restored; [`backup::restart::carry_out`] does it.
+    pub async fn restore_ordered(&mut self) -> backup::Order {
+        match self.orders.recv().await {
+            Some(order) => order,
+            // The senders live as long as the hub.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Stops everything, in an order in which nobody is told what is not so: the outside first, the store last.
     pub async fn stop(self) {
+        self.backups.stop();
+        self.screens.close();
         let stopping = async {
             self.discovery.stop().await;
             tokio::join!(self.served.stop(), self.broker.shutdown());

@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod admin;
 pub mod auth;
+pub mod backup;
 pub mod broker;
 pub mod cli;
 pub mod clock;

@@ -17,7 +17,9 @@ impl House {
         drop(std::os::unix::net::UnixListener::bind(socket(dir.path())).unwrap());
         let store = Store::open(dir.path(), Clock::manual(1_795_514_400_000), &Board::default()).await.unwrap();
         let auth = Auth::open(store.clone(), None).await.unwrap();
-        let listener = serve(dir.path(), auth.clone(), store).unwrap();
+        let settings = crate::backup::Settings { folder: dir.path().join("backups"), every: None, keep: 1 };
+        let (backups, _) = Backups::new(settings, store.clone(), Board::default());
+        let listener = serve(dir.path(), auth.clone(), store, backups).unwrap();
         Self { dir, auth, _listener: listener }
     }
 

@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 it did not work, 2 wrong usage or settings.
 
+mod backup;
 mod config;
 mod desk;
 mod device;
@@ -68,6 +69,10 @@ enum Command {
         #[command(subcommand)]
         what: device::DeviceCommand,
     },
+    /// Copies the database into a new file, also while the hub runs.
+    Backup(backup::BackupArgs),
+    /// Puts a backup in the database's place; the replaced one is kept.
+    Restore(backup::RestoreArgs),
     /// Shows the setup code of a hub that nobody has set up yet, and prepares one where there is none.
     SetupCode(setup_code::SetupCodeArgs),
 }
@@ -105,6 +110,8 @@ pub fn main() -> ExitCode {
         Some(Command::User { what }) => user::run(&cli.common, what),
         Some(Command::Token { what }) => token::run(&cli.common, what),
         Some(Command::Device { what }) => device::run(&cli.common, what),
+        Some(Command::Backup(args)) => backup::backup(&cli.common, &args),
+        Some(Command::Restore(args)) => backup::restore(&cli.common, &args),
         Some(Command::SetupCode(args)) => setup_code::run(&cli.common, &args),
     };
     done.unwrap_or_else(|code| code)

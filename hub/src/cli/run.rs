@@ -7,6 +7,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{Common, complain};
+use crate::backup::restart;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::hub::{Addresses, Hub};
@@ -39,9 +40,17 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<ExitCode, ExitCode>
 
 async fn serve(config: &Config, clock: Clock) -> Result<ExitCode, ExitCode> {
     let signal = stop_signal().map_err(|error| complain(&error, false))?;
-    let hub = Hub::start(config, clock).await.map_err(|error| complain(&error, false))?;
+    let mut signal = std::pin::pin!(signal);
+    let mut hub = Hub::start(config, clock.clone()).await.map_err(|error| complain(&error, false))?;
     print!("{}", greeting(&hub.addresses, config.discovery.enabled, hub.auth().setup_code().as_deref()));
-    signal.await;
+    loop {
+        let order = tokio::select! {
+            biased;
+            () = signal.as_mut() => break,
+            order = hub.restore_ordered() => order,
+        };
+        hub = restart::carry_out(hub, order, config, &clock).await.map_err(|error| complain(&error, false))?;
+    }
     tracing::info!("Stopping.");
     hub.stop().await;
     Ok(ExitCode::SUCCESS)

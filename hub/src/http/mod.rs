@@ -5,6 +5,7 @@
 
 mod assets;
 mod auth;
+mod backups;
 mod caller;
 mod changes;
 mod client;
@@ -51,6 +52,7 @@ pub use server::{Door, Served};
 pub use websocket::Sockets;
 
 use crate::auth::Auth;
+use crate::backup::Backups;
 use crate::broker::Broker;
 use crate::commands::Commands;
 use crate::days::Days;
@@ -90,6 +92,8 @@ pub struct Api {
     pub metrics: Metrics,
     /// The screens, bounded.
     pub sockets: Arc<Sockets>,
+    /// Copies of the database.
+    pub backups: Backups,
 }
 
 /// Every route.
@@ -123,6 +127,7 @@ fn about_people() -> OpenApiRouter<caller::AuthApi> {
 fn described(api: &Api) -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(about_people().with_state(api.into()))
+        .merge(backups::router().with_state(api.into()))
         .merge(health::router())
         .merge(today::router())
         .merge(habits::router())

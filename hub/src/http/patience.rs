@@ -13,9 +13,13 @@ use super::error::ApiError;
 /// own bounds.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// How long a copy of the database may take.
+const COPY: Duration = Duration::from_secs(300);
+
 /// The middleware.
 pub(super) async fn bound(request: Request, next: Next) -> Response {
-    within(async { Ok(next.run(request).await) }).await.unwrap_or_else(IntoResponse::into_response)
+    let longest = if super::backups::takes_long(&request) { COPY } else { LONGEST };
+    tokio::time::timeout(longest, next.run(request)).await.unwrap_or_else(|_| late().into_response())
 }
 
 /// Waits for an answer as long as one may take.

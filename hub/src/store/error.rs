@@ -39,7 +39,7 @@ const NO_DATABASE: &str = "the file is not a database";
 const DAMAGED: &str = "the database is damaged";
 
 /// One sentence about a failed database operation, without a value of any row.
-pub(super) fn in_words(error: &rusqlite::Error) -> String {
+pub(crate) fn in_words(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full".into(),
         Some(ErrorCode::ReadOnly) => "the disk is read-only".into(),
@@ -61,7 +61,7 @@ pub(super) fn in_words(error: &rusqlite::Error) -> String {
 pub struct OpenError(String);
 
 impl OpenError {
-    pub(super) fn new(path: &Path, what: &str) -> Self {
+    pub(crate) fn new(path: &Path, what: &str) -> Self {
         Self(format!("Cannot use {}: {what}.", path.display()))
     }
 
@@ -77,7 +77,7 @@ impl OpenError {
 }
 
 /// Makes the data directory (mode 0700) and takes the lock that keeps a second hub out.
-pub(super) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock_directory(dir: &Path) -> Result<File, OpenError> {
     let cannot = |error: &std::io::Error| {
         OpenError::new(dir, &format!("the data directory is not writable ({})", crate::files::in_words(error)))
     };

@@ -14,11 +14,11 @@ pub struct Identity {
     pub node: String,
 }
 
-pub(super) fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+pub(crate) fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
     connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
 }
 
-pub(super) fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+pub(crate) fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -28,7 +28,7 @@ pub(super) fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::
 }
 
 /// Reads the hub's identity, minting what a new database lacks.
-pub(super) fn identity(connection: &Connection, now: kairos_core::Millis) -> rusqlite::Result<Identity> {
+pub(crate) fn identity(connection: &Connection, now: kairos_core::Millis) -> rusqlite::Result<Identity> {
     let mint = |key: &str, make: &dyn Fn() -> String| -> rusqlite::Result<String> {
         if let Some(value) = get(connection, key)? {
             return Ok(value);

@@ -17,7 +17,7 @@ const MIGRATIONS: &[&str] = &[
 const APPLICATION_ID: i64 = 0x4b41_4952;
 
 /// Says which version a database has; refuses one that is not ours or newer than this program. Only reads.
-pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     let read = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
     let version = read("user_version").map_err(sqlite)?;
@@ -37,7 +37,7 @@ pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, O
 }
 
 /// Brings a database to the present version.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let sqlite = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     let done = recognise(connection, path)?;
     if done == MIGRATIONS.len() {

@@ -1,4 +1,4 @@
-//! The store: one SQLite database, one writer, and the log of what happened. Only this module holds SQL.
+//! The store: one SQLite database, one writer, and the log of what happened. Only this module and `backup` hold SQL.
 //!
 //! - [`writer`]: the one thread that writes. Many wishes share a commit; none is answered before it.
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
@@ -10,19 +10,19 @@ mod answers;
 mod check;
 mod cursors;
 mod devices;
-mod error;
+pub(crate) mod error;
 mod health;
 mod imports;
 mod known;
 mod life;
 pub(crate) mod meta;
-mod migrations;
+pub(crate) mod migrations;
 mod people;
 mod reader;
 mod retained;
 mod rows;
 mod sessions;
-mod tx;
+pub(crate) mod tx;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -71,8 +71,8 @@ struct Inner {
     alive: watch::Receiver<()>,
     pulse: Arc<health::Pulse>,
     check: check::Check,
-    // Held, not used: the lock on the data directory ends with the store.
-    _lock: std::fs::File,
+    /// Keeps a second hub out of the data directory; gone once the store is closed.
+    lock: Mutex<Option<std::fs::File>>,
     _watchdog: tokio_util::task::AbortOnDropHandle<()>,
 }
 
@@ -95,6 +95,7 @@ impl Store {
         let dir = data_dir.to_owned();
         let path = dir.join("hub.db");
         let lock = error::lock_directory(&dir)?;
+        crate::backup::swap::settle(&dir)?;
         let opened = {
             let (path, clock) = (path.clone(), clock.clone());
             tokio::task::spawn_blocking(move || writer::Writer::open(&path, clock))
@@ -118,7 +119,7 @@ impl Store {
             alive,
             check: check::Check::start(path, pulse.clone(), check::AFTER),
             pulse,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
             _watchdog: watchdog,
         })))
     }
@@ -165,6 +166,8 @@ impl Store {
         self.0.readers.close();
         drop(self.writer().take());
         let _ = self.0.alive.clone().changed().await;
+        // Whoever still holds a clone holds nothing of the directory: the hub may start again beside it.
+        drop(self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     // Held for a clone and never across an await.

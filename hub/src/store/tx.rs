@@ -214,7 +214,7 @@ impl Tx<'_> {
 }
 
 /// The checksum of one change, a number clients only add up.
-fn checksum(table: &str, id: &str, json: Option<&str>) -> u32 {
+pub(crate) fn checksum(table: &str, id: &str, json: Option<&str>) -> u32 {
     let mut hash = Sha256::new();
     match json {
         Some(json) => ["put.", table, ".", id, ".", json].iter().for_each(|part| hash.update(part)),

@@ -17,6 +17,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,24 +29,35 @@ use crate::net::Slot;
 /// The largest message a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
-/// Counts the websockets of those who have said who they are. The others are bounded at the door.
+/// Counts the websockets of those who have said who they are, and ends all with the hub. The others are bounded at the
+/// door.
 #[derive(Debug)]
 pub struct Sockets {
     open: AtomicUsize,
     most: usize,
+    stop: CancellationToken,
 }
 
 impl Sockets {
     /// Room for so many; a household has a dozen screens.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { open: AtomicUsize::new(0), most }
+        Self { open: AtomicUsize::new(0), most, stop: CancellationToken::new() }
     }
 
     /// How many are open.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Tells every client that the hub goes away, and lets go of what their connections hold.
+    pub fn close(&self) {
+        self.stop.cancel();
+    }
+
+    fn closed(&self) -> WaitForCancellationFuture<'_> {
+        self.stop.cancelled()
     }
 
     fn enter(self: &Arc<Self>) -> Option<Place> {

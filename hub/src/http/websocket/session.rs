@@ -127,6 +127,7 @@ impl Session {
                     Err(_) => Err(End::Away),
                 },
                 () = self.access.ended() => Err(End::SignedOut),
+                () = self.api.sockets.closed() => Err(End::Away),
                 () = clock.sleep_until(next_day) => self.show_today().await,
             };
             if let Err(end) = step {
