@@ -87,6 +87,40 @@ impl Database {
         statement.query_map([scope], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
+    /// The id of every press's event, by the press.
+    #[must_use]
+    pub fn event_of_press(&self) -> BTreeMap<String, String> {
+        self.texts("SELECT press_id, id FROM completion_events WHERE press_id IS NOT NULL")
+    }
+
+    /// What `meta` holds.
+    #[must_use]
+    pub fn meta(&self) -> BTreeMap<String, String> {
+        self.texts("SELECT key, value FROM meta")
+    }
+
+    fn texts(&self, sql: &str) -> BTreeMap<String, String> {
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// Every row of every table of the schema, in words, without the tables named.
+    #[must_use]
+    pub fn content(&self, without: &[&str]) -> BTreeMap<String, Vec<String>> {
+        let tables = self.texts("SELECT name, type FROM sqlite_schema WHERE type = 'table'");
+        let read = |table: String| {
+            let mut statement = self.0.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let width = statement.column_count();
+            let row = |row: &rusqlite::Row<'_>| (0..width).map(|n| row.get::<_, Sql>(n)).collect::<Result<Vec<_>, _>>();
+            let mut rows: Vec<String> =
+                statement.query_map([], row).unwrap().map(|row| format!("{:?}", row.unwrap())).collect();
+            rows.sort();
+            (table, rows)
+        };
+        tables.into_keys().filter(|table| !without.contains(&table.as_str())).map(read).collect()
+    }
+
     /// Asserts that the file is whole, every row is what its last change says, and the buckets sum up the log.
     pub fn is_consistent(&self) {
         // One snapshot: a running hub may commit in between.

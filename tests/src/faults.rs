@@ -76,6 +76,11 @@ impl SmallDisk {
         mount(&["-o", if yes { "remount,ro" } else { "remount,rw" }], self.path()).await;
     }
 
+    /// Makes it larger.
+    pub async fn grow(&self, size: &str) {
+        mount(&["-o", &format!("remount,size={size}")], self.path()).await;
+    }
+
     /// Takes all the room that is left.
     pub fn fill(&self) {
         use std::io::Write;

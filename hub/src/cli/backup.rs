@@ -135,7 +135,8 @@ fn facts(value: &Value) -> String {
 
 fn holds(facts: &Facts) -> String {
     let newest = facts.newest_at.map(|at| format!(", the newest of {}", readable(at))).unwrap_or_default();
-    format!("{} changes{newest}", facts.changes)
+    let changes = if facts.changes == 1 { "change" } else { "changes" };
+    format!("{} {changes}{newest}", facts.changes)
 }
 
 /// What was written since the backup, by table.
