@@ -54,7 +54,7 @@ impl Known {
         let path = folder.join(name.as_str());
         let metadata = path.symlink_metadata().map_err(|error| Fault::io(&path, &error))?;
         self.0.insert(name.clone(), (Look::from(&metadata), true));
-        Ok(self.told(name.clone(), &metadata))
+        Ok(self.told(name, &metadata))
     }
 
     /// Every backup, the newest first.
@@ -62,12 +62,12 @@ impl Known {
         let mut found = entries(folder)?;
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
         self.0.retain(|name, _| found.iter().any(|(there, _)| there == name));
-        Ok(found.into_iter().map(|(name, metadata)| self.told(name, &metadata)).collect())
+        Ok(found.into_iter().map(|(name, metadata)| self.told(&name, &metadata)).collect())
     }
 
-    fn told(&self, name: Name, metadata: &Metadata) -> Backup {
+    fn told(&self, name: &Name, metadata: &Metadata) -> Backup {
         let look = Look::from(metadata);
-        let verified = self.0.get(&name).filter(|(known, _)| *known == look).map(|(_, whole)| *whole);
+        let verified = self.0.get(name).filter(|(known, _)| *known == look).map(|(_, whole)| *whole);
         Backup { at: name.time(), name: name.to_string(), bytes: look.bytes, verified }
     }
 }
@@ -81,7 +81,7 @@ impl Inner {
     pub(super) fn look_at_all(&self) -> Result<(), Fault> {
         let folder = &self.settings.folder;
         for (name, metadata) in entries(folder)? {
-            if self.known().told(name.clone(), &metadata).verified.is_some() {
+            if self.known().told(&name, &metadata).verified.is_some() {
                 continue;
             }
             let path = folder.join(name.as_str());

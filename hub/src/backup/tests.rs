@@ -212,10 +212,7 @@ async fn what_is_not_a_whole_backup_of_ours_is_refused_with_the_reason() {
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("file");
     let refuses = |words: &str| {
-        let said = match prepare(home.dir.path(), &file, &Stop::default()) {
-            Ok(_) => panic!("taken, and not {words}"),
-            Err(fault) => fault,
-        };
+        let Err(said) = prepare(home.dir.path(), &file, &Stop::default()) else { panic!("taken, and not {words}") };
         let text = said.to_string();
         assert!(matches!(said, Fault::Refused(_)), "{text}");
         assert!(text.contains(words) && text.contains("/file") && text.ends_with('.'), "{words}: {text}");

@@ -68,7 +68,7 @@ impl OpenError {
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let hint = match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                "; nothing was changed: move the file away to start anew, or put a backup in its place"
+                "; nothing was changed: bring a backup back with `kairos-hub restore FILE`, or move the file away to start anew"
             }
             _ => "",
         };
