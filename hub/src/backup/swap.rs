@@ -60,7 +60,10 @@ pub(crate) fn settle(dir: &Path) -> Result<(), OpenError> {
         Err(error) => return Err(fault(&error)),
     }
     discard(&dir.join(DRAFT));
-    let _ = std::fs::remove_file(dir.join(REPORT_DRAFT));
+    // The last is the journal itself, as it is while it is written.
+    for draft in [REPORT_DRAFT, "restore.new"] {
+        let _ = std::fs::remove_file(dir.join(draft));
+    }
     Ok(())
 }
 
@@ -163,6 +166,8 @@ mod tests {
                 let dir = tempfile::tempdir().unwrap();
                 let dir = dir.path();
                 lay(dir, before);
+                // As a kill within a step leaves it.
+                lay(dir, &[("restore.new", "{")]);
                 let stop_at = |at: usize| {
                     let mut left = at;
                     move || {
