@@ -263,6 +263,12 @@ async fn what_is_not_a_whole_backup_of_ours_is_refused_with_the_reason() {
     refuses("does not add up");
     made("DROP TABLE changes");
     refuses("not a whole database");
+    // Of an older version: it is brought to the present one.
+    made(
+        "DROP TABLE accounts; DROP TABLE sessions; DROP TABLE refresh_tokens; DROP TABLE api_tokens; DROP TABLE setup; PRAGMA user_version = 1",
+    );
+    assert_eq!(home.restore(&file).await.restored.version, 1);
+    assert_eq!(home.habits().await.len(), 300);
     // Without a seal, as a plain copy is, and untouched: that is a database all the same.
     made("SELECT 1");
     assert_eq!(home.restore(&file).await.missing.changes, 0);

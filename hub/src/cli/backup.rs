@@ -101,6 +101,9 @@ fn agreed(plan: &Value, data_dir: &Path) -> std::io::Result<bool> {
     match &plan.replaces {
         Some(replaces) => {
             println!("It replaces the database in {}, which holds {}.", data_dir.display(), holds(replaces));
+            if replaces.hub_id != plan.restores.hub_id {
+                println!("It was made by another hub: this one takes over its name, its people and its devices.");
+            }
         }
         None => println!("It becomes the database in {}.", data_dir.display()),
     }
