@@ -272,8 +272,8 @@ async fn what_is_no_backup_is_refused_in_one_sentence_and_nothing_happens() {
         (file("almost", &good[..good.len() - 1]), "cut off"),
         (file("flipped", &flipped), "damaged"),
         (file("letter.txt", b"Dear hub,\nplease remember everything.\n"), "not a database"),
-        (file("empty", b""), "empty"),
-        (scene.dir.path().to_owned(), "folder"),
+        (file("nothing", b""), "it is empty"),
+        (scene.dir.path().to_owned(), "it is a folder"),
         (scene.path("absent"), "no such file"),
         (scene.house.database(), "own database"),
     ];
