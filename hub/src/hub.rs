@@ -1,19 +1,21 @@
 //! The hub: every part, wired. Binds every socket before serving any, and owns every task.
 
+mod run_file;
+mod tasks;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::{self, Window};
 use crate::admin;
-use crate::auth::{Auth, Notice, Revoked, setup};
+use crate::auth::{Auth, setup};
 use crate::backup::{self, Backups};
 use crate::broker::{self, Broker};
 use crate::clock::Clock;
@@ -31,17 +33,12 @@ use crate::roster::Roster;
 use crate::store::Store;
 use crate::transfer::Jobs;
 
+pub use run_file::run_file;
+use run_file::write_run_file;
+use tasks::{follow_names, revocations, upkeep, watch_clock};
+
 /// How long a stop may take before the process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
-/// How often certificates, answers and histograms are looked after.
-const UPKEEP: Duration = Duration::from_secs(60);
-/// How long first answers of commands are kept.
-const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
-
-/// What is said while the machine does not know the time.
-const NO_TIME: &str = "this machine does not know the time; the hub goes on from the last time it knew. Presses are kept, \
-     their day may be wrong until the clock is set";
-
 /// How many connections pages, scripts and screens may have together; three quarters of them may be screens.
 const WEB: usize = 1400;
 
@@ -74,18 +71,6 @@ pub struct Addresses {
     pub mqtt: SocketAddr,
     /// MQTT in TLS, unless TLS is off.
     pub mqtts: Option<SocketAddr>,
-}
-
-/// What `run.json` tells tests and scripts.
-#[derive(Serialize)]
-struct RunFile {
-    pid: u32,
-    http: u16,
-    https: Option<u16>,
-    mqtt: u16,
-    mqtts: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    setup_code: Option<String>,
 }
 
 struct Sockets {
@@ -293,26 +278,6 @@ fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("Cannot use {}: {reason}.", path.display())
 }
 
-/// Where `run.json` is.
-#[must_use]
-pub fn run_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("run.json")
-}
-
-/// Writes where the hub can be reached, for this user's eyes only: it may hold the setup code.
-fn write_run_file(path: &Path, addresses: &Addresses, setup_code: Option<String>) -> std::io::Result<()> {
-    let port = |address: &SocketAddr| address.port();
-    let file = RunFile {
-        pid: std::process::id(),
-        http: addresses.http.port(),
-        https: addresses.https.as_ref().map(port),
-        mqtt: addresses.mqtt.port(),
-        mqtts: addresses.mqtts.as_ref().map(port),
-        setup_code,
-    };
-    crate::files::write_private(path, &serde_json::to_vec(&file)?)
-}
-
 /// The setup code somebody chose: in the settings, else in a file beside them.
 pub(crate) fn configured_code(config: &Config) -> anyhow::Result<Option<String>> {
     match (&config.auth.setup_code, &config.file) {
@@ -388,66 +353,5 @@ fn announced(config: &Config, store: &Store, addresses: &Addresses) -> Announced
         https_port: addresses.https.filter(outside).map(|address| address.port()),
         mqtt_port: plain(addresses.mqtt),
         mqtts_port: addresses.mqtts.filter(outside).map(|address| address.port()),
-    }
-}
-
-/// Keeps the names the hub answers to, and the board, in step with discovery.
-async fn follow_names(
-    mut names: tokio::sync::watch::Receiver<discovery::Names>,
-    mut status: tokio::sync::watch::Receiver<discovery::Status>,
-    hosts: Arc<Hosts>,
-    board: Board,
-) {
-    loop {
-        hosts.set_own(&names.borrow_and_update().host());
-        board.set("discovery", State::from(&*status.borrow_and_update()));
-        let changed = tokio::select! {
-            changed = names.changed() => changed,
-            changed = status.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
-        }
-    }
-}
-
-/// Renews certificates, forgets old answers, empties histograms.
-async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
-    loop {
-        tokio::time::sleep(UPKEEP).await;
-        metrics.upkeep();
-        if let Some(tls) = &tls
-            && let Err(error) = tls.refresh(unsigned(store.clock().now()))
-        {
-            tracing::warn!(%error, "The certificate could not be renewed; the present one stays.");
-        }
-        // A hub that cannot write now tries again in a minute.
-        let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
-    }
-}
-
-/// Says on the board whether the machine knows the time.
-async fn watch_clock(clock: Clock, board: Board) {
-    loop {
-        board.set("clock", if clock.is_guessing() { State::Degraded(NO_TIME.into()) } else { State::Ok });
-        tokio::time::sleep(UPKEEP).await;
-    }
-}
-
-/// Ends the connections of devices whose access was taken away.
-async fn revocations(auth: Auth, broker: Broker, roster: Roster) {
-    let mut news = auth.revocations();
-    while let Some(notice) = news.next().await {
-        match notice {
-            Notice::Revoked(Revoked::Device(device)) => broker.disconnect(device.as_str()),
-            Notice::Revoked(Revoked::Session(_) | Revoked::Token(_)) => {}
-            Notice::Revoked(Revoked::User(_)) | Notice::AskAgain => {
-                for credential in roster.all_here() {
-                    if !auth.device_holds(&credential).await {
-                        broker.disconnect(&credential);
-                    }
-                }
-            }
-        }
     }
 }

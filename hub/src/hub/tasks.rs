@@ -1,0 +1,85 @@
+//! What goes on beside: names, certificates, the clock, access that ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::unsigned;
+use crate::auth::{Auth, Notice, Revoked};
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::discovery;
+use crate::health::{Board, State};
+use crate::http::{Hosts, Metrics};
+use crate::net::tls::Tls;
+use crate::roster::Roster;
+use crate::store::Store;
+
+/// How often certificates, answers and histograms are looked after.
+const UPKEEP: Duration = Duration::from_secs(60);
+/// How long first answers of commands are kept.
+const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
+
+/// What is said while the machine does not know the time.
+const NO_TIME: &str = "this machine does not know the time; the hub goes on from the last time it knew. Presses are kept, \
+     their day may be wrong until the clock is set";
+
+/// Keeps the names the hub answers to, and the board, in step with discovery.
+pub(super) async fn follow_names(
+    mut names: tokio::sync::watch::Receiver<discovery::Names>,
+    mut status: tokio::sync::watch::Receiver<discovery::Status>,
+    hosts: Arc<Hosts>,
+    board: Board,
+) {
+    loop {
+        hosts.set_own(&names.borrow_and_update().host());
+        board.set("discovery", State::from(&*status.borrow_and_update()));
+        let changed = tokio::select! {
+            changed = names.changed() => changed,
+            changed = status.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Renews certificates, forgets old answers, empties histograms.
+pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        metrics.upkeep();
+        if let Some(tls) = &tls
+            && let Err(error) = tls.refresh(unsigned(store.clock().now()))
+        {
+            tracing::warn!(%error, "The certificate could not be renewed; the present one stays.");
+        }
+        // A hub that cannot write now tries again in a minute.
+        let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
+    }
+}
+
+/// Says on the board whether the machine knows the time.
+pub(super) async fn watch_clock(clock: Clock, board: Board) {
+    loop {
+        board.set("clock", if clock.is_guessing() { State::Degraded(NO_TIME.into()) } else { State::Ok });
+        tokio::time::sleep(UPKEEP).await;
+    }
+}
+
+/// Ends the connections of devices whose access was taken away.
+pub(super) async fn revocations(auth: Auth, broker: Broker, roster: Roster) {
+    let mut news = auth.revocations();
+    while let Some(notice) = news.next().await {
+        match notice {
+            Notice::Revoked(Revoked::Device(device)) => broker.disconnect(device.as_str()),
+            Notice::Revoked(Revoked::Session(_) | Revoked::Token(_)) => {}
+            Notice::Revoked(Revoked::User(_)) | Notice::AskAgain => {
+                for credential in roster.all_here() {
+                    if !auth.device_holds(&credential).await {
+                        broker.disconnect(&credential);
+                    }
+                }
+            }
+        }
+    }
+}
