@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::desk::show;
+use super::desk::{plain, show};
 use super::{Common, complain};
 use crate::admin::{self, Refusal, Request};
 use crate::backup::restore::{Outcome, Plan, prepare};
@@ -97,20 +97,22 @@ fn ask(
 /// Says what would be replaced, and asks.
 fn agreed(plan: &Value, data_dir: &Path) -> std::io::Result<bool> {
     let plan: Plan = serde_json::from_value(plan.clone())?;
-    println!("{} holds {}.", plan.file, holds(&plan.restores));
+    let mut lines = vec![format!("{} holds {}.", plan.file, holds(&plan.restores))];
     match &plan.replaces {
         Some(replaces) => {
-            println!("It replaces the database in {}, which holds {}.", data_dir.display(), holds(replaces));
+            lines.push(format!("It replaces the database in {}, which holds {}.", data_dir.display(), holds(replaces)));
             if replaces.hub_id != plan.restores.hub_id {
-                println!("It was made by another hub: this one takes over its name, its people and its devices.");
+                lines
+                    .push("It was made by another hub: this one becomes that one, with its people and devices.".into());
             }
         }
-        None => println!("It becomes the database in {}.", data_dir.display()),
+        None => lines.push(format!("It becomes the database in {}.", data_dir.display())),
     }
-    for line in lacks(&plan.missing) {
-        println!("{line}");
+    lines.extend(lacks(&plan.missing));
+    lines.push("The replaced database is kept. Everybody signs in anew; buttons and screens stay paired.".into());
+    for line in lines {
+        println!("{}", plain(&line));
     }
-    println!("The replaced database is kept. Everybody signs in anew; buttons and screens stay paired.");
     print!("Restore it? Type yes: ");
     std::io::stdout().flush()?;
     let mut line = String::new();
