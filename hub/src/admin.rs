@@ -28,6 +28,7 @@ use crate::auth::people::NewPerson;
 use crate::auth::{Auth, AuthError, secret};
 use crate::backup::Backups;
 use crate::store::Store;
+use crate::transfer;
 
 /// How many requests are served at the same time. Further ones wait in the listener's queue.
 const AT_ONCE: usize = 4;
@@ -114,6 +115,24 @@ pub enum Request {
         /// Its absolute path.
         file: String,
     },
+    /// Write a person's data into a new file.
+    Export {
+        /// Mail address or id.
+        user: String,
+        /// `json`, `csv` or `loop`.
+        format: String,
+        /// Its absolute path.
+        file: String,
+    },
+    /// Take a person's data in from a file.
+    Import {
+        /// Mail address or id.
+        user: String,
+        /// Its absolute path.
+        file: String,
+        /// Only say what would come in.
+        dry_run: bool,
+    },
     /// The setup code.
     SetupCode {
         /// A new one, with ten tries.
@@ -127,6 +146,11 @@ impl Request {
     #[must_use]
     pub fn prepares(&self) -> bool {
         matches!(self, Self::UserAdd { .. } | Self::SetupCode { .. })
+    }
+
+    /// Whether it is about a person's whole data, and takes as long as that is large.
+    fn is_about_files(&self) -> bool {
+        matches!(self, Self::Export { .. } | Self::Import { .. })
     }
 
     /// Whether it is about the database as a whole: it takes as long as that is large, and outlives the hub that was asked.
@@ -206,6 +230,12 @@ pub async fn carry_out(auth: &Auth, store: &Store, request: Request) -> Result<V
         }
         Request::Backup { .. } | Request::RestorePlan { .. } | Request::Restore { .. } => {
             Err(AuthError::Forbidden("This is not asked here."))
+        }
+        Request::Export { user, format, file } => {
+            transfer::write_file(store, &auth.find_person(&user).await?, &format, &file).await
+        }
+        Request::Import { user, file, dry_run } => {
+            transfer::read_file(auth, store, &auth.find_person(&user).await?, &file, dry_run).await
         }
         Request::SetupCode { renew } => {
             let code = match (renew, auth.setup_code()) {
@@ -320,6 +350,16 @@ async fn answer(
             });
             return Ok(());
         }
+        Ok(request) if request.is_about_files() => {
+            let (auth, store) = (auth.clone(), store.clone());
+            tokio::spawn(async move {
+                let answer = carry_out(&auth, &store, request).await.map_err(Refusal::from);
+                let answer = answer.map_or_else(Answer::Refused, Answer::Done);
+                let _ = tokio::time::timeout(PATIENCE, write_line(&mut stream, &answer)).await;
+                drop(permit);
+            });
+            return Ok(());
+        }
         Ok(request) => carry_out(auth, store, request).await.map_err(Refusal::from),
         Err(_) => Err(Refusal { usage: true, message: "This hub does not know that request.".into() }),
     };
@@ -362,7 +402,7 @@ pub async fn ask(data_dir: &Path, request: &Request) -> Option<Result<Value, Ref
         write_line(&mut stream, request).await?;
         read_line(&mut stream).await
     };
-    let patience = if request.is_about_backups() { COPY } else { PATIENCE };
+    let patience = if request.is_about_backups() || request.is_about_files() { COPY } else { PATIENCE };
     let said = match tokio::time::timeout(patience, talk).await {
         Ok(said) => said,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),

@@ -1,9 +1,12 @@
 //! How it went: the completion rate and the way back first; runs of days only for who asks for them.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::plan::{Mark, Marks, Plan, days_between, stretch};
+use crate::score::{Entry, Frequency, Measure, scores};
 
 /// How much of what was asked for was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -99,6 +102,38 @@ pub fn comeback(plan: &Plan, marks: &Marks, relapse_threshold: i64, today: Date)
         median_days: median,
         within_threshold: if count == 0 { None } else { Some(soon as f64 / count as f64) },
     }
+}
+
+/// Loop's score of a habit on the present day, 0 to 1, for who asks for it; nothing before its first mark.
+///
+/// `amounts` are those of measurable habits; for others it is empty. It is counted with what the habit asks for now, as
+/// Loop does.
+#[must_use]
+pub fn loop_score(plan: &Plan, marks: &Marks, amounts: &BTreeMap<Date, f64>, today: Date) -> Option<f64> {
+    let first = *marks.keys().next()?;
+    let schedule = plan.schedules.on(today);
+    let weekdays = schedule.weekdays.iter().filter(|day| **day).fold(0, |count, _| count + 1);
+    let small = |number: i64| u16::try_from(number).unwrap_or(u16::MAX);
+    let frequency = if weekdays < 7 && !schedule.has_quota() {
+        Frequency::new(weekdays, 7)
+    } else {
+        Frequency::new(small(schedule.times), small(schedule.days))
+    };
+    let measure = match schedule.target.filter(|_| !amounts.is_empty()) {
+        Some(target) if schedule.at_most => Measure::AtMost(target),
+        Some(target) => Measure::AtLeast(target),
+        None => Measure::Boolean,
+    };
+    let entry = |date: Date| match (marks.get(&date), amounts.get(&date)) {
+        (Some(Mark::Skipped), _) => Entry::Skip,
+        (_, Some(amount)) => Entry::Amount(*amount),
+        (Some(Mark::Done), None) => Entry::Yes,
+        (None, None) if plan.kept_by_nothing && plan.open(date) && date < today => Entry::Yes,
+        (Some(Mark::Lapsed | Mark::Passed), None) => Entry::No,
+        (None, None) => Entry::Unknown,
+    };
+    let entries: Vec<Entry> = stretch(first, today).map(entry).collect();
+    scores(&entries, frequency, measure).last().copied()
 }
 
 /// A run of periods in which everything asked for was done: days, or the periods of a quota.

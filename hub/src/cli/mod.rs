@@ -8,6 +8,7 @@ mod health;
 mod run;
 mod setup_code;
 mod token;
+mod transfer;
 mod user;
 
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Puts a backup in the database's place; the replaced one is kept.
     Restore(backup::RestoreArgs),
+    /// Writes a person's data into a new file.
+    Export(transfer::ExportArgs),
+    /// Takes a person's data in from a file, all of it or nothing.
+    Import(transfer::ImportArgs),
     /// Shows the setup code of a hub that nobody has set up yet, and prepares one where there is none.
     SetupCode(setup_code::SetupCodeArgs),
 }
@@ -107,6 +112,8 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Config { what }) => config::run(&cli.common, &what),
         Some(Command::Health) => health::run(&cli.common),
+        Some(Command::Export(args)) => transfer::export(&cli.common, &args),
+        Some(Command::Import(args)) => transfer::import(&cli.common, &args),
         Some(Command::User { what }) => user::run(&cli.common, what),
         Some(Command::Token { what }) => token::run(&cli.common, what),
         Some(Command::Device { what }) => device::run(&cli.common, what),

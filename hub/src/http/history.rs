@@ -1,12 +1,14 @@
 //! The past of a habit: its days, what was done on one, and how it went.
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answer;
 use axum::extract::State;
 use kairos_core::day::Date;
 use kairos_core::plan::{Mark, stretch};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::statistics::{Comeback, Streak, comeback, rate, streak};
+use kairos_core::statistics::{Comeback, Streak, comeback, loop_score, rate, streak};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -268,6 +270,9 @@ struct Statistics {
     /// Only where the person asked for it in their preferences.
     #[serde(skip_serializing_if = "Option::is_none")]
     streak: Option<StreakAnswer>,
+    /// Loop's score, 0 to 1; only where the person asked for it in their preferences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
 }
 
 /// How a habit went: completion rate and comeback; a streak only for who asked for it.
@@ -285,6 +290,7 @@ async fn statistics(
     let life = life(&api, &by, id).await?;
     let today = life.person.today(api.store.clock().now());
     let (from, to) = span.days(today, 30)?;
+    let score = if likes.show_score { score(&api, &life, today).await? } else { None };
     let (plan, marks) = (&life.plan, &life.marks);
     let week = plan.week_of(today);
     Ok(Answer(Statistics {
@@ -296,7 +302,24 @@ async fn statistics(
         comeback: comeback(plan, marks, life.habit.integer("relapse_threshold_days").unwrap_or(7), today).into(),
         phase: life.habit.text("phase"),
         streak: likes.show_streaks.then(|| streak(plan, marks, today).into()),
+        score,
     }))
+}
+
+async fn score(api: &Api, life: &Life, today: Date) -> Result<Option<f64>, ApiError> {
+    let mut amounts = BTreeMap::new();
+    if life.habit.text("kind") == "measurable" {
+        let id = habit_id(life.habit.id.clone())?;
+        let read = move |snapshot: &crate::store::Snapshot<'_>| snapshot.cells(&id, "", &today.to_string(), usize::MAX);
+        for cell in api.store.read(read).await? {
+            if let (Some(date), Some(amount)) =
+                (kairos_core::repair::parse_date(&cell.text("date")), cell.number("amount"))
+            {
+                amounts.insert(date, amount);
+            }
+        }
+    }
+    Ok(loop_score(&life.plan, &life.marks, &amounts, today))
 }
 
 /// A square of the heatmap.

@@ -3,6 +3,9 @@
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::Ref;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 #[derive(OpenApi)]
@@ -25,8 +28,26 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
 #[derive(Clone)]
 pub(super) struct Document(std::sync::Arc<str>);
 
+/// Encodes the description. Every call may also be refused for reasons that have nothing to do with it: its host, its
+/// size, a body that is no JSON, a hub that is not set up. They all look the same, and are described as the default.
 pub(super) fn document(description: &utoipa::openapi::OpenApi) -> Document {
+    let mut description = description.clone();
+    for item in description.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
+        for operation in operations {
+            operation.responses.responses.entry("default".to_owned()).or_insert_with(|| refusal().into());
+        }
+    }
     Document(description.to_json().unwrap_or_default().into())
+}
+
+fn refusal() -> Response {
+    let body = Ref::from_schema_name("ErrorBody");
+    ResponseBuilder::new()
+        .description("Any other refusal")
+        .content("application/json", ContentBuilder::new().schema(Some(body)).build())
+        .build()
 }
 
 impl IntoResponse for Document {

@@ -3,9 +3,11 @@
 //! `kairos_transfer` reads and writes the files; here they become rows for the one door ([`rows`]), and imports run as
 //! jobs ([`jobs`]) since they take longer than a request may.
 
+mod console;
 mod jobs;
 mod rows;
 
+pub use console::{read_file, write_file};
 pub use jobs::{Job, JobState, Jobs};
 pub use rows::{Contents, Outlook, read};
 

@@ -40,3 +40,21 @@ fn a_run_is_neither_ended_nor_lengthened_by_skips_breaks_and_the_present_day() {
     assert_eq!(streak(&weekly, &marks("xx..... x.x.... x"), TODAY), Streak { current: 2, best: 2 });
     assert_eq!(streak(&weekly, &marks("xx..... x...... x"), TODAY), Streak { current: 0, best: 1 });
 }
+
+#[test]
+fn the_score_is_loops_own() {
+    let daily = plan(&[], &[]);
+    let score = |text: &str, days: i64| {
+        let today =
+            stretch(MONDAY, Date::MAX).nth(usize::try_from(days - 1).unwrap_or(0)).unwrap_or(MONDAY);
+        loop_score(&daily, &marks(text), &BTreeMap::new(), today).map(|score| (score * 1e4).round() / 1e4)
+    };
+    assert_eq!(score("x", 1), Some(0.0519));
+    assert_eq!(score(&"x".repeat(13), 13), Some(0.5));
+    assert_eq!(score("xxxxxxxxxxsssss", 15), Some(0.4133));
+    assert_eq!(score("", 5), None);
+    let water = plan(&[("kind", "measurable".into()), ("target_value", 2.0.into())], &[]);
+    let halves: BTreeMap<Date, f64> = [(MONDAY, 1.0)].into();
+    let score = loop_score(&water, &marks("x"), &halves, MONDAY);
+    assert_eq!(score.map(|score| (score * 1e4).round() / 1e4), Some(0.026));
+}
