@@ -171,6 +171,8 @@ CREATE INDEX routine_habits_routine ON routine_habits (routine_id);
 CREATE INDEX routine_habits_habit ON routine_habits (habit_id);
 CREATE INDEX routine_variants_routine ON routine_variants (routine_id);
 CREATE INDEX routine_executions_scope ON routine_executions (scope, status);
+CREATE INDEX routine_executions_routine ON routine_executions (routine_id, started_at);
+CREATE INDEX device_bindings_routine ON device_bindings (routine_id);
 
 -- What came in with each import, so that it can be taken back as a whole.
 CREATE TABLE imports (

@@ -9,8 +9,12 @@ use kairos_core::Millis;
 use kairos_core::adapter::{Adapter, BoxFuture, Device, Hub, Page, Unavailable};
 use kairos_core::change::Cursor;
 use kairos_core::command::{Command, Receipt};
-use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::day::day_begins;
+use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::Principal;
+use kairos_core::repair;
+use kairos_core::routine::Stage;
+use kairos_core::schema::ROUTINES;
 use kairos_core::today::Item;
 
 use self::seat::Seat;
@@ -19,6 +23,7 @@ use crate::commands::Commands;
 use crate::days::Days;
 use crate::health::{Board, State};
 use crate::roster::Roster;
+use crate::runs::View;
 use crate::store::{Store, StoreError};
 
 /// Every adapter of this hub. A new one is one line here.
@@ -50,6 +55,26 @@ pub struct Window {
     pub broker: Broker,
 }
 
+impl Window {
+    async fn stage(&self, by: Principal, routine: RoutineId) -> Result<Option<Stage>, StoreError> {
+        let calendar = self.days.calendar(&by.user).await?;
+        let now = self.store.clock().now();
+        let day = day_begins(calendar.today(now), &calendar.zone, calendar.day_start_min);
+        let read = self.store.read(move |snapshot| {
+            let routine = match snapshot.row(&ROUTINES, routine.as_str())? {
+                Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => repair::sound(row),
+                _ => return Ok(None),
+            };
+            let name = routine.text("name");
+            Ok(Some(match View::of_routine(snapshot, &by, &routine, now)? {
+                Some(view) => view.stage(name, day, now),
+                None => Stage { name, run: None, habit: None, step: 0, total: 0 },
+            }))
+        });
+        read.await
+    }
+}
+
 impl Hub for Window {
     fn now(&self) -> Millis {
         self.store.clock().now()
@@ -69,6 +94,14 @@ impl Hub for Window {
 
     fn item<'a>(&'a self, by: &'a Principal, habit: &'a HabitId) -> BoxFuture<'a, Result<Option<Item>, Unavailable>> {
         Box::pin(async move { self.days.item(by, habit, None).await.map_err(unavailable) })
+    }
+
+    fn routine<'a>(
+        &'a self,
+        by: &'a Principal,
+        routine: &'a RoutineId,
+    ) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>> {
+        Box::pin(async move { self.stage(by.clone(), routine.clone()).await.map_err(unavailable) })
     }
 
     fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {

@@ -24,5 +24,6 @@ pub mod hub;
 pub mod net;
 pub mod random;
 pub mod roster;
+pub mod runs;
 pub mod store;
 pub mod transfer;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use kairos_core::Millis;
 use kairos_core::adapter::Device;
 use kairos_core::command::{Action, Binding, is_trigger_word};
-use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
@@ -185,6 +185,7 @@ pub fn binding(row: &Row) -> Option<Binding> {
         trigger: row.text("trigger_key"),
         action: Action::parse(&row.text("action"))?,
         habit: row.opt_text("habit_id").and_then(|id| HabitId::new(id).ok()),
+        routine: row.opt_text("routine_id").and_then(|id| RoutineId::new(id).ok()),
         value: row.number("value"),
         act_as: row.opt_text("act_as").and_then(|id| UserId::new(id).ok()),
     };

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use crate::Millis;
 use crate::change::{Change, Cursor};
 use crate::command::{Binding, Command, Receipt, Rejection};
-use crate::ids::{DeviceId, HabitId, UserId};
+use crate::ids::{DeviceId, HabitId, RoutineId, UserId};
 use crate::principal::Principal;
+use crate::routine::Stage;
 use crate::today::Item;
 
 /// A boxed future: adapters are called through trait objects.
@@ -66,6 +67,12 @@ pub trait Hub: Send + Sync {
     fn devices(&self) -> BoxFuture<'_, Result<Vec<DeviceId>, Unavailable>>;
     /// Today's item of a habit the person may see.
     fn item<'a>(&'a self, by: &'a Principal, habit: &'a HabitId) -> BoxFuture<'a, Result<Option<Item>, Unavailable>>;
+    /// How a routine the person may see stands; `None` when there is no such routine.
+    fn routine<'a>(
+        &'a self,
+        by: &'a Principal,
+        routine: &'a RoutineId,
+    ) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>>;
     /// When the person's next day begins.
     fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>>;
     /// The changes after a cursor; waits until there is at least one.
@@ -85,6 +92,8 @@ pub struct Handled {
     pub press_id: Option<String>,
     /// The habit it concerned.
     pub habit: Option<HabitId>,
+    /// The routine it concerned.
+    pub routine: Option<RoutineId>,
     /// In whose name it was done.
     pub by: Option<Principal>,
     /// The answer: saved, or refused for good.

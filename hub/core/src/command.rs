@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 use crate::event::{TimeSource, Verb};
-use crate::ids::{CommandId, DeviceId, EventId, HabitId, UserId};
+use crate::ids::{CommandId, DeviceId, EventId, HabitId, RoutineId, UserId};
 use crate::principal::Principal;
 use crate::progress::Recovery;
 use crate::repair::{AMOUNT, is_amount};
 use crate::row::Row;
+use crate::routine;
 use crate::value::Value;
 
 /// One wish to change data.
@@ -99,6 +100,8 @@ pub enum Wish {
         /// Counts rows as they go, for whoever waits.
         done: Progress,
     },
+    /// Something about a routine or one of its runs.
+    Routine(routine::Wish),
     /// Write down what follows from a habit's days; the engine's alone.
     Keep {
         /// Which habit.
@@ -212,6 +215,8 @@ pub struct Binding {
     pub action: Action,
     /// To which habit.
     pub habit: Option<HabitId>,
+    /// To which routine.
+    pub routine: Option<RoutineId>,
     /// With which amount or percent.
     pub value: Option<f64>,
     /// As whom; `None` is the device's owner.

@@ -100,6 +100,18 @@ id!(
     DeviceId
 );
 id!(
+    /// A routine.
+    RoutineId
+);
+id!(
+    /// A way through a routine.
+    VariantId
+);
+id!(
+    /// One run through a routine.
+    RunId
+);
+id!(
     /// A completion event.
     EventId
 );
@@ -158,6 +170,13 @@ impl EventId {
     pub fn imported(person: &UserId, source: &str, reference: &str, date: jiff::civil::Date) -> Self {
         Self(derive(&format!("import|{person}|{source}|{reference}|{date}")))
     }
+
+    /// The id of the event that a run of a routine makes for one of its habits: whoever finishes the run, on any hub,
+    /// makes the same.
+    #[must_use]
+    pub fn of_run(run: &RunId, habit: &HabitId) -> Self {
+        Self(derive(&format!("event|run|{run}|{habit}")))
+    }
 }
 
 impl HabitId {
@@ -165,6 +184,14 @@ impl HabitId {
     #[must_use]
     pub fn imported(person: &UserId, source: &str, reference: &str) -> Self {
         Self(derive(&format!("import|{person}|{source}|{reference}")))
+    }
+}
+
+impl RunId {
+    /// The id of the run a command begins.
+    #[must_use]
+    pub fn of(author: &str, command: &CommandId) -> Self {
+        Self(derive(&format!("run|{author}|{command}")))
     }
 }
 

@@ -13,8 +13,9 @@
 //! 5. [`day`], [`plan`], [`today`]: which day it is, what is due, what a person sees.
 //! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went; [`score`]: what Loop Habit
 //!    Tracker makes of it, for those who come from there.
-//! 7. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
-//! 8. [`adapter`]: what a compiled-in adapter gets and gives.
+//! 7. [`order`], [`routine`]: habits done in a row, step by step.
+//! 8. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
+//! 9. [`adapter`]: what a compiled-in adapter gets and gives.
 
 pub mod adapter;
 pub mod change;
@@ -25,10 +26,12 @@ pub mod fold;
 pub mod hlc;
 pub mod ids;
 pub mod merge;
+pub mod order;
 pub mod plan;
 pub mod principal;
 pub mod progress;
 pub mod repair;
+pub mod routine;
 pub mod row;
 pub mod schema;
 pub mod scope;

@@ -6,8 +6,9 @@ use kairos_core::Millis;
 use kairos_core::adapter::{BoxFuture, Device, Hub, Page, Unavailable};
 use kairos_core::change::Cursor;
 use kairos_core::command::{Command, Receipt};
-use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::Principal;
+use kairos_core::routine::Stage;
 use kairos_core::today::Item;
 
 /// A hub that notices when its reader comes back for more: everything it was given before has been shown then.
@@ -48,6 +49,14 @@ impl<F: Fn() + Send + Sync> Hub for Seat<'_, F> {
 
     fn item<'a>(&'a self, by: &'a Principal, habit: &'a HabitId) -> BoxFuture<'a, Result<Option<Item>, Unavailable>> {
         self.hub.item(by, habit)
+    }
+
+    fn routine<'a>(
+        &'a self,
+        by: &'a Principal,
+        routine: &'a RoutineId,
+    ) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>> {
+        self.hub.routine(by, routine)
     }
 
     fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use kairos_core::change::Origin;
 use kairos_core::command::{Action, Binding, Fields, Receipt, Rejection, RejectionCode};
-use kairos_core::ids::{self, DeviceId, HabitId, UserId};
+use kairos_core::ids::{self, DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::row::Row;
-use kairos_core::schema::{DEVICE_BINDINGS, DEVICES, HABITS};
+use kairos_core::schema::{DEVICE_BINDINGS, DEVICES, HABITS, ROUTINES};
 use kairos_core::scope::Scope;
 
 use super::{applied, require_edit, set_fields, unchanged, visible};
@@ -113,11 +113,26 @@ pub(super) fn bind(
 }
 
 fn check(tx: &Tx<'_>, by: &Principal, binding: &Binding, place: &dyn Fn(&str) -> String) -> Result<(), StoreError> {
-    match (binding.action, &binding.habit) {
-        (Action::RoutineStart | Action::RoutineNext, _) => {
-            return Err(Rejection::field(place("action"), "Routines are not available yet.").into());
+    let of_routine = matches!(binding.action, Action::RoutineStart | Action::RoutineNext);
+    match &binding.routine {
+        Some(_) if !of_routine => {
+            return Err(
+                Rejection::field(place("routine_id"), "routine_id goes with routine_start and routine_next.").into()
+            );
         }
-        (Action::Show, _) => {}
+        Some(routine) if visible(tx, by, &ROUTINES, routine.as_str(), "routine").is_err() => {
+            return Err(Rejection::field(place("routine_id"), "There is no such routine.").into());
+        }
+        None if of_routine => {
+            return Err(Rejection::field(place("routine_id"), "routine_id is required for this action.").into());
+        }
+        _ => {}
+    }
+    match (binding.action, &binding.habit) {
+        (Action::RoutineStart | Action::RoutineNext, Some(_)) => {
+            return Err(Rejection::field(place("habit_id"), "A routine knows its habits; leave habit_id out.").into());
+        }
+        (Action::Show | Action::RoutineStart | Action::RoutineNext, _) => {}
         (_, None) => return Err(Rejection::field(place("habit_id"), "habit_id is required for this action.").into()),
         (_, Some(habit)) => {
             if visible(tx, by, &HABITS, habit.as_str(), "habit").is_err() {
@@ -146,6 +161,7 @@ fn put(tx: &mut Tx<'_>, owner: &Row, id: String, binding: &Binding) -> Result<i6
         ("trigger_key", binding.trigger.as_str().into()),
         ("action", binding.action.as_str().into()),
         ("habit_id", binding.habit.as_ref().map(HabitId::as_str).into()),
+        ("routine_id", binding.routine.as_ref().map(RoutineId::as_str).into()),
         ("value", binding.value.into()),
         ("act_as", binding.act_as.as_ref().map(UserId::as_str).into()),
     ]

@@ -10,6 +10,7 @@ mod once;
 pub(crate) mod plans;
 mod record;
 mod recovery;
+mod routines;
 mod take_in;
 
 pub(crate) use self::once::Once;
@@ -96,6 +97,7 @@ fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> 
         Wish::Recover { session, answer } => recovery::answer(tx, by, session, answer),
         Wish::TakeIn { import } => take_in::take_in(tx, by, import),
         Wish::UndoImport { id, done } => take_in::undo(tx, by, id, done),
+        Wish::Routine(wish) => routines::carry_out(tx, by, &command.id, wish),
         Wish::Keep { habit } => match by.via {
             Via::Engine => keep::keep(tx, habit),
             _ => Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself keeps the days.").into()),

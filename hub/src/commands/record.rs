@@ -23,9 +23,14 @@ const MAX_AGE: Millis = 400 * 24 * 3_600_000;
 /// How many deeds of one habit a day holds: more is a button that got stuck.
 const MAX_DEEDS: usize = 5000;
 /// The largest amount one deed may carry.
-const MAX_VALUE: f64 = 1e9;
+pub(super) const MAX_VALUE: f64 = 1e9;
 
 pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed: &Deed) -> Result<Receipt, StoreError> {
+    record_as(tx, by, EventId::of(&by.author(), command), deed)
+}
+
+/// Records a deed as this event; one that is there already adds nothing.
+pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Deed) -> Result<Receipt, StoreError> {
     let habit = match tx.known(&HABITS, deed.habit.as_str())? {
         Some(habit) if habit.deleted_at.is_none() && by.may_read(&habit.scope) => habit,
         _ => return Err(Rejection::not_found("habit").into()),
@@ -33,7 +38,6 @@ pub(super) fn record(tx: &mut Tx<'_>, by: &Principal, command: &CommandId, deed:
     if !by.may_record(&habit.scope) {
         return Err(Rejection::new(RejectionCode::Forbidden, "This screen only shows; it may not complete.").into());
     }
-    let id = EventId::of(&by.author(), command);
     if let Some(known) = tx.row(&COMPLETION_EVENTS, id.as_str())? {
         // Its first answer is forgotten, the deed is not.
         let event_id = EventId::new(known.id).ok();
@@ -207,7 +211,7 @@ fn may_take_back(by: &Principal, event: &Event) -> bool {
 }
 
 /// When a deed happened, as well as the hub can know.
-fn moment(when: When, now: Millis, guessing: bool) -> (Millis, TimeSource) {
+pub(super) fn moment(when: When, now: Millis, guessing: bool) -> (Millis, TimeSource) {
     match when {
         // The hub was not told the time since it was switched on.
         When::Arrival | When::Before(_) if guessing => (now, TimeSource::Estimated),

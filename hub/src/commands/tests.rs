@@ -205,6 +205,7 @@ async fn nobody_touches_what_is_not_theirs() {
         trigger: "press".into(),
         action: Action::Complete,
         habit: Some(habit.clone()),
+        routine: None,
         value: None,
         act_as: None,
     };
@@ -335,6 +336,7 @@ async fn bindings_are_replaced_as_a_whole_and_go_with_their_habit() {
         trigger: trigger.into(),
         action: Action::Complete,
         habit: Some(habit.clone()),
+        routine: None,
         value: None,
         act_as: None,
     };

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kairos_core::command::{Action, Binding, Command, Fields, Rejection, Wish};
-use kairos_core::ids::{DeviceId, HabitId, UserId};
+use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{DEVICE_BINDINGS, DEVICES};
@@ -85,9 +85,12 @@ struct BindingBody {
     /// Which button; `1` when absent.
     #[serde(default = "first_button")]
     button: String,
-    /// `complete`, `add`, `partial`, `skip`, `undo` or `show`.
+    /// `complete`, `add`, `partial`, `skip`, `undo`, `routine_start`, `routine_next` or `show`.
     action: String,
+    /// The habit, for all actions but those of routines.
     habit_id: Option<String>,
+    /// The routine, for `routine_start` and `routine_next`: the current step is done, and after the last one the run is
+    /// finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     routine_id: Option<String>,
     value: Option<f64>,
@@ -250,12 +253,24 @@ fn read(n: usize, body: &BindingBody) -> Result<Binding, ApiError> {
         .map_err(|_| bad("habit_id", "There is no such habit."))?;
     let act_as =
         body.act_as.as_deref().map(UserId::new).transpose().map_err(|_| bad("act_as", "There is no such person."))?;
-    let action = Action::parse(&body.action)
-        .ok_or_else(|| bad("action", "action is complete, add, partial, skip, undo or show."))?;
-    if body.routine_id.is_some() {
-        return Err(bad("routine_id", "Routines are not available yet."));
-    }
-    Ok(Binding { button: body.button.clone(), trigger: body.trigger.clone(), action, habit, value: body.value, act_as })
+    let action = Action::parse(&body.action).ok_or_else(|| {
+        bad("action", "action is complete, add, partial, skip, undo, routine_start, routine_next or show.")
+    })?;
+    let routine = body
+        .routine_id
+        .as_deref()
+        .map(RoutineId::new)
+        .transpose()
+        .map_err(|_| bad("routine_id", "There is no such routine."))?;
+    Ok(Binding {
+        button: body.button.clone(),
+        trigger: body.trigger.clone(),
+        action,
+        habit,
+        routine,
+        value: body.value,
+        act_as,
+    })
 }
 
 fn write(binding: Binding) -> BindingBody {
@@ -264,7 +279,7 @@ fn write(binding: Binding) -> BindingBody {
         button: binding.button,
         action: binding.action.as_str().to_owned(),
         habit_id: binding.habit.map(|id| id.to_string()),
-        routine_id: None,
+        routine_id: binding.routine.map(|id| id.to_string()),
         value: binding.value,
         act_as: binding.act_as.map(|id| id.to_string()),
     }

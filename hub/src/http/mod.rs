@@ -27,6 +27,7 @@ mod patience;
 mod pauses;
 mod preferences;
 mod recovery;
+mod routines;
 mod rows;
 mod server;
 mod setup;
@@ -135,6 +136,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(history::router())
         .merge(pauses::router())
         .merge(recovery::router())
+        .merge(routines::router())
         .merge(preferences::router())
         .merge(imports::router())
         .merge(devices::router())

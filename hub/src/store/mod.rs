@@ -21,6 +21,7 @@ mod people;
 mod reader;
 mod retained;
 mod rows;
+mod runs;
 mod sessions;
 pub(crate) mod tx;
 mod writer;

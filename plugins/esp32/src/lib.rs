@@ -37,11 +37,13 @@ impl Adapter for Esp32 {
 
     fn answer<'a>(&'a self, hub: &'a dyn Hub, device: &'a DeviceId, handled: Handled) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let item = match (&handled.by, &handled.habit) {
-                (Some(by), Some(habit)) => hub.item(by, habit).await.ok().flatten(),
-                _ => None,
+            let shown = match &handled.by {
+                Some(by) => messages::shown(hub, by, handled.habit.as_ref(), handled.routine.as_ref()).await,
+                None => Ok(None),
             };
-            hub.tell(device, "ack", messages::ack(&handled, item.as_ref()), false).await;
+            // What a light shows is put right by the retained state; the answer itself must not wait for it.
+            let shown = shown.unwrap_or_default();
+            hub.tell(device, "ack", messages::ack(&handled, shown.as_ref()), false).await;
         })
     }
 
@@ -55,6 +57,7 @@ async fn press(hub: &dyn Hub, message: Message<'_>) -> Result<Handled, Unavailab
     let refused = |press_id: Option<String>, rejection: Rejection| Handled {
         press_id,
         habit: None,
+        routine: None,
         by: None,
         answer: Err(rejection),
     };
@@ -71,17 +74,19 @@ async fn press(hub: &dyn Hub, message: Message<'_>) -> Result<Handled, Unavailab
         let message = "This button does nothing yet; choose a habit for it under Devices.";
         return Ok(refused(Some(press.id), Rejection::new(RejectionCode::NotBound, message)));
     };
-    let habit = binding.habit.clone();
-    let Some(deed) = meaning::deed(binding, &press) else {
+    let (habit, routine) = (binding.habit.clone(), binding.routine.clone());
+    let by = device.by.clone();
+    let handled = |press_id, answer| Handled { press_id, habit, routine, by: Some(by), answer };
+    let Some(wish) = meaning::wish(binding, &press) else {
         let seen = Receipt { seq: 0, outcome: Outcome::Unchanged, event_id: None, repeated: false };
-        return Ok(Handled { press_id: Some(press.id), habit, by: Some(device.by), answer: Ok(seen) });
+        return Ok(handled(Some(press.id), Ok(seen)));
     };
     // Checked while decoding; a press id is a command id.
     let Ok(id) = CommandId::new(press.id.as_str()) else {
         return Ok(refused(None, Rejection::field("press_id", "press_id cannot be read.")));
     };
-    let receipt = hub.submit(Command { id, by: device.by.clone(), wish: Wish::Record(deed) }).await?;
-    Ok(Handled { press_id: Some(press.id), habit, by: Some(device.by), answer: Ok(receipt) })
+    let receipt = hub.submit(Command { id, by: device.by.clone(), wish }).await?;
+    Ok(handled(Some(press.id), Ok(receipt)))
 }
 
 /// What a device says of itself. What cannot be read is left out: it is no press, nothing is lost.

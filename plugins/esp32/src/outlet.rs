@@ -9,10 +9,10 @@ use std::pin::pin;
 use kairos_core::Millis;
 use kairos_core::adapter::{Device, Hub, Page, Unavailable};
 use kairos_core::change::{Change, Cursor};
-use kairos_core::ids::{DeviceId, HabitId};
+use kairos_core::ids::{DeviceId, HabitId, RoutineId};
 use serde::Deserialize;
 
-use crate::messages;
+use crate::messages::{self, Shown as Look};
 
 #[derive(Default)]
 struct Shown {
@@ -70,6 +70,7 @@ async fn first<T>(page: impl Future<Output = T>, time: impl Future<Output = ()>)
 fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Shown>) -> BTreeMap<DeviceId, bool> {
     let mut found = BTreeMap::new();
     let mut habits: BTreeSet<HabitId> = BTreeSet::new();
+    let mut routines: BTreeSet<RoutineId> = BTreeSet::new();
     for change in changes {
         match change.table {
             "devices" => found.extend(DeviceId::new(change.row_id.as_str()).map(|id| (id, true))),
@@ -88,13 +89,20 @@ fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Show
                     }
                 }
             },
+            "routines" => routines.extend(RoutineId::new(change.row_id.as_str())),
+            "routine_executions" => routines.extend(names(change).routine_id.and_then(|id| RoutineId::new(id).ok())),
             _ => {}
         }
     }
     for (id, shown) in shown {
-        let bound =
-            shown.device.iter().flat_map(|device| &device.bindings).filter_map(|binding| binding.habit.as_ref());
-        if bound.into_iter().any(|habit| habits.contains(habit)) {
+        let mut bound = shown.device.iter().flat_map(|device| &device.bindings);
+        // A button of a routine shows the habit of its present step, whichever that is.
+        let concerns = bound.any(|binding| match (&binding.routine, &binding.habit) {
+            (Some(routine), _) => routines.contains(routine) || !habits.is_empty(),
+            (None, Some(habit)) => habits.contains(habit),
+            (None, None) => false,
+        });
+        if concerns {
             found.entry(id.clone()).or_insert(false);
         }
     }
@@ -106,6 +114,7 @@ fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Show
 struct Names {
     device_id: Option<String>,
     habit_id: Option<String>,
+    routine_id: Option<String>,
 }
 
 fn names(change: &Change) -> Names {
@@ -125,22 +134,24 @@ async fn refresh(
     // Revoked: its topics were cleared with its access.
     let Some(device) = &entry.device else { return Ok(()) };
     entry.next_day = hub.next_day(&device.by.user).await?;
-    let mut buttons: Vec<(String, Option<kairos_core::today::Item>)> = Vec::new();
+    let mut buttons: Vec<(String, Option<Look>)> = Vec::new();
     let mut date = String::new();
     for binding in &device.bindings {
-        // One light a button: the plain press decides, else the first binding that names a habit.
-        let Some(habit) = &binding.habit else { continue };
+        // One light a button: the plain press decides, else the first binding that names a habit or routine.
+        if binding.habit.is_none() && binding.routine.is_none() {
+            continue;
+        }
         let known = buttons.iter().position(|(button, _)| *button == binding.button);
         if known.is_some() && binding.trigger != "press" {
             continue;
         }
-        let item = hub.item(&device.by, habit).await?;
-        if let Some(item) = &item {
+        let shows = messages::shown(hub, &device.by, binding.habit.as_ref(), binding.routine.as_ref()).await?;
+        if let Some(Look::Habit(item) | Look::Routine(_, Some(item))) = &shows {
             date.clone_from(&item.date);
         }
         match known {
-            Some(place) => buttons[place].1 = item,
-            None => buttons.push((binding.button.clone(), item)),
+            Some(place) => buttons[place].1 = shows,
+            None => buttons.push((binding.button.clone(), shows)),
         }
     }
     let state = messages::state(&date, &buttons);

@@ -1,8 +1,9 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 use kairos_core::command::{Action, Binding, When};
 use kairos_core::event::Verb;
 use kairos_core::fold::Status;
-use kairos_core::ids::HabitId;
+use kairos_core::ids::{HabitId, RoutineId, RunId};
+use kairos_core::routine::{self, Stage};
 use kairos_core::today::Item;
 
 use super::*;
@@ -74,6 +75,7 @@ fn bound(button: &str, trigger: &str, action: Action, value: Option<f64>) -> Bin
         trigger: trigger.into(),
         action,
         habit: Some(HabitId::new("h").unwrap()),
+        routine: None,
         value,
         act_as: None,
     }
@@ -112,20 +114,23 @@ fn item(status: Option<Status>, value: Option<f64>) -> Item {
         target: Some(8.0),
         unit: None,
         date: "2026-11-24".into(),
+        has_quota: false,
     }
 }
 
 #[test]
 fn the_ack_says_what_the_light_should_show() {
     let receipt = |outcome, repeated| Receipt { seq: 3, outcome, event_id: None, repeated };
-    let handled = |answer| Handled { press_id: Some("b:1".into()), habit: None, by: None, answer };
-    let glass = item(Some(Status::Partial), Some(3.0));
+    let handled = |answer| Handled { press_id: Some("b:1".into()), habit: None, routine: None, by: None, answer };
+    let glass = messages::Shown::Habit(item(Some(Status::Partial), Some(3.0)));
     assert_eq!(
         messages::ack(&handled(Ok(receipt(Outcome::Applied, false))), Some(&glass)),
         r#"{"habit":{"done":false,"name":"Water","target":8.0,"value":3.0},"light":"partial","press_id":"b:1","result":"applied"}"#
     );
-    let duplicate =
-        messages::ack(&handled(Ok(receipt(Outcome::Applied, true))), Some(&item(Some(Status::Full), Some(8.0))));
+    let duplicate = messages::ack(
+        &handled(Ok(receipt(Outcome::Applied, true))),
+        Some(&messages::Shown::Habit(item(Some(Status::Full), Some(8.0)))),
+    );
     assert!(duplicate.contains(r#""light":"done""#) && duplicate.contains(r#""result":"duplicate""#), "{duplicate}");
     let refused = messages::ack(&handled(Err(Rejection::new(RejectionCode::NotBound, "…"))), None);
     assert_eq!(refused, r#"{"habit":null,"light":"error","press_id":"b:1","reason":"not_bound","result":"rejected"}"#);
@@ -133,10 +138,47 @@ fn the_ack_says_what_the_light_should_show() {
 
 #[test]
 fn the_state_shows_each_button() {
-    let buttons = [("1".to_owned(), Some(item(None, Some(0.0)))), ("2".to_owned(), None)];
+    let buttons = [("1".to_owned(), Some(messages::Shown::Habit(item(None, Some(0.0))))), ("2".to_owned(), None)];
     assert_eq!(
         messages::state("2026-11-24", &buttons),
         r#"{"buttons":{"1":{"habit":{"done":false,"name":"Water","target":8.0,"value":0.0},"light":"open"},"2":{"habit":null,"light":"error"}},"date":"2026-11-24"}"#
     );
     assert_eq!(messages::light(&item(Some(Status::Skipped), None)), "done");
+}
+
+#[test]
+fn a_button_of_a_routine_wishes_and_shows_its_run() {
+    let routine = RoutineId::new("r").unwrap();
+    let press = decode::Press { id: "p".into(), button: "1".into(), trigger: "press".into(), age_ms: 0 };
+    for action in [Action::RoutineStart, Action::RoutineNext] {
+        let binding = Binding { habit: None, routine: Some(routine.clone()), ..bound("1", "press", action, None) };
+        let wished = meaning::wish(&binding, &press);
+        match (action, wished) {
+            (Action::RoutineStart, Some(Wish::Routine(routine::Wish::Start { routine: named, variant: None, .. })))
+            | (Action::RoutineNext, Some(Wish::Routine(routine::Wish::Next { routine: named, .. }))) => {
+                assert_eq!(named, routine);
+            }
+            (action, wished) => panic!("{action:?}: {wished:?}"),
+        }
+        assert!(meaning::wish(&Binding { routine: None, ..binding }, &press).is_none());
+    }
+
+    let stage = |status: Option<routine::Status>, step| Stage {
+        name: "Morning".into(),
+        run: status.map(|status| (RunId::new("e").unwrap(), status)),
+        habit: None,
+        step,
+        total: 2,
+    };
+    use routine::Status::{Completed, InProgress, Paused};
+    for (status, light) in
+        [(None, "open"), (Some(InProgress), "partial"), (Some(Paused), "partial"), (Some(Completed), "done")]
+    {
+        assert_eq!(messages::Shown::Routine(stage(status, 1), None).light(), light);
+    }
+    let shows = messages::Shown::Routine(stage(Some(InProgress), 1), Some(item(None, Some(0.0))));
+    assert_eq!(
+        messages::state("2026-11-24", &[("1".to_owned(), Some(shows))]),
+        r#"{"buttons":{"1":{"habit":{"done":false,"name":"Water","target":8.0,"value":0.0},"light":"partial","routine":{"name":"Morning","step":1,"total":2}}},"date":"2026-11-24"}"#
+    );
 }

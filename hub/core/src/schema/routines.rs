@@ -105,7 +105,13 @@ pub static ROUTINE_EXECUTIONS: Table = Table {
         ),
         together(
             "run",
-            col("step_results", Text, NULL, Rule::Json, "A JSON array: habit_id, result, at, of each step."),
+            col(
+                "step_results",
+                Text,
+                NULL,
+                Rule::Json,
+                "A JSON array of all its steps: habit_id, and once answered result and at.",
+            ),
         ),
     ],
 };

@@ -4,6 +4,7 @@
 //! them. A screen names the last change it saw and gets what came after, in order, from the log; nobody waits for
 //! anybody.
 
+mod call;
 mod end;
 mod greeting;
 mod messages;

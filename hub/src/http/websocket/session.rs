@@ -10,22 +10,23 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt;
 use kairos_core::Millis;
 use kairos_core::change::Cursor;
-use kairos_core::ids::{CommandId, DeviceId, UserId};
+use kairos_core::ids::{DeviceId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, Table, USERS};
+use kairos_core::schema::{
+    COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES,
+    Table, USERS,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::call;
 use super::end::End;
 use super::greeting::greet;
 use super::messages::{self, Request};
 use crate::auth::{Access, Caller};
 use crate::http::Api;
-use crate::http::deeds::{self, DeedBody};
 use crate::http::error::ApiError;
-use crate::http::habits::habit_id;
-use crate::http::patience;
 use crate::net::Slot;
 
 /// How long a client may take nothing while there is something for it.
@@ -155,7 +156,7 @@ impl Session {
             "ping" => self.send(json!({ "id": id, "type": "pong" }).to_string()).await,
             "subscribe" => self.subscribe(&request).await,
             "call" => {
-                let answer = match self.call(request).await {
+                let answer = match call::call(&self.api, &self.by, request).await {
                     Ok(answer) => messages::result(id, &answer),
                     Err(error) => messages::failure(id, &error),
                 };
@@ -170,26 +171,6 @@ impl Session {
                 self.send(messages::failure(id, &error)).await
             }
         }
-    }
-
-    /// Runs a command as the same request over REST would.
-    async fn call(&mut self, request: Request) -> Result<Value, ApiError> {
-        let action = request.command.as_deref().and_then(deeds::Action::parse);
-        let action = action.ok_or_else(|| ApiError::field("command", "command is complete, skip or undo."))?;
-        let habit = habit_id(request.habit_id.unwrap_or_default())?;
-        let command = match request.command_id {
-            Some(id) => CommandId::new(id)
-                .map_err(|_| ApiError::field("command_id", "command_id is 1 to 128 printable characters."))?,
-            None => CommandId::mint(self.api.store.clock().now(), crate::random::bytes()),
-        };
-        let body: DeedBody = serde_json::from_value(Value::Object(request.rest)).map_err(|error| {
-            let message = format!("The call is not as it should be: {error}.");
-            ApiError::new(axum::http::StatusCode::BAD_REQUEST, "invalid_message", message)
-        })?;
-        let answer = patience::within(deeds::carry_out(&self.api, &self.by, command, action, &habit, body)).await?;
-        serde_json::to_value(answer).map_err(|_| {
-            ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer could not be written.")
-        })
     }
 
     /// Begins to tell; a client that names its last position gets what came after.
@@ -223,7 +204,17 @@ impl Session {
 
     /// Current rows, a page at a time; what changes meanwhile follows as events.
     async fn send_rows(&mut self, id: u64) -> Result<(), End> {
-        const SHOWN: [&Table; 5] = [&USERS, &HABITS, &COMPLETIONS, &DEVICES, &DEVICE_BINDINGS];
+        const SHOWN: [&Table; 9] = [
+            &USERS,
+            &HABITS,
+            &COMPLETIONS,
+            &ROUTINES,
+            &ROUTINE_HABITS,
+            &ROUTINE_VARIANTS,
+            &ROUTINE_EXECUTIONS,
+            &DEVICES,
+            &DEVICE_BINDINGS,
+        ];
         for table in SHOWN {
             let mut after = String::new();
             loop {

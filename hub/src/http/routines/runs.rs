@@ -1,0 +1,425 @@
+//! Runs: start, step, pause, resume, finish, abandon; the one that goes on, and those that were.
+
+use axum::Json as Answer;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kairos_core::Millis;
+use kairos_core::command::{Command, Outcome, Receipt, Rejection, When, Wish};
+use kairos_core::ids::{CommandId, HabitId, RoutineId, RunId, VariantId};
+use kairos_core::principal::Principal;
+use kairos_core::routine::{self, Move, Status, StepResult};
+use kairos_core::schema::{ROUTINE_EXECUTIONS, ROUTINES};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::routine_id;
+use crate::http::error::ApiError;
+use crate::http::extract::{Idempotency, Path, Person, Query};
+use crate::http::habits::submit;
+use crate::http::rows::After;
+use crate::http::{Api, ErrorBody};
+use crate::runs::View;
+use crate::store::StoreError;
+
+/// How many runs a page has at most.
+const PAGE: usize = 30;
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(current))
+        .routes(routes!(start))
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(step))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(finish))
+        .routes(routes!(abandon))
+}
+
+/// Which way to take.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RunStart, example = json!({}))]
+struct StartBody {
+    /// The variant; the default one when absent, else all steps.
+    variant_id: Option<String>,
+}
+
+/// What became of the current step.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RunStep, example = json!({"result": "done"}))]
+struct StepBody {
+    /// `done`, `partial` or `skip`.
+    result: String,
+    /// The amount for done, the percent from 1 to 99 for partial.
+    value: Option<f64>,
+    /// A note for the day.
+    note: Option<String>,
+    /// The habit whose step is meant: two screens that answer it at once then answer it once.
+    habit_id: Option<String>,
+}
+
+/// A run, step by step.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Run)]
+struct RunBody {
+    id: String,
+    routine_id: String,
+    /// The routine's name; null once it was deleted.
+    routine: Option<String>,
+    variant_id: Option<String>,
+    /// `IN_PROGRESS`, `PAUSED`, `COMPLETED` or `ABANDONED`. A run that nobody touched for a day is found paused.
+    status: &'static str,
+    /// Times are milliseconds since 1970, UTC.
+    started_at: Millis,
+    completed_at: Option<Millis>,
+    paused_at: Option<Millis>,
+    /// All its pauses so far.
+    total_paused_seconds: i64,
+    /// The step that waits, from 0; the number of steps when none does.
+    current_step_index: usize,
+    /// What is left of it, while paused.
+    current_step_remaining_seconds: Option<i64>,
+    /// The step that waits for an answer; null when there is none: finish then.
+    current: Option<CurrentStep>,
+    /// All its steps, in order, as they were when it began.
+    steps: Vec<RunStepBody>,
+    /// How many deeds it has recorded: none before it is finished.
+    recorded: usize,
+}
+
+/// The step that waits for an answer.
+#[derive(Serialize, ToSchema)]
+struct CurrentStep {
+    habit_id: String,
+    name: Option<String>,
+    /// How long it is meant to take.
+    seconds: Option<i64>,
+    /// When it began; pauses are taken out.
+    began_at: Option<Millis>,
+}
+
+/// A step of a run.
+#[derive(Serialize, ToSchema)]
+struct RunStepBody {
+    habit_id: String,
+    /// The habit's name; null once it was deleted.
+    name: Option<String>,
+    /// `done`, `partial`, `skip`; null while it waits, or when it was stepped over.
+    result: Option<&'static str>,
+    value: Option<f64>,
+    note: Option<String>,
+    at: Option<Millis>,
+    seconds: Option<i64>,
+}
+
+impl From<&View> for RunBody {
+    fn from(view: &View) -> Self {
+        let (run, waiting) = (&view.run, view.waiting());
+        let current = waiting.and_then(|place| run.steps.get(place)).map(|step| CurrentStep {
+            habit_id: step.habit_id.to_string(),
+            name: view.name(&step.habit_id),
+            seconds: step.seconds,
+            began_at: step.began_at,
+        });
+        let steps = run.steps.iter().map(|step| RunStepBody {
+            habit_id: step.habit_id.to_string(),
+            name: view.name(&step.habit_id),
+            result: step.result.map(StepResult::as_str),
+            value: step.value,
+            note: step.note.clone(),
+            at: step.at,
+            seconds: step.seconds,
+        });
+        Self {
+            id: view.row.id.clone(),
+            routine_id: view.row.text("routine_id"),
+            routine: view.routine.clone(),
+            variant_id: view.row.opt_text("variant_id"),
+            status: run.status.as_str(),
+            started_at: run.started_at,
+            completed_at: run.completed_at,
+            paused_at: run.paused_at,
+            total_paused_seconds: run.paused_seconds,
+            current_step_index: waiting.unwrap_or(run.steps.len()),
+            current_step_remaining_seconds: run.remaining_seconds,
+            current,
+            steps: steps.collect(),
+            recorded: view.recorded,
+        }
+    }
+}
+
+/// What became of a move.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct RunAnswer {
+    /// Its place in the log; 0 when nothing changed.
+    seq: i64,
+    /// `applied`, `duplicate` (the first answer again) or `unchanged`.
+    outcome: &'static str,
+    /// A sentence, where one helps.
+    message: Option<&'static str>,
+    /// The run as it is now.
+    run: RunBody,
+}
+
+/// The run that goes on or waits.
+#[derive(Serialize, ToSchema)]
+struct Current {
+    /// The one in progress, else the paused one that began last; null when there is none.
+    run: Option<RunBody>,
+}
+
+/// A page of runs.
+#[derive(Serialize, ToSchema)]
+struct Runs {
+    /// The latest first.
+    items: Vec<RunBody>,
+    /// Pass it as `after` for the next page; null on the last.
+    next: Option<String>,
+}
+
+/// The run that goes on, or the latest that waits.
+#[utoipa::path(
+    get, path = "/api/routines/current", tag = "routines",
+    responses((status = 200, body = Current), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn current(State(api): State<Api>, Person(by): Person) -> Result<Answer<Current>, ApiError> {
+    let now = api.store.clock().now();
+    let read = api.store.read(move |snapshot| {
+        let (mut running, mut waiting) = (Vec::new(), Vec::new());
+        for scope in &by.scopes {
+            running.extend(snapshot.runs_in_progress(scope)?);
+            waiting.extend(snapshot.last_paused_run(scope)?);
+        }
+        let place = |row: &kairos_core::row::Row| (row.integer("started_at"), row.id.clone());
+        let row = running.into_iter().max_by_key(place).or_else(|| waiting.into_iter().max_by_key(place));
+        row.map(|row| View::read(snapshot, &by, row, now)).transpose()
+    });
+    Ok(Answer(Current { run: read.await?.as_ref().map(RunBody::from) }))
+}
+
+/// Starts a routine. Whatever else the person was running waits meanwhile; one that runs already goes on.
+#[utoipa::path(
+    post, path = "/api/routines/{id}/start", tag = "routines", params(("id" = String, Path)), request_body = Option<StartBody>,
+    responses((status = 200, body = RunAnswer, description = "It was running already"), (status = 201, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "It has fewer than two habits, or is archived"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn start(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+    body: Bytes,
+) -> Result<(StatusCode, Answer<RunAnswer>), ApiError> {
+    let body = if body.is_empty() { StartBody::default() } else { parse(&body)? };
+    let (status, answer) = begin(&api, &by, command, routine_id(id)?, body).await?;
+    Ok((status, Answer(answer)))
+}
+
+async fn begin(
+    api: &Api,
+    by: &Principal,
+    command: CommandId,
+    routine: RoutineId,
+    body: StartBody,
+) -> Result<(StatusCode, RunAnswer), ApiError> {
+    let unknown = |_| ApiError::field("variant_id", "There is no such variant of this routine.");
+    let variant = body.variant_id.map(VariantId::new).transpose().map_err(unknown)?;
+    let id = RunId::of(&by.author(), &command);
+    let wish = routine::Wish::Start { routine: routine.clone(), variant, when: When::Arrival };
+    let receipt = submit(api, Command { id: command, by: by.clone(), wish: Wish::Routine(wish) }).await?;
+    let (now, by) = (api.store.clock().now(), by.clone());
+    let read = api.store.read(move |snapshot| {
+        if let Some(row) = snapshot.row(&ROUTINE_EXECUTIONS, id.as_str())? {
+            return View::read(snapshot, &by, row, now).map(Some);
+        }
+        // It was running already.
+        match snapshot.row(&ROUTINES, routine.as_str())? {
+            Some(routine) => View::of_routine(snapshot, &by, &routine, now),
+            None => Ok(None),
+        }
+    });
+    let view = read.await?.ok_or_else(no_run)?;
+    let status = if receipt.outcome == Outcome::Unchanged { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, answer(&receipt, &view)))
+}
+
+/// The runs of a routine, the latest first.
+#[utoipa::path(
+    get, path = "/api/routines/{id}/runs", tag = "routines", params(("id" = String, Path), After),
+    responses((status = 200, body = Runs), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn list(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Query(after): Query<After>,
+) -> Result<Answer<Runs>, ApiError> {
+    let id = routine_id(id)?;
+    let (at, run) = match &after.after {
+        Some(text) => text
+            .split_once(':')
+            .and_then(|(at, run)| Some((at.parse::<i64>().ok()?, run.to_owned())))
+            .ok_or_else(|| ApiError::field("after", "after is the next of an earlier answer."))?,
+        None => (i64::MAX, String::new()),
+    };
+    let now = api.store.clock().now();
+    let read = api.store.read(move |snapshot| {
+        match snapshot.row(&ROUTINES, id.as_str())? {
+            Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => {}
+            _ => return Err(StoreError::Rejected(Rejection::not_found("routine"))),
+        }
+        let rows = snapshot.runs_before(id.as_str(), (at, &run), PAGE)?;
+        rows.into_iter().map(|row| View::read(snapshot, &by, row, now)).collect::<Result<Vec<_>, _>>()
+    });
+    let views = read.await?;
+    let last = views.last().filter(|_| views.len() == PAGE);
+    let next = last.map(|view| format!("{}:{}", view.run.started_at, view.row.id));
+    Ok(Answer(Runs { items: views.iter().map(RunBody::from).collect(), next }))
+}
+
+/// One run.
+#[utoipa::path(
+    get, path = "/api/routines/runs/{id}", tag = "routines", params(("id" = String, Path)),
+    responses((status = 200, body = RunBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn one(State(api): State<Api>, Person(by): Person, Path(id): Path<String>) -> Result<Answer<RunBody>, ApiError> {
+    Ok(Answer(RunBody::from(&view(&api, &by, &run_id(id)?).await?)))
+}
+
+/// Answers the current step. It is only noted: what was noted is recorded when the run is finished. One who steps on in a
+/// paused run goes on with it.
+#[utoipa::path(
+    post, path = "/api/routines/runs/{id}/step", tag = "routines", params(("id" = String, Path)), request_body = StepBody,
+    responses((status = 200, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "The run has ended, has no step left, or another step is next"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn step(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+    body: Bytes,
+) -> Result<Answer<RunAnswer>, ApiError> {
+    Ok(Answer(go(&api, &by, command, &run_id(id)?, stepping(parse(&body)?)?).await?))
+}
+
+macro_rules! moves {
+    ($($(#[$doc:meta])* $name:ident($path:literal, $what:expr);)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, tag = "routines", params(("id" = String, Path)),
+            responses((status = 200, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "The run has ended otherwise"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+        )]
+        async fn $name(
+            State(api): State<Api>,
+            Person(by): Person,
+            Path(id): Path<String>,
+            Idempotency(command): Idempotency,
+        ) -> Result<Answer<RunAnswer>, ApiError> {
+            Ok(Answer(go(&api, &by, command, &run_id(id)?, $what).await?))
+        }
+    )+};
+}
+
+moves! {
+    /// Lets a run wait.
+    pause("/api/routines/runs/{id}/pause", Move::Pause);
+    /// Goes on with a run; whatever else the person was running waits.
+    resume("/api/routines/runs/{id}/resume", Move::Resume);
+    /// Finishes a run and records all that was noted, together.
+    finish("/api/routines/runs/{id}/finish", Move::Finish);
+    /// Leaves a run. Nothing of it is recorded.
+    abandon("/api/routines/runs/{id}/abandon", Move::Abandon);
+}
+
+/// Moves a run and answers how it stands.
+async fn go(api: &Api, by: &Principal, command: CommandId, run: &RunId, what: Move) -> Result<RunAnswer, ApiError> {
+    let wish = routine::Wish::Move { run: run.clone(), what, when: When::Arrival };
+    let receipt = submit(api, Command { id: command, by: by.clone(), wish: Wish::Routine(wish) }).await?;
+    Ok(answer(&receipt, &view(api, by, run).await?))
+}
+
+fn stepping(body: StepBody) -> Result<Move, ApiError> {
+    let result =
+        StepResult::parse(&body.result).ok_or_else(|| ApiError::field("result", "result is done, partial or skip."))?;
+    let habit = body
+        .habit_id
+        .map(HabitId::new)
+        .transpose()
+        .map_err(|_| ApiError::field("habit_id", "There is no such habit."))?;
+    Ok(Move::Step(routine::Answer { result, value: body.value, note: body.note, habit }))
+}
+
+/// The same over the websocket's `call`; `None`: this is no command of routines.
+pub(in crate::http) async fn call(
+    api: &Api,
+    by: &Principal,
+    command: CommandId,
+    word: &str,
+    mut said: serde_json::Map<String, serde_json::Value>,
+) -> Option<Result<RunAnswer, ApiError>> {
+    let mut take = |name: &str| said.remove(name).and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
+    if word == "routine_start" {
+        let routine = take("routine_id");
+        let started = async { begin(api, by, command, routine_id(routine)?, read(said)?).await };
+        return Some(started.await.map(|(_, answer)| answer));
+    }
+    let run = take("run_id");
+    let what = match word {
+        "routine_step" => read(said).and_then(stepping),
+        "routine_pause" => Ok(Move::Pause),
+        "routine_resume" => Ok(Move::Resume),
+        "routine_finish" => Ok(Move::Finish),
+        "routine_abandon" => Ok(Move::Abandon),
+        _ => return None,
+    };
+    Some(async { go(api, by, command, &run_id(run)?, what?).await }.await)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| malformed(&error))
+}
+
+fn read<T: DeserializeOwned>(said: serde_json::Map<String, serde_json::Value>) -> Result<T, ApiError> {
+    serde_json::from_value(said.into()).map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    let message = format!("The body is not as it should be: {error}.");
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
+}
+
+fn answer(receipt: &Receipt, view: &View) -> RunAnswer {
+    let outcome = match receipt.outcome {
+        _ if receipt.repeated => "duplicate",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Applied | Outcome::Rejected(_) => "applied",
+    };
+    let left = view.run.status == Status::Abandoned;
+    let message = left.then_some("You left this run; nothing of it was recorded. Start again whenever you like.");
+    RunAnswer { seq: receipt.seq, outcome, message, run: RunBody::from(view) }
+}
+
+/// Reads a run that somebody may see.
+async fn view(api: &Api, by: &Principal, id: &RunId) -> Result<View, ApiError> {
+    let (id, by, now) = (id.clone(), by.clone(), api.store.clock().now());
+    let read = api.store.read(move |snapshot| match snapshot.row(&ROUTINE_EXECUTIONS, id.as_str())? {
+        Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => View::read(snapshot, &by, row, now),
+        _ => Err(StoreError::Rejected(Rejection::not_found("run"))),
+    });
+    Ok(read.await?)
+}
+
+fn no_run() -> ApiError {
+    ApiError::not_found("There is no such run.")
+}
+
+fn run_id(text: String) -> Result<RunId, ApiError> {
+    RunId::new(text).map_err(|_| no_run())
+}
