@@ -8,7 +8,22 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 /// Every synced table.
-const TABLES: [&str; 6] = ["users", "habits", "completions", "completion_events", "devices", "device_bindings"];
+const TABLES: [&str; 14] = [
+    "users",
+    "user_preferences",
+    "habits",
+    "habit_schedules",
+    "pauses",
+    "completions",
+    "completion_events",
+    "recovery_sessions",
+    "routines",
+    "routine_habits",
+    "routine_variants",
+    "routine_executions",
+    "devices",
+    "device_bindings",
+];
 
 /// A read-only look at a database, beside a running hub or after it.
 pub struct Database(Connection);

@@ -17,25 +17,25 @@ use crate::clock::Clock;
 use crate::health::Board;
 
 /// 2026-11-24T10:00:00Z
-const NOON: i64 = 1_795_514_400_000;
+pub(super) const NOON: i64 = 1_795_514_400_000;
 
-struct House {
-    store: Store,
-    door: Commands,
-    clock: Clock,
+pub(super) struct House {
+    pub(super) store: Store,
+    pub(super) door: Commands,
+    pub(super) clock: Clock,
     dir: tempfile::TempDir,
     count: std::cell::Cell<u32>,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(NOON);
         let store = Store::open(dir.path(), clock.clone(), &Board::default()).await.unwrap();
         Self { door: Commands::new(store.clone()), store, clock, dir, count: 0.into() }
     }
 
-    async fn reopened(self) -> Self {
+    pub(super) async fn reopened(self) -> Self {
         let Self { store, door, clock, dir, count } = self;
         drop((store, door));
         // The writer thread lets go of the directory when its last wish is done.
@@ -49,16 +49,16 @@ impl House {
         Self { door: Commands::new(store.clone()), store, clock, dir, count }
     }
 
-    fn id(&self) -> CommandId {
+    pub(super) fn id(&self) -> CommandId {
         self.count.set(self.count.get() + 1);
         CommandId::new(format!("c{}", self.count.get())).unwrap()
     }
 
-    async fn wish(&self, by: &Principal, wish: Wish) -> Receipt {
+    pub(super) async fn wish(&self, by: &Principal, wish: Wish) -> Receipt {
         self.door.submit(Command { id: self.id(), by: by.clone(), wish }).await.unwrap()
     }
 
-    async fn habit(&self, by: &Principal, fields: &[(&str, Value)]) -> HabitId {
+    pub(super) async fn habit(&self, by: &Principal, fields: &[(&str, Value)]) -> HabitId {
         let id = HabitId::mint(self.clock.now(), crate::random::bytes());
         let mut all: BTreeMap<String, Value> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -68,13 +68,13 @@ impl House {
         id
     }
 
-    async fn item(&self, by: &Principal, date: &str) -> Option<Item> {
+    pub(super) async fn item(&self, by: &Principal, date: &str) -> Option<Item> {
         let (scopes, day) = (by.scopes.clone(), date.parse().unwrap());
         let mut rows = self.store.read(move |snapshot| snapshot.day(&scopes, day)).await.unwrap();
         items(&mut rows, &Person::of(None), day).into_iter().rfind(Item::shown)
     }
 
-    async fn count(&self, table: &'static Table) -> usize {
+    pub(super) async fn count(&self, table: &'static Table) -> usize {
         self.store
             .read(move |snapshot| snapshot.rows_in(table, &[scope("ada"), scope("bo")], "", 10_000))
             .await
@@ -83,15 +83,15 @@ impl House {
     }
 }
 
-fn scope(user: &str) -> Scope {
+pub(super) fn scope(user: &str) -> Scope {
     Scope::parse(&format!("u:{user}")).unwrap()
 }
 
-fn person(user: &str) -> Principal {
+pub(super) fn person(user: &str) -> Principal {
     Principal { user: UserId::new(user).unwrap(), via: Via::Session, admin: false, scopes: vec![scope(user)] }
 }
 
-fn button(user: &str, id: &str) -> Principal {
+pub(super) fn button(user: &str, id: &str) -> Principal {
     Principal { via: Via::Device(DeviceId::new(id).unwrap()), ..person(user) }
 }
 
@@ -109,7 +109,7 @@ fn deed(habit: &HabitId, verb: Verb) -> Deed {
     }
 }
 
-fn code(receipt: &Receipt) -> RejectionCode {
+pub(super) fn code(receipt: &Receipt) -> RejectionCode {
     match &receipt.outcome {
         Outcome::Rejected(rejection) => rejection.code,
         other => panic!("{other:?}"),

@@ -13,6 +13,7 @@ mod kill;
 mod peers;
 mod press;
 mod privacy;
+mod routines;
 mod screens;
 mod transfer;
 mod weather;

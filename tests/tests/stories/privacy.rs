@@ -353,6 +353,15 @@ fn bodies(path: &str, foreign_habit: &str) -> Vec<Value> {
     if ["/complete", "/skip", "/undo"].iter().any(|deed| path.ends_with(deed)) {
         return vec![json!({}), json!({ "date": "2026-01-01" })];
     }
+    if path.ends_with("/steps") {
+        return vec![json!({ "steps": [] }), json!({ "steps": [{ "habit_id": foreign_habit }] })];
+    }
+    if path.ends_with("/step") {
+        return vec![json!({ "result": "done" }), json!({ "result": "skip", "habit_id": foreign_habit })];
+    }
+    if path.ends_with("/start") {
+        return vec![json!({})];
+    }
     vec![json!({}), json!({ "name": "Mine now" })]
 }
 
@@ -365,6 +374,11 @@ async fn another_persons_things_are_not_there_for_anybody_else() {
     let device = ada.button("Bedside", &habit, "complete").await.device_id;
     ada.post(&format!("/api/habits/{habit}/complete"), json!({})).await;
     let token = ada.post("/api/tokens", json!({ "name": "Script" })).await;
+    let routine = ada.post("/api/routines", json!({ "name": "Read on" })).await["id"].as_str().unwrap().to_owned();
+    let steps = json!({ "steps": [{ "habit_id": habit }, { "habit_id": ada.habit("Read more").await }] });
+    let (status, _) = ada.ask(Method::PUT, &format!("/api/routines/{routine}/steps"), Some(steps)).await;
+    assert_eq!(status, 200);
+    let run = ada.post(&format!("/api/routines/{routine}/start"), json!({})).await["run"]["id"].clone();
     let own = bob.habit("Bob's").await;
     let own_device = bob.button("Bob's", &own, "complete").await.device_id;
     let head = Database::open(&house.database()).head();
@@ -375,7 +389,8 @@ async fn another_persons_things_are_not_there_for_anybody_else() {
         if !path.contains("{id}") {
             continue;
         }
-        for id in [habit.as_str(), device.as_str(), token["id"].as_str().unwrap(), ada.user_id.as_str()] {
+        let token = token["id"].as_str().unwrap();
+        for id in [&habit, &device, token, &ada.user_id, &routine, run.as_str().unwrap()] {
             for body in bodies(&path, &habit) {
                 let body = (method != Method::GET).then_some(body);
                 let (status, answer) = bob.ask(method.clone(), &path.replace("{id}", id), body).await;
@@ -398,7 +413,8 @@ async fn another_persons_things_are_not_there_for_anybody_else() {
         let answer = screen.call("call", json!({ "command": command, "habit_id": habit })).await;
         assert_eq!(answer["error"]["code"], "not_found", "{answer}");
     }
-    for path in ["/api/today", "/api/habits", "/api/devices", "/api/changes", "/api/tokens", "/api/me"] {
+    for path in ["/api/today", "/api/habits", "/api/devices", "/api/changes", "/api/tokens", "/api/me", "/api/routines"]
+    {
         let seen = bob.get(path).await.to_string();
         assert!(!seen.contains(&habit) && !seen.contains(&device), "{path}: {seen}");
     }

@@ -164,3 +164,6 @@ fn delete_variant(tx: &mut Tx<'_>, by: &Principal, id: &VariantId, routine: &Rou
     steps::forget_variant(tx, routine, id)?;
     Ok(applied(remove(tx, row)?))
 }
+
+#[cfg(test)]
+mod tests;
