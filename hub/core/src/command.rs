@@ -13,8 +13,8 @@ use crate::ids::{CommandId, DeviceId, EventId, HabitId, RoutineId, UserId};
 use crate::principal::Principal;
 use crate::progress::Recovery;
 use crate::repair::{AMOUNT, is_amount};
-use crate::row::Row;
 use crate::routine;
+use crate::row::Row;
 use crate::value::Value;
 
 /// One wish to change data.

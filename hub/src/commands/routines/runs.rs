@@ -222,6 +222,10 @@ fn save(tx: &mut Tx<'_>, by: &Principal, mut row: Row, run: &Run, at: Moment) ->
     }
     let clock = tx.tick();
     run.write(&mut row, &clock);
+    // Fifty answered steps fit; what can grow beyond the column is what people write beside them.
+    if repair::faults(&row).iter().any(|fault| fault.column == "step_results") {
+        return Err(Rejection::field("note", "The notes of one run are too long together; shorten this one.").into());
+    }
     let mut seq = tx.put(&row, Origin::Local)?;
     if run.status == Status::Completed {
         let id = RunId::new(row.id.as_str()).map_err(|_| Rejection::not_found("run"))?;

@@ -73,6 +73,11 @@ impl Scene {
         RunId::of(&self.ada.author(), &id)
     }
 
+    async fn start_anew(&self, run: &RunId) -> RunId {
+        self.go(run, Move::Abandon).await;
+        self.start().await
+    }
+
     async fn go(&self, run: &RunId, what: Move) -> Receipt {
         self.wish(Wish::Move { run: run.clone(), what, when: When::Arrival }).await
     }
@@ -310,6 +315,28 @@ async fn steps_are_checked_by_name() {
     ] {
         assert_eq!(field(scene.go(&run, what).await), name);
     }
+}
+
+#[tokio::test]
+async fn the_longest_run_fits_its_row_and_notes_are_bounded_together() {
+    let scene = Scene::of(MAX_STEPS).await;
+    let run = scene.start().await;
+    let note = |length: usize| {
+        Move::Step(Answer { note: Some("\u{1f600}".repeat(length)), value: Some(123_456_789.25), ..Answer::done() })
+    };
+    scene.go(&run, note(1800)).await;
+    scene.go(&run, note(1000)).await;
+    let refused = scene.go(&run, note(1500)).await;
+    match refused.outcome {
+        Outcome::Rejected(rejection) => assert_eq!(rejection.field.as_deref(), Some("note")),
+        other => panic!("{other:?}"),
+    }
+    let run = scene.start_anew(&run).await;
+    for _ in 0..MAX_STEPS {
+        assert_eq!(scene.go(&run, step(StepResult::Done, Some(123_456_789.25))).await.outcome, Outcome::Applied);
+    }
+    assert_eq!(scene.go(&run, Move::Finish).await.outcome, Outcome::Applied);
+    assert_eq!(scene.house.count(&COMPLETION_EVENTS).await, MAX_STEPS);
 }
 
 #[tokio::test]
