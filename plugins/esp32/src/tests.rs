@@ -149,7 +149,7 @@ fn the_state_shows_each_button() {
 #[test]
 fn a_button_of_a_routine_wishes_and_shows_its_run() {
     let routine = RoutineId::new("r").unwrap();
-    let press = decode::Press { id: "p".into(), button: "1".into(), trigger: "press".into(), age_ms: 0 };
+    let press = decode::Press { id: "p".into(), button: "1".into(), trigger: "press".into(), age_ms: Some(0) };
     for action in [Action::RoutineStart, Action::RoutineNext] {
         let binding = Binding { habit: None, routine: Some(routine.clone()), ..bound("1", "press", action, None) };
         let wished = meaning::wish(&binding, &press);

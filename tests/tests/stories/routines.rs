@@ -212,9 +212,9 @@ async fn a_kill_in_the_middle_of_a_run_leaves_all_completions_or_none() {
         assert!(after == 0 || after == u32::try_from(STEPS).unwrap(), "{after} of {STEPS} were recorded");
         assert!(!answered || after > 0, "what was answered is kept");
         if after == 0 {
-            none += 1
+            none += 1;
         } else {
-            all += 1
+            all += 1;
         }
         house.boot().await;
         ada = ada.at(&house);

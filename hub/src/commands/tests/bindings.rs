@@ -23,6 +23,7 @@ async fn a_binding_that_no_press_could_reach_is_refused_by_its_field() {
         trigger: trigger.into(),
         action,
         habit: Some(habit.clone()),
+        routine: None,
         value,
         act_as: None,
     };
