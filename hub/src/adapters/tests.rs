@@ -31,11 +31,7 @@ impl Hub for Damaged {
     fn item<'a>(&'a self, _: &'a Principal, _: &'a HabitId) -> BoxFuture<'a, Result<Option<Item>, Unavailable>> {
         Box::pin(std::future::ready(Ok(None)))
     }
-    fn routine<'a>(
-        &'a self,
-        _: &'a Principal,
-        _: &'a RoutineId,
-    ) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>> {
+    fn routine<'a>(&'a self, _: &'a Principal, _: &'a RoutineId) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>> {
         Box::pin(std::future::ready(Ok(None)))
     }
     fn next_day<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {

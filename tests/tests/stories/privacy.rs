@@ -350,7 +350,7 @@ fn bodies(path: &str, foreign_habit: &str) -> Vec<Value> {
         let binding = json!({ "trigger": "press", "button": "1", "action": "complete", "habit_id": foreign_habit });
         return vec![json!({ "bindings": [] }), json!({ "bindings": [binding] })];
     }
-    if ["/complete", "/skip", "/undo"].iter().any(|deed| path.ends_with(deed)) {
+    if ["/complete", "/skip", "/undo", "/lapse"].iter().any(|deed| path.ends_with(deed)) {
         return vec![json!({}), json!({ "date": "2026-01-01" })];
     }
     if path.ends_with("/steps") {
@@ -358,6 +358,12 @@ fn bodies(path: &str, foreign_habit: &str) -> Vec<Value> {
     }
     if path.ends_with("/step") {
         return vec![json!({ "result": "done" }), json!({ "result": "skip", "habit_id": foreign_habit })];
+    }
+    if path.starts_with("/api/pauses/") {
+        return vec![json!({}), json!({ "reason": "Mine now" })];
+    }
+    if path.starts_with("/api/recovery/") {
+        return vec![json!({ "action": "RESUME" }), json!({ "action": "ARCHIVE", "notes": "Mine now" })];
     }
     if path.ends_with("/start") {
         return vec![json!({})];
@@ -393,7 +399,8 @@ async fn another_persons_things_are_not_there_for_anybody_else() {
         for id in [&habit, &device, token, &ada.user_id, &routine, run.as_str().unwrap()] {
             for body in bodies(&path, &habit) {
                 let body = (method != Method::GET).then_some(body);
-                let (status, answer) = bob.ask(method.clone(), &path.replace("{id}", id), body).await;
+                let (status, answer) =
+                    bob.ask(method.clone(), &path.replace("{id}", id).replace("{date}", "2026-01-01"), body).await;
                 let administrative = path.starts_with("/api/users/");
                 assert_eq!(status.as_u16(), if administrative { 403 } else { 404 }, "{method} {path} {id}: {answer}");
                 assert!(!answer.to_string().contains("Read"), "{method} {path}: {answer}");
