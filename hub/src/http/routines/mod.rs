@@ -1,6 +1,7 @@
 //! Routines: list, make, change, arrange, delete. [`runs`] starts them and moves their runs.
 
 mod body;
+mod run_body;
 mod runs;
 
 use axum::Json as Answer;

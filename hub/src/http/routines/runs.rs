@@ -4,19 +4,17 @@ use axum::Json as Answer;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use kairos_core::Millis;
-use kairos_core::command::{Command, Outcome, Receipt, Rejection, When, Wish};
+use kairos_core::command::{Command, Outcome, Rejection, When, Wish};
 use kairos_core::ids::{CommandId, HabitId, RoutineId, RunId, VariantId};
 use kairos_core::principal::Principal;
-use kairos_core::routine::{self, Move, Status, StepResult};
+use kairos_core::routine::{self, Move, StepResult};
 use kairos_core::schema::{ROUTINE_EXECUTIONS, ROUTINES};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::routine_id;
+use super::run_body::{Current, RunAnswer, RunBody, Runs, StartBody, StepBody};
 use crate::http::error::ApiError;
 use crate::http::extract::{Idempotency, Path, Person, Query};
 use crate::http::habits::submit;
@@ -39,150 +37,6 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(resume))
         .routes(routes!(finish))
         .routes(routes!(abandon))
-}
-
-/// Which way to take.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RunStart, example = json!({}))]
-struct StartBody {
-    /// The variant; the default one when absent, else all steps.
-    variant_id: Option<String>,
-}
-
-/// What became of the current step.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RunStep, example = json!({"result": "done"}))]
-struct StepBody {
-    /// `done`, `partial` or `skip`.
-    result: String,
-    /// The amount for done, the percent from 1 to 99 for partial.
-    value: Option<f64>,
-    /// A note for the day.
-    note: Option<String>,
-    /// The habit whose step is meant: two screens that answer it at once then answer it once.
-    habit_id: Option<String>,
-}
-
-/// A run, step by step.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Run)]
-struct RunBody {
-    id: String,
-    routine_id: String,
-    /// The routine's name; null once it was deleted.
-    routine: Option<String>,
-    variant_id: Option<String>,
-    /// `IN_PROGRESS`, `PAUSED`, `COMPLETED` or `ABANDONED`. A run that nobody touched for a day is found paused.
-    status: &'static str,
-    /// Times are milliseconds since 1970, UTC.
-    started_at: Millis,
-    completed_at: Option<Millis>,
-    paused_at: Option<Millis>,
-    /// All its pauses so far.
-    total_paused_seconds: i64,
-    /// The step that waits, from 0; the number of steps when none does.
-    current_step_index: usize,
-    /// What is left of it, while paused.
-    current_step_remaining_seconds: Option<i64>,
-    /// The step that waits for an answer; null when there is none: finish then.
-    current: Option<CurrentStep>,
-    /// All its steps, in order, as they were when it began.
-    steps: Vec<RunStepBody>,
-    /// How many deeds it has recorded: none before it is finished.
-    recorded: usize,
-}
-
-/// The step that waits for an answer.
-#[derive(Serialize, ToSchema)]
-struct CurrentStep {
-    habit_id: String,
-    name: Option<String>,
-    /// How long it is meant to take.
-    seconds: Option<i64>,
-    /// When it began; pauses are taken out.
-    began_at: Option<Millis>,
-}
-
-/// A step of a run.
-#[derive(Serialize, ToSchema)]
-struct RunStepBody {
-    habit_id: String,
-    /// The habit's name; null once it was deleted.
-    name: Option<String>,
-    /// `done`, `partial`, `skip`; null while it waits, or when it was stepped over.
-    result: Option<&'static str>,
-    value: Option<f64>,
-    note: Option<String>,
-    at: Option<Millis>,
-    seconds: Option<i64>,
-}
-
-impl From<&View> for RunBody {
-    fn from(view: &View) -> Self {
-        let (run, waiting) = (&view.run, view.waiting());
-        let current = waiting.and_then(|place| run.steps.get(place)).map(|step| CurrentStep {
-            habit_id: step.habit_id.to_string(),
-            name: view.name(&step.habit_id),
-            seconds: step.seconds,
-            began_at: step.began_at,
-        });
-        let steps = run.steps.iter().map(|step| RunStepBody {
-            habit_id: step.habit_id.to_string(),
-            name: view.name(&step.habit_id),
-            result: step.result.map(StepResult::as_str),
-            value: step.value,
-            note: step.note.clone(),
-            at: step.at,
-            seconds: step.seconds,
-        });
-        Self {
-            id: view.row.id.clone(),
-            routine_id: view.row.text("routine_id"),
-            routine: view.routine.clone(),
-            variant_id: view.row.opt_text("variant_id"),
-            status: run.status.as_str(),
-            started_at: run.started_at,
-            completed_at: run.completed_at,
-            paused_at: run.paused_at,
-            total_paused_seconds: run.paused_seconds,
-            current_step_index: waiting.unwrap_or(run.steps.len()),
-            current_step_remaining_seconds: run.remaining_seconds,
-            current,
-            steps: steps.collect(),
-            recorded: view.recorded,
-        }
-    }
-}
-
-/// What became of a move.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct RunAnswer {
-    /// Its place in the log; 0 when nothing changed.
-    seq: i64,
-    /// `applied`, `duplicate` (the first answer again) or `unchanged`.
-    outcome: &'static str,
-    /// A sentence, where one helps.
-    message: Option<&'static str>,
-    /// The run as it is now.
-    run: RunBody,
-}
-
-/// The run that goes on or waits.
-#[derive(Serialize, ToSchema)]
-struct Current {
-    /// The one in progress, else the paused one that began last; null when there is none.
-    run: Option<RunBody>,
-}
-
-/// A page of runs.
-#[derive(Serialize, ToSchema)]
-struct Runs {
-    /// The latest first.
-    items: Vec<RunBody>,
-    /// Pass it as `after` for the next page; null on the last.
-    next: Option<String>,
 }
 
 /// The run that goes on, or the latest that waits.
@@ -247,7 +101,7 @@ async fn begin(
     });
     let view = read.await?.ok_or_else(no_run)?;
     let status = if receipt.outcome == Outcome::Unchanged { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, answer(&receipt, &view)))
+    Ok((status, RunAnswer::new(&receipt, &view)))
 }
 
 /// The runs of a routine, the latest first.
@@ -342,7 +196,7 @@ moves! {
 async fn go(api: &Api, by: &Principal, command: CommandId, run: &RunId, what: Move) -> Result<RunAnswer, ApiError> {
     let wish = routine::Wish::Move { run: run.clone(), what, when: When::Arrival };
     let receipt = submit(api, Command { id: command, by: by.clone(), wish: Wish::Routine(wish) }).await?;
-    Ok(answer(&receipt, &view(api, by, run).await?))
+    Ok(RunAnswer::new(&receipt, &view(api, by, run).await?))
 }
 
 fn stepping(body: StepBody) -> Result<Move, ApiError> {
@@ -393,17 +247,6 @@ fn read<T: DeserializeOwned>(said: serde_json::Map<String, serde_json::Value>) -
 fn malformed(error: &serde_json::Error) -> ApiError {
     let message = format!("The body is not as it should be: {error}.");
     ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
-}
-
-fn answer(receipt: &Receipt, view: &View) -> RunAnswer {
-    let outcome = match receipt.outcome {
-        _ if receipt.repeated => "duplicate",
-        Outcome::Unchanged => "unchanged",
-        Outcome::Applied | Outcome::Rejected(_) => "applied",
-    };
-    let left = view.run.status == Status::Abandoned;
-    let message = left.then_some("You left this run; nothing of it was recorded. Start again whenever you like.");
-    RunAnswer { seq: receipt.seq, outcome, message, run: RunBody::from(view) }
 }
 
 /// Reads a run that somebody may see.
