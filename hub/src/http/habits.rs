@@ -10,56 +10,20 @@ use kairos_core::command::{Command, Fields, Outcome, Wish};
 use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::schema::HABITS;
-use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::extract::{Idempotency, Json, Path, Person, Query};
+use super::rows::{self, After, RowJson, RowPage};
 use super::{Api, ErrorBody};
-use crate::feed::Room;
-use crate::store::{Snapshot, StoreError};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(one, edit, delete))
-}
-
-/// How many rows a page has at most.
-const PAGE: usize = 200;
-
-/// How much text a page has, about, in bytes. A row may have some 60 KiB.
-const PAGE_BYTES: usize = 1 << 20;
-/// How many rows are read at a time.
-const FEW: usize = 20;
-
-/// A row as stored: the columns of the habits table.
-#[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "name": "Drink water", "kind": "measurable", "target_value": 8.0}))]
-struct RowJson {
-    /// The columns.
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    columns: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A page of rows.
-#[derive(Serialize, ToSchema)]
-struct Habits {
-    /// The rows.
-    items: Vec<RowJson>,
-    /// Pass it as `after` for the next page; null on the last.
-    next: Option<String>,
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Page {
-    /// Where the last page ended.
-    after: Option<String>,
 }
 
 /// The columns to set. Unknown ones are refused by name.
@@ -118,42 +82,15 @@ impl<'de> Visitor<'de> for EachOnce {
 
 /// The person's habits.
 #[utoipa::path(
-    get, path = "/api/habits", tag = "habits", params(Page),
-    responses((status = 200, body = Habits), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    get, path = "/api/habits", tag = "habits", params(After),
+    responses((status = 200, body = RowPage), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
 )]
 async fn list(
     State(api): State<Api>,
     Person(by): Person,
-    Query(page): Query<Page>,
-) -> Result<Answer<Habits>, ApiError> {
-    let after = page.after.unwrap_or_default();
-    let (items, next) = api.store.read(move |snapshot| page_of(snapshot, &by.scopes, after)).await?;
-    Ok(Answer(Habits { items, next }))
-}
-
-/// At most [`PAGE`] rows and about [`PAGE_BYTES`], read a few at a time; and the last one's id, if there may be more.
-fn page_of(
-    snapshot: &Snapshot<'_>,
-    scopes: &[Scope],
-    mut after: String,
-) -> Result<(Vec<RowJson>, Option<String>), StoreError> {
-    let (mut items, mut room) = (Vec::new(), Room(PAGE_BYTES));
-    while items.len() < PAGE {
-        let few = FEW.min(PAGE - items.len());
-        let rows = snapshot.rows_in(&HABITS, scopes, &after, few)?;
-        let last = rows.len() < few;
-        for row in rows {
-            if !room.takes(row.to_json_text().len()) {
-                return Ok((items, Some(after)));
-            }
-            items.push(RowJson { columns: row.to_json() });
-            after = row.id;
-        }
-        if last {
-            return Ok((items, None));
-        }
-    }
-    Ok((items, Some(after)))
+    Query(after): Query<After>,
+) -> Result<Answer<RowPage>, ApiError> {
+    rows::page(&api, &by, &HABITS, after).await.map(Answer)
 }
 
 /// Makes a habit. `name` is all it needs.
@@ -232,12 +169,7 @@ pub(super) async fn submit(api: &Api, command: Command) -> Result<kairos_core::c
 }
 
 async fn row(api: &Api, by: &Principal, id: &HabitId) -> Result<RowJson, ApiError> {
-    let (id, by) = (id.clone(), by.clone());
-    let found = api.store.read(move |snapshot| match snapshot.row(&HABITS, id.as_str())? {
-        Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => Ok(RowJson { columns: row.to_json() }),
-        _ => Err(StoreError::Rejected(kairos_core::command::Rejection::not_found("habit"))),
-    });
-    Ok(found.await?)
+    rows::one(api, by, &HABITS, id.as_str(), "habit").await.map(|row| RowJson::from(&row))
 }
 
 #[cfg(test)]
@@ -247,55 +179,6 @@ mod tests {
 
     fn fields(json: &str) -> Result<Fields, ApiError> {
         serde_json::from_str::<HabitFields>(json).unwrap().into_fields()
-    }
-
-    #[tokio::test]
-    async fn a_page_is_bounded_by_bytes_and_the_next_goes_on_behind_it() {
-        use crate::{clock::Clock, commands::Commands, health::Board, store::Store};
-        use kairos_core::{ids::UserId, principal::Via};
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Clock::manual(1), &Board::default()).await.unwrap();
-        let commands = Commands::new(store.clone());
-        let user = UserId::new("ada").unwrap();
-        let by = Principal { scopes: vec![Scope::Person(user.clone())], user, via: Via::Session, admin: false };
-        let heavy = format!("[\"{}\"]", "x".repeat(16 * 1024 - 4));
-        for n in 0..80 {
-            let fields =
-                [("name", "Heavy"), ("subtasks", heavy.as_str())].map(|(name, value)| (name.into(), value.into()));
-            let wish = Wish::AddHabit { id: HabitId::new(format!("h{n:03}")).unwrap(), fields: fields.into() };
-            let id = kairos_core::ids::CommandId::new(format!("c{n}")).unwrap();
-            assert_eq!(commands.submit(Command { id, by: by.clone(), wish }).await.unwrap().outcome, Outcome::Applied);
-        }
-        let (mut after, mut seen, mut pages) = (String::new(), Vec::new(), 0);
-        loop {
-            let (scopes, from) = (by.scopes.clone(), after.clone());
-            let (items, next) = store.read(move |snapshot| page_of(snapshot, &scopes, from)).await.unwrap();
-            let text = serde_json::to_string(&items).unwrap();
-            assert!(text.len() < PAGE_BYTES + 64 * 1024, "{}", text.len());
-            seen.extend(items.into_iter().map(|row| row.columns["id"].as_str().unwrap().to_owned()));
-            pages += 1;
-            match next {
-                Some(next) => after = next,
-                None => break,
-            }
-        }
-        assert_eq!(seen, (0..80).map(|n| format!("h{n:03}")).collect::<Vec<_>>());
-        assert_eq!(pages, 2);
-
-        // The log alike, from memory and from the database.
-        let mut places = Vec::new();
-        let mut from = 0;
-        while from < store.feed().head() {
-            let stretch = store.changes_after(from, Some(&by.scopes), 500).await.unwrap();
-            assert!(stretch.changes.iter().map(|change| change.weight()).sum::<usize>() < PAGE_BYTES + 64 * 1024);
-            places.extend(stretch.changes.iter().map(|change| change.seq));
-            from = stretch.upto;
-        }
-        assert_eq!(places, (1..=80).collect::<Vec<_>>());
-        let scopes = by.scopes.clone();
-        let (first, all) =
-            store.read(move |snapshot| snapshot.page_after(0, Some(&scopes), 500, PAGE_BYTES)).await.unwrap();
-        assert!(!all && first.len() < 80);
     }
 
     #[test]

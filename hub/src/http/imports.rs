@@ -230,7 +230,7 @@ struct HowToExport {
 /// All that a person has, as a file.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, content((Vec<u8> = "application/json"), (Vec<u8> = "text/csv"), (Vec<u8> = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
 )]
 async fn export(
     State(api): State<Api>,

@@ -19,7 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// A person's API tokens.
 #[derive(Serialize, ToSchema)]
-struct Tokens {
+struct ApiTokens {
     items: Vec<TokenView>,
     next: Option<String>,
 }
@@ -34,9 +34,9 @@ struct Wanted {
 }
 
 /// The person's API tokens.
-#[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<Answer<Tokens>, ApiError> {
-    Ok(Answer(Tokens { items: api.auth.tokens(&by.user).await?, next: None }))
+#[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = ApiTokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<Answer<ApiTokens>, ApiError> {
+    Ok(Answer(ApiTokens { items: api.auth.tokens(&by.user).await?, next: None }))
 }
 
 /// Makes an API token; it is shown this once.

@@ -62,6 +62,7 @@ mod tests {
             target: None,
             unit: None,
             date: "2026-11-24".into(),
+            has_quota: false,
         }
     }
 

@@ -45,8 +45,7 @@ fn a_run_is_neither_ended_nor_lengthened_by_skips_breaks_and_the_present_day() {
 fn the_score_is_loops_own() {
     let daily = plan(&[], &[]);
     let score = |text: &str, days: i64| {
-        let today =
-            stretch(MONDAY, Date::MAX).nth(usize::try_from(days - 1).unwrap_or(0)).unwrap_or(MONDAY);
+        let today = stretch(MONDAY, Date::MAX).nth(usize::try_from(days - 1).unwrap_or(0)).unwrap_or(MONDAY);
         loop_score(&daily, &marks(text), &BTreeMap::new(), today).map(|score| (score * 1e4).round() / 1e4)
     };
     assert_eq!(score("x", 1), Some(0.0519));

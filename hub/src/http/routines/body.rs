@@ -76,14 +76,14 @@ pub(super) struct VariantColumns {
 pub(super) struct Steps {
     /// At most 50; a habit stands once.
     #[schema(max_items = 50)]
-    steps: Vec<StepBody>,
+    steps: Vec<PlannedStep>,
 }
 
 /// A step.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RoutineStep)]
-struct StepBody {
+struct PlannedStep {
     /// The habit.
     habit_id: String,
     /// How long it takes here; the habit's own estimate when absent.
@@ -97,7 +97,7 @@ impl Steps {
         if self.steps.len() > MAX_STEPS {
             return Err(ApiError::field("steps", format!("A routine has at most {MAX_STEPS} steps.")));
         }
-        let place = |(n, step): (usize, StepBody)| {
+        let place = |(n, step): (usize, PlannedStep)| {
             let bad = |field: &str, message: &str| ApiError::field(&format!("steps[{n}].{field}"), message);
             let habit = HabitId::new(step.habit_id).map_err(|_| bad("habit_id", "There is no such habit."))?;
             let variants = step
