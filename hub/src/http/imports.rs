@@ -230,7 +230,7 @@ struct HowToExport {
 /// All that a person has, as a file.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
-    responses((status = 200, content((Vec<u8> = "application/json"), (Vec<u8> = "text/csv"), (Vec<u8> = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
 )]
 async fn export(
     State(api): State<Api>,
