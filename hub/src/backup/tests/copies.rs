@@ -137,9 +137,11 @@ async fn what_is_not_a_whole_backup_of_ours_is_refused_with_the_reason() {
     refuses("not a whole database");
     // Of an older version: it is brought to the present one.
     made(
-        "DROP TABLE accounts; DROP TABLE sessions; DROP TABLE refresh_tokens; DROP TABLE api_tokens; DROP TABLE setup; PRAGMA user_version = 1",
+        "DROP TABLE imports; DROP TABLE import_rows; DROP TABLE pauses; DROP TABLE user_preferences; DROP TABLE habit_schedules;
+         DROP TABLE recovery_sessions; DROP TABLE routines; DROP TABLE routine_habits; DROP TABLE routine_variants;
+         DROP TABLE routine_executions; DROP INDEX IF EXISTS device_bindings_routine; PRAGMA user_version = 2",
     );
-    assert_eq!(home.restore(&file).await.restored.version, 1);
+    assert_eq!(home.restore(&file).await.restored.version, 2);
     assert_eq!(home.habits().await.len(), 300);
     // Without a seal, as a plain copy is, and untouched: that is a database all the same.
     made("SELECT 1");

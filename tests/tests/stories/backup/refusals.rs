@@ -35,7 +35,9 @@ async fn what_is_no_backup_is_refused_in_one_sentence_and_nothing_happens() {
         (scene.house.database(), "own database"),
     ];
     let health = scene.house.health().await;
-    let before = Database::open(&scene.house.database()).content(&[]);
+    // When the button was last seen is written down a moment later.
+    let unlike = ["device_secrets"];
+    let before = Database::open(&scene.house.database()).content(&unlike);
     for running in [true, false] {
         for (path, words) in &cases {
             let said = refused(&scene.house.cli(&["restore", "--yes", text(path)]).await, 1);
@@ -49,7 +51,7 @@ async fn what_is_no_backup_is_refused_in_one_sentence_and_nothing_happens() {
         assert!(said.contains("already a file"), "{said}");
         assert_eq!(std::fs::read(scene.path("flipped")).unwrap(), flipped);
         assert_eq!(replaced(scene.house.data_dir()).len(), 0);
-        assert_eq!(Database::open(&scene.house.database()).content(&[]), before);
+        assert_eq!(Database::open(&scene.house.database()).content(&unlike), before);
         if running {
             assert_eq!(scene.house.health().await, health);
             scene.house.is_well().await;
@@ -161,6 +163,7 @@ async fn administrators_make_list_fetch_and_restore_backups_and_nobody_else() {
         ("/api/backups/{name}/restore", "post", &["202", "401", "403", "404", "422", "503"]),
     ] {
         let responses = described["paths"][path][method]["responses"].as_object().unwrap();
-        assert_eq!(responses.keys().collect::<Vec<_>>(), statuses, "{method} {path}");
+        let named: Vec<&String> = responses.keys().filter(|status| *status != "default").collect();
+        assert_eq!(named, statuses, "{method} {path}");
     }
 }
