@@ -62,7 +62,7 @@ pub(super) async fn page(api: &Api, by: &Principal, table: &'static Table, after
 }
 
 /// At most [`PAGE`] rows and about [`PAGE_BYTES`], read a few at a time; and the last one's id, if there may be more.
-fn page_of(
+pub(in crate::http) fn page_of(
     snapshot: &Snapshot<'_>,
     table: &'static Table,
     scopes: &[Scope],

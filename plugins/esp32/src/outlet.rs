@@ -80,15 +80,18 @@ fn concerned(changes: &[std::sync::Arc<Change>], shown: &BTreeMap<DeviceId, Show
                 None => found.extend(shown.keys().map(|id| (id.clone(), true))),
             },
             "habits" => habits.extend(HabitId::new(change.row_id.as_str())),
-            "completions" => match names(change).habit_id.and_then(|id| HabitId::new(id).ok()) {
-                Some(id) => drop(habits.insert(id)),
-                // A cell that was emptied: its habit is not in the change.
-                None => {
-                    for id in shown.keys() {
-                        found.entry(id.clone()).or_insert(false);
+            // What a day asks for may be another thing now, and a break may be of all habits.
+            "completions" | "pauses" | "habit_schedules" => {
+                match names(change).habit_id.and_then(|id| HabitId::new(id).ok()) {
+                    Some(id) => drop(habits.insert(id)),
+                    // A row that is gone does not say whose it was.
+                    None => {
+                        for id in shown.keys() {
+                            found.entry(id.clone()).or_insert(false);
+                        }
                     }
                 }
-            },
+            }
             "routines" => routines.extend(RoutineId::new(change.row_id.as_str())),
             "routine_executions" => routines.extend(names(change).routine_id.and_then(|id| RoutineId::new(id).ok())),
             _ => {}

@@ -12,11 +12,7 @@ use kairos_core::Millis;
 use kairos_core::change::Cursor;
 use kairos_core::ids::{DeviceId, UserId};
 use kairos_core::principal::{Principal, Via};
-use kairos_core::row::Row;
-use kairos_core::schema::{
-    COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES,
-    Table, USERS,
-};
+use kairos_core::schema::{Stream, TABLES, Table};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -27,6 +23,7 @@ use super::messages::{self, Request};
 use crate::auth::{Access, Caller};
 use crate::http::Api;
 use crate::http::error::ApiError;
+use crate::http::rows::page_of;
 use crate::net::Slot;
 
 /// How long a client may take nothing while there is something for it.
@@ -35,8 +32,6 @@ const STALL: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(90);
 /// How many changes are read from the log at a time.
 const PAGE: usize = 256;
-/// How many rows a page of `resync` holds.
-const ROWS: usize = 200;
 
 struct Session {
     socket: WebSocket,
@@ -204,37 +199,19 @@ impl Session {
 
     /// Current rows, a page at a time; what changes meanwhile follows as events.
     async fn send_rows(&mut self, id: u64) -> Result<(), End> {
-        const SHOWN: [&Table; 9] = [
-            &USERS,
-            &HABITS,
-            &COMPLETIONS,
-            &ROUTINES,
-            &ROUTINE_HABITS,
-            &ROUTINE_VARIANTS,
-            &ROUTINE_EXECUTIONS,
-            &DEVICES,
-            &DEVICE_BINDINGS,
-        ];
-        for table in SHOWN {
+        let shown: Vec<&'static Table> = TABLES.iter().copied().filter(|table| table.stream == Stream::Rows).collect();
+        for (n, table) in shown.iter().copied().enumerate() {
             let mut after = String::new();
             loop {
-                let (scopes, from) = (self.by.scopes.clone(), after.clone());
-                let page = self
-                    .api
-                    .store
-                    .read(move |snapshot| snapshot.rows_in(table, &scopes, &from, ROWS))
-                    .await
-                    .map_err(|_| End::Away)?;
-                let rows: Vec<Value> =
-                    page.iter().map(|row: &Row| json!({ "table": table.name, "row": row.to_json() })).collect();
-                let more = page.len() == ROWS;
-                if let Some(last) = page.last() {
-                    after.clone_from(&last.id);
-                }
-                let last_table = table.name == SHOWN[SHOWN.len() - 1].name;
-                self.send(messages::rows(id, &rows, more || !last_table)).await?;
-                if !more {
-                    break;
+                let scopes = self.by.scopes.clone();
+                let page = self.api.store.read(move |snapshot| page_of(snapshot, table, &scopes, after));
+                let (items, next) = page.await.map_err(|_| End::Away)?;
+                let rows: Vec<Value> = items.iter().map(|row| json!({ "table": table.name, "row": row })).collect();
+                let more = next.is_some() || n + 1 < shown.len();
+                self.send(messages::rows(id, &rows, more)).await?;
+                match next {
+                    Some(next) => after = next,
+                    None => break,
                 }
             }
         }
