@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod database;
+mod export;
 pub mod faults;
 mod house;
 pub mod mqtt;
@@ -15,6 +16,7 @@ mod relay;
 mod screen;
 
 pub use database::Database;
+pub use export::export_of;
 pub use house::{Builder, House, Ports, hub_binary, workspace};
 pub use people::{Button, Person};
 pub use relay::Relay;

@@ -1,11 +1,10 @@
 //! Files in and files out: what went out comes back as it was, what came in can be taken back, and a hub that dies in the
 //! middle has all of it or nothing.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use kairos_simulator::random::Rng;
-use kairos_tests::{Database, House, Person, scaled, until};
+use kairos_tests::{Database, House, Person, export_of, scaled, until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -193,37 +192,10 @@ async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
     assert_eq!(ada.get("/api/habits").await["items"].as_array().unwrap().len(), 1);
 }
 
-/// An export of so many days, made by hand.
-fn large(days: usize) -> String {
-    let mut out = String::from("{\"format\":\"kairos-hub-export\",\"version\":1,\"rows\":[\n");
-    let at = format!("{:016x}-other", 1_700_000_000_000_u64 << 16);
-    for habit in 0..days.div_ceil(1000) {
-        let columns = format!(r#"{{"name":"Habit {habit}","start_date":"2026-11-24"}}"#);
-        let _ = writeln!(
-            out,
-            r#"{{"table":"habits","id":"big-{habit}","created_at":1700000000000,"at":"{at}","columns":{columns}}},"#
-        );
-    }
-    for n in 0..days {
-        let (habit, day) = (n / 1000, n % 1000);
-        let date = format!("20{:02}-{:02}-{:02}", 20 + day / 336, 1 + day % 336 / 28, 1 + day % 28);
-        let columns = format!(
-            r#"{{"habit_id":"big-{habit}","date":"{date}","actor":"","verb":"full","occurred_at":1700000000000,"time_source":"import","tz":"UTC","tz_offset_min":0,"source":"import"}}"#
-        );
-        let _ = write!(
-            out,
-            r#"{{"table":"completion_events","id":"big-{habit}-{day}","created_at":1700000000000,"at":"{at}","columns":{columns}}}"#
-        );
-        out.push_str(if n + 1 == days { "\n" } else { ",\n" });
-    }
-    out.push_str("]}");
-    out
-}
-
 #[tokio::test]
 async fn heavy_a_hub_that_dies_while_it_imports_has_all_of_it_or_nothing() {
     let days = 5000;
-    let file = large(days);
+    let file = export_of("big", 5, 1000);
     let mut rng = Rng::new(3, 0);
     let (mut all, mut nothing) = (0, 0);
     for _ in 0..scaled(6) {

@@ -10,6 +10,7 @@
 mod fanout;
 mod figures;
 mod floor;
+mod history;
 mod latency;
 mod load;
 mod mosquitto;
@@ -42,6 +43,8 @@ struct Plan {
     starts: usize,
     /// How long a hub rests before it is weighed.
     settle: Duration,
+    /// How many files of a hundred thousand days come in.
+    years: usize,
 }
 
 impl Plan {
@@ -56,6 +59,7 @@ impl Plan {
             fan_presses: 40,
             starts: 11,
             settle: Duration::from_secs(5),
+            years: 10,
         }
     }
 
@@ -70,6 +74,7 @@ impl Plan {
             fan_presses: 15,
             starts: 3,
             settle: Duration::from_secs(1),
+            years: 1,
         }
     }
 }
@@ -94,7 +99,7 @@ impl Asked {
                 "--json" => asked.json = true,
                 "--only" => asked.only = Some(value()?.split(',').map(str::to_ascii_uppercase).collect()),
                 "--dir" => asked.dir = value()?.into(),
-                _ => return Err("kairos-bench [--quick] [--json] [--only G1,G2,G3,G4,G7] [--dir DIR]".to_owned()),
+                _ => return Err("kairos-bench [--quick] [--json] [--only G1,G2,G3,G4,G7,G8] [--dir DIR]".to_owned()),
             }
         }
         Ok(asked)
@@ -184,6 +189,9 @@ async fn measure(asked: &Asked) {
     }
     if asked.wants(&["G7"]) {
         tell(rest::run(&plan, dir).await);
+    }
+    if asked.wants(&["G8"]) {
+        tell(history::run(&plan, dir, plan.years).await);
     }
     let took = begun.elapsed().as_secs();
     if asked.json {
