@@ -7,6 +7,7 @@ mod boot;
 mod care;
 mod clock;
 mod crowds;
+mod days;
 mod disk;
 mod hostile;
 mod kill;

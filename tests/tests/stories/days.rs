@@ -1,0 +1,120 @@
+//! Days over REST: what is asked for, what passed, how it went; and every wrong value named.
+
+use kairos_tests::{House, until};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn days_pass_a_break_takes_them_back_and_the_way_back_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let mut house = House::builder().data_dir(&data_dir).clock("2026-11-02T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    let read = ada.habit("Read").await;
+    let run = ada.post("/api/habits", json!({"name": "Run", "freq_num": 3, "freq_den": 7})).await;
+    let sweets = ada.post("/api/habits", json!({"name": "Sweets", "kind": "avoid"})).await;
+    let (run, sweets) = (run["id"].as_str().unwrap(), sweets["id"].as_str().unwrap());
+    assert!(house.stop().await.success());
+
+    // The hub was off for a week; a Monday, noon.
+    let mut house = House::builder().data_dir(&data_dir).clock("2026-11-09T12:00:00Z").start().await;
+    let ada = house.sign_in("ada@example.org", "correct horse battery").await;
+    let days = async |habit: &str| -> Vec<Value> {
+        ada.get(&format!("/api/habits/{habit}/days")).await["items"].as_array().unwrap().clone()
+    };
+    until("the week has passed", async || (days(&read).await.len() == 7).then_some(())).await;
+    assert_eq!(days(&read).await[0]["type"], "MISSED");
+    let passed: Vec<Value> = days(run).await.iter().map(|day| day["date"].clone()).collect();
+    assert_eq!(passed, ["2026-11-06", "2026-11-07", "2026-11-08"], "three a week could still be met on Thursday");
+    assert!(days(sweets).await.is_empty(), "staying away needs no word");
+    let statistics = ada.get(&format!("/api/habits/{sweets}/statistics?from=2026-11-02")).await;
+    assert_eq!((&statistics["rate"]["done"], &statistics["rate"]["asked"]), (&json!(7), &json!(7)), "{statistics}");
+    assert!(statistics.get("streak").is_none() && statistics.get("score").is_none(), "only for who asks");
+
+    // A vacation, told afterwards.
+    let vacation = json!({"from_date": "2026-11-02", "to_date": "2026-11-06"});
+    let vacation = ada.post("/api/pauses", vacation).await["id"].as_str().unwrap().to_owned();
+    until("what the break covers is withdrawn", async || (days(&read).await.len() == 2).then_some(())).await;
+    assert_eq!(ada.ask(Method::DELETE, &format!("/api/pauses/{vacation}"), None).await.0, StatusCode::NO_CONTENT);
+    until("and comes back with its end", async || (days(&read).await.len() == 7).then_some(())).await;
+
+    let session = until("an offer waits", async || {
+        let offers = ada.get("/api/recovery?status=PENDING").await;
+        offers["items"].as_array().unwrap().iter().find(|offer| offer["habit_id"] == read.as_str()).cloned()
+    })
+    .await;
+    assert_eq!((&session["type"], &session["gap_start"]), (&json!("RELAPSE"), &json!("2026-11-02")), "{session}");
+    let path = format!("/api/recovery/{}/answer", session["id"].as_str().unwrap());
+    let answered = ada.post(&path, json!({"action": "SIMPLIFY", "blockers": ["NO_TIME"]})).await;
+    assert_eq!((&answered["status"], &answered["answered_by"]), (&json!("COMPLETED"), &json!("person")));
+    let (status, _) = ada.ask(Method::POST, &path, Some(json!({"action": "RESUME"}))).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+
+    let likes = json!({"show_streaks": true, "show_score": true});
+    assert!(ada.ask(Method::PATCH, "/api/me/preferences", Some(likes)).await.0.is_success());
+    ada.post(&format!("/api/habits/{sweets}/lapse"), json!({})).await;
+    let statistics = ada.get(&format!("/api/habits/{sweets}/statistics")).await;
+    assert_eq!(statistics["streak"], json!({"current": 0, "best": 7}), "{statistics}");
+    assert!(statistics["score"].is_number(), "{statistics}");
+    let heatmap = ada.get(&format!("/api/habits/{sweets}/heatmap?from=2026-11-01&to=2026-11-10")).await;
+    let states: Vec<&Value> = heatmap["items"].as_array().unwrap().iter().map(|square| &square["state"]).collect();
+    assert_eq!(states[..2], ["none", "done"]);
+    assert_eq!(states[8..], ["none", "open"], "{heatmap}");
+    let events = ada.get(&format!("/api/habits/{sweets}/days/2026-11-09/events")).await;
+    assert_eq!(events["items"][0]["verb"], "lapse");
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn every_wrong_value_is_refused_by_its_name() {
+    let mut house = House::start().await;
+    let ada = house.set_up().await;
+    let read = ada.habit("Read").await;
+    let complete = format!("/api/habits/{read}/complete");
+    let edit = format!("/api/habits/{read}");
+    for (method, path, body, field) in [
+        (Method::POST, complete.as_str(), json!({"date": "2026-02-30"}), "date"),
+        (Method::POST, complete.as_str(), json!({"date": "1969-12-31"}), "date"),
+        (Method::POST, complete.as_str(), json!({"percent": 100}), "percent"),
+        (Method::POST, complete.as_str(), json!({"set": -1}), "value"),
+        (Method::POST, complete.as_str(), json!({"value": 1e300}), "value"),
+        (Method::PATCH, edit.as_str(), json!({"freq_num": 0}), "freq_num"),
+        (Method::PATCH, edit.as_str(), json!({"freq_den": 10_000}), "freq_den"),
+        (Method::PATCH, edit.as_str(), json!({"freq_window": "lunar"}), "freq_window"),
+        (Method::PATCH, edit.as_str(), json!({"frequency": "CUSTOM"}), "active_days"),
+        (Method::PATCH, edit.as_str(), json!({"frequency": "CUSTOM", "active_days": "[8]"}), "active_days"),
+        (Method::PATCH, edit.as_str(), json!({"lapse_threshold_days": 9}), "relapse_threshold_days"),
+        (Method::PATCH, edit.as_str(), json!({"kind": "measurable"}), "target_value"),
+        (Method::PATCH, edit.as_str(), json!({"phase": "MAINTAINING"}), "phase"),
+        (Method::PATCH, edit.as_str(), json!({"start_date": "soon"}), "start_date"),
+        (Method::PATCH, "/api/me", json!({"tz": "Europe/Atlantis"}), "tz"),
+        (Method::PATCH, "/api/me", json!({"day_start_min": 721}), "day_start_min"),
+        (Method::PATCH, "/api/me/preferences", json!({"theme": "PINK"}), "theme"),
+        (Method::PATCH, "/api/me/preferences", json!({"quiet_start": "25:00"}), "quiet_start"),
+        (Method::POST, "/api/pauses", json!({"from_date": "2026-11-05", "to_date": "2026-11-04"}), "to_date"),
+        (Method::POST, "/api/pauses", json!({"from_date": "never"}), "from_date"),
+        (Method::POST, "/api/pauses", json!({"from_date": "2026-11-05", "habit_id": "another"}), "habit_id"),
+    ] {
+        let (status, said) = ada.ask(method, path, Some(body.clone())).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {body}: {said}");
+        assert_eq!(said["error"]["details"]["field"], field, "{path} {body}: {said}");
+    }
+    for (path, field) in [
+        (format!("/api/habits/{read}/days?from=2026-13-01"), "from"),
+        (format!("/api/habits/{read}/days?from=2026-11-05&to=2026-11-04"), "to"),
+        (format!("/api/habits/{read}/heatmap?from=1000-01-01"), "from"),
+        (format!("/api/habits/{read}/days/tomorrow/events"), "date"),
+        ("/api/recovery?status=SAD".to_owned(), "status"),
+        ("/api/export?format=pdf".to_owned(), "format"),
+    ] {
+        let (status, said) = ada.ask(Method::GET, &path, None).await;
+        assert_eq!(
+            (status, &said["error"]["details"]["field"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(field)),
+            "{path}: {said}"
+        );
+    }
+    let (status, said) = ada.ask(Method::POST, &format!("/api/habits/{read}/lapse"), Some(json!({}))).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    house.is_well().await;
+}
