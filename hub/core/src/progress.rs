@@ -18,7 +18,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::ids;
-use crate::plan::{Mark, Marks, Plan, days_between, stretch};
+use crate::plan::{LOOK_BACK_DAYS, Mark, Marks, Plan, days_before, days_between, stretch};
 
 /// How far back the engine notes days that passed.
 pub const HORIZON_DAYS: i32 = 400;
@@ -149,7 +149,7 @@ pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], thresholds: Thresh
         .filter(|(date, mark)| *mark != Mark::Passed || *date < horizon)
         .collect();
     let first_deed = marks.keys().next().copied().unwrap_or(plan.first_day);
-    let begin = plan.first_day.min(first_deed);
+    let begin = plan.first_day.min(first_deed).max(days_before(today, LOOK_BACK_DAYS));
     let mut walk = Walk {
         thresholds,
         phase: Phase::Onboard,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::plan::{Mark, Marks, Plan, days_between, stretch};
+use crate::plan::{LOOK_BACK_DAYS, Mark, Marks, Plan, days_before, days_between, stretch};
 use crate::score::{Entry, Frequency, Measure, scores};
 
 /// How much of what was asked for was done.
@@ -58,6 +58,12 @@ pub fn rate(plan: &Plan, marks: &Marks, from: Date, to: Date, today: Date) -> Ra
     rate
 }
 
+/// The first day that is looked at.
+fn begin(plan: &Plan, marks: &Marks, today: Date) -> Date {
+    let first = marks.keys().next().copied().map_or(plan.first_day, |first| first.min(plan.first_day));
+    first.max(days_before(today, LOOK_BACK_DAYS))
+}
+
 /// How a person comes back after days without a deed.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Comeback {
@@ -75,7 +81,7 @@ pub struct Comeback {
 pub fn comeback(plan: &Plan, marks: &Marks, relapse_threshold: i64, today: Date) -> Comeback {
     let mut away: Option<Date> = None;
     let mut took: Vec<i64> = Vec::new();
-    let begin = marks.keys().next().copied().map_or(plan.first_day, |first| first.min(plan.first_day));
+    let begin = begin(plan, marks, today);
     for date in stretch(begin, today) {
         match marks.get(&date) {
             Some(Mark::Done) => took.extend(away.take().map(|since| days_between(since, date))),
@@ -158,7 +164,7 @@ pub fn streak(plan: &Plan, marks: &Marks, today: Date) -> Streak {
         Some(false) => streak.current = 0,
         None => {}
     };
-    let begin = marks.keys().next().copied().map_or(plan.first_day, |first| first.min(plan.first_day));
+    let begin = begin(plan, marks, today);
     for date in stretch(begin, today) {
         if counted_to.is_some_and(|end| date <= end) {
             continue;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kairos_core::Millis;
 use kairos_core::day::{Date, day_begins};
-use kairos_core::plan::Mark;
+use kairos_core::plan::{LOOK_BACK_DAYS, Mark, days_before};
 use kairos_core::progress::{self, Answer, AnsweredBy, Assessment, Gap, Phase, Recovery, Session, Thresholds, assess};
 use kairos_core::repair::parse_date;
 use kairos_core::row::Row;
@@ -87,7 +87,7 @@ pub(crate) fn upkeep(life: &Life, now: Millis) -> Upkeep {
         passed: found.passed.difference(&noted).copied().collect(),
         withdrawn: noted.difference(&found.passed).copied().collect(),
         phase,
-        sessions: sessions(life, &found),
+        sessions: sessions(life, &found, present(life, now)),
     }
 }
 
@@ -106,7 +106,7 @@ fn answered(session: &Row) -> bool {
     session.deleted_at.is_none() && session.text("status") == "COMPLETED" && session.text("answered_by") == "person"
 }
 
-fn sessions(life: &Life, found: &Assessment) -> Vec<(String, SessionState)> {
+fn sessions(life: &Life, found: &Assessment, today: Date) -> Vec<(String, SessionState)> {
     let habit = life.habit.id.as_str();
     let mut differ = Vec::new();
     let mut expected = BTreeSet::new();
@@ -122,7 +122,10 @@ fn sessions(life: &Life, found: &Assessment) -> Vec<(String, SessionState)> {
         expected.insert(id);
     }
     for row in life.sessions.iter().filter(|row| !expected.contains(&row.id)) {
-        let Some(gap_start) = parse_date(&row.text("gap_start")).filter(|_| !answered(row)) else { continue };
+        // What lies further back than one looks stays as it was said.
+        let looked_at = |gap_start: &Date| *gap_start >= days_before(today, LOOK_BACK_DAYS);
+        let gap_start = parse_date(&row.text("gap_start")).filter(looked_at).filter(|_| !answered(row));
+        let Some(gap_start) = gap_start else { continue };
         let state = SessionState {
             gap_start,
             gap: Gap::parse(&row.text("type")).unwrap_or(Gap::Lapse),

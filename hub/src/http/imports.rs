@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kairos_core::principal::Principal;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -132,6 +134,7 @@ async fn import(
     Person(by): Person,
     Query(how): Query<HowToImport>,
     Idempotency(command): Idempotency,
+    Turn(_turn): Turn,
     file: Bytes,
 ) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
     if file.is_empty() {
@@ -148,6 +151,20 @@ async fn import(
     let job = api.jobs.import(by, command, id, contents).map_err(|other| busy(&other))?;
     let answer = ImportAnswer { outlook: Some(outlook), ..ImportAnswer::of_job(&job) };
     Ok((StatusCode::ACCEPTED, Answer(answer)))
+}
+
+/// The turn to send a file, taken before its first byte is read.
+struct Turn(OwnedSemaphorePermit);
+
+impl FromRequestParts<Api> for Turn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        api.jobs.turn().map(Self).ok_or_else(|| {
+            let message = "Another file is being read just now; please try again in a moment.";
+            ApiError::new(StatusCode::CONFLICT, "busy", message).with("retry_after", 5)
+        })
+    }
 }
 
 fn busy(other: &Arc<Job>) -> ApiError {

@@ -8,6 +8,8 @@ use kairos_core::command::{Command, Import, Outcome, Progress, Wish};
 use kairos_core::ids::{CommandId, UserId};
 use kairos_core::principal::Principal;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::Contents;
 use crate::commands::Commands;
 use crate::store::StoreError;
@@ -19,6 +21,8 @@ const REMEMBERED: usize = 64;
 #[derive(Clone)]
 pub struct Jobs {
     commands: Commands,
+    /// One file at a time: read, it takes several times its size.
+    turn: Arc<Semaphore>,
     known: Arc<Mutex<VecDeque<Arc<Job>>>>,
 }
 
@@ -69,7 +73,13 @@ impl Jobs {
     /// No jobs yet.
     #[must_use]
     pub fn new(commands: Commands) -> Self {
-        Self { commands, known: Arc::default() }
+        Self { commands, turn: Arc::new(Semaphore::new(1)), known: Arc::default() }
+    }
+
+    /// The turn to send a file; `None` while somebody else has it.
+    #[must_use]
+    pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turn.clone().try_acquire_owned().ok()
     }
 
     /// A person's job by its import's id.

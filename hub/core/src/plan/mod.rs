@@ -83,8 +83,8 @@ pub struct Plan {
     pub first_day: Date,
     /// Its schedules.
     pub schedules: Schedules,
-    /// Its breaks and the person's.
-    pub pauses: Vec<Pause>,
+    /// Its breaks and the person's, earliest first, none touching another.
+    pauses: Vec<Pause>,
     /// Whether a day without any note is as good as done: staying away, or "at most".
     pub kept_by_nothing: bool,
     /// Whether it is asked for at present; a paused or archived habit's breaks say since when.
@@ -117,8 +117,8 @@ impl Plan {
             .into_iter()
             .filter(|row| row.deleted_at.is_none())
             .filter(|row| row.opt_text("habit_id").is_none_or(|of| of == habit.id))
-            .filter_map(Pause::of)
-            .collect();
+            .filter_map(Pause::of);
+        let pauses = joined(pauses.collect());
         let at_most = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
         Self {
             first_day,
@@ -133,7 +133,8 @@ impl Plan {
     /// Whether a break covers a day.
     #[must_use]
     pub fn paused(&self, date: Date) -> bool {
-        self.pauses.iter().any(|pause| pause.covers(date))
+        let begun = self.pauses.partition_point(|pause| pause.from <= date);
+        begun.checked_sub(1).and_then(|last| self.pauses.get(last)).is_some_and(|pause| pause.covers(date))
     }
 
     /// Whether the day is one of the habit's own: begun, no break, the right weekday.
@@ -172,6 +173,13 @@ impl Plan {
             return true;
         }
         let window = self.window(date);
+        // Most days end here: more days are left than were ever wanted.
+        let most = usize::try_from(schedule.times + 1).unwrap_or(usize::MAX);
+        let open = days(Window { from: date, to: window.to }).filter(|date| self.open(*date));
+        let left = open.take(most).fold(0, |count, _| count + 1);
+        if !schedule.rolling && left > schedule.times {
+            return false;
+        }
         let before = Window { from: window.from, to: date.yesterday().unwrap_or(date) };
         let missing = self.wanted(window, date) - self.done(before, marks);
         if schedule.rolling {
@@ -180,8 +188,7 @@ impl Plan {
                 days_between(self.first_day.max(self.schedules.since(date).unwrap_or(self.first_day)), date) + 1;
             return missing > 0 && whole >= schedule.days;
         }
-        let left = self.open_days(Window { from: date, to: window.to });
-        missing > 0 && left <= missing
+        left <= missing
     }
 
     /// The first and the last day of the person's week.
@@ -270,6 +277,25 @@ impl Plan {
         }
     }
 }
+
+/// Breaks in order, those that overlap or touch as one.
+fn joined(mut pauses: Vec<Pause>) -> Vec<Pause> {
+    pauses.retain(|pause| pause.to.is_none_or(|to| pause.from <= to));
+    pauses.sort_by_key(|pause| pause.from);
+    let mut joined: Vec<Pause> = Vec::with_capacity(pauses.len());
+    for pause in pauses {
+        match joined.last_mut() {
+            Some(last) if last.to.is_none_or(|to| to.tomorrow().is_ok_and(|next| pause.from <= next)) => {
+                last.to = last.to.zip(pause.to).map(|(a, b)| a.max(b));
+            }
+            _ => joined.push(pause),
+        }
+    }
+    joined
+}
+
+/// How far back days are looked at: ten years. What a person writes into `start_date` must not cost more.
+pub const LOOK_BACK_DAYS: i64 = 3660;
 
 /// A quota's period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

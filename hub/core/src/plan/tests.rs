@@ -164,6 +164,20 @@ fn a_change_within_a_period_wants_a_part_of_it() {
 }
 
 #[test]
+fn breaks_that_overlap_are_one_and_an_open_one_has_no_end() {
+    let some =
+        [("2026-11-04", Some("2026-11-05")), ("2026-11-03", Some("2026-11-10")), ("2026-11-11", Some("2026-11-11"))];
+    let paused = |pauses: &[(&str, Option<&str>)]| {
+        let plan = plan(&[], pauses);
+        shown(14, |date| plan.paused(date))
+    };
+    assert_eq!(paused(&some), ".DDDDDDDDD....");
+    assert_eq!(paused(&[("2026-11-03", None), ("2026-11-05", Some("2026-11-06"))]), ".DDDDDDDDDDDDD");
+    assert_eq!(paused(&[("2026-11-05", Some("2026-11-04"))]), "..............");
+    assert_eq!(paused(&[]), "..............");
+}
+
+#[test]
 fn staying_away_is_due_and_never_demanded() {
     let plan = plan(&[("kind", "avoid".into())], &[]);
     assert_eq!(shown(7, |date| plan.due(date, &Marks::new())), "DDDDDDD");
