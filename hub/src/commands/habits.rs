@@ -40,6 +40,11 @@ pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields
         let today = record::person(tx, &by.user)?.today(tx.now());
         row.set("start_date", today.to_string(), &at);
     }
+    match row.text("status").as_str() {
+        "PAUSED" => row.set("paused_at", tx.now(), &at),
+        "ARCHIVED" => row.set("archived_at", tx.now(), &at),
+        _ => {}
+    }
     Ok(applied(tx.put(&row, Origin::Local)?))
 }
 

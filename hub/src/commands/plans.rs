@@ -15,7 +15,7 @@ use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// How many breaks a person may have noted.
-const MAX_PAUSES: usize = 2000;
+pub(super) const MAX_PAUSES: usize = 2000;
 
 /// Dates a change of what a habit asks for: it counts from today, and the days before stay as they were.
 pub(super) fn date_schedule(
@@ -83,12 +83,14 @@ pub(super) fn follow_status(tx: &mut Tx<'_>, before: &Row, after: &Row, today: D
             tx.put(&row, Origin::Local)?;
         }
         (false, true) => {
+            let mut ended = false;
             for mut row in tx.rows_where(&PAUSES, "scope", &after.scope.to_string())? {
                 let open = row.deleted_at.is_none() && row.opt_text("to_date").is_none();
                 if !open || row.opt_text("habit_id").as_deref() != Some(after.id.as_str()) {
                     continue;
                 }
                 let at = tx.tick();
+                ended = true;
                 if row.text("from_date") >= today.to_string() {
                     row.set_deleted(Some(tx.now()), &at);
                 } else {
@@ -96,10 +98,30 @@ pub(super) fn follow_status(tx: &mut Tx<'_>, before: &Row, after: &Row, today: D
                 }
                 tx.put(&row, Origin::Local)?;
             }
+            if !ended {
+                note_rest(tx, before, today)?;
+            }
         }
         _ => {}
     }
     Ok(())
+}
+
+/// A habit that rested without a break of its own (it came so in a file) gets one now that it goes on.
+fn note_rest(tx: &mut Tx<'_>, habit: &Row, today: Date) -> Result<(), StoreError> {
+    let person = super::record::person(tx, &habit.user_id)?;
+    let since = habit.integer("paused_at").max(habit.integer("archived_at"));
+    let from = since.map_or_else(|| Plan::of(habit, &[], &[], &person).first_day, |since| person.today(since));
+    let Some(to) = today.yesterday().ok().filter(|to| *to >= from) else { return Ok(()) };
+    let id = ids::derive(&format!("pause|{}|{from}", habit.id));
+    let at = tx.tick();
+    let mut row = Row::new(&PAUSES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
+    row.stamp_all(&at);
+    row.set_deleted(None, &at);
+    row.set("habit_id", habit.id.as_str(), &at);
+    row.set("from_date", from.to_string(), &at);
+    row.set("to_date", to.to_string(), &at);
+    tx.put(&row, Origin::Local).map(drop)
 }
 
 pub(super) fn add_pause(tx: &mut Tx<'_>, by: &Principal, id: &str, fields: &Fields) -> Result<Receipt, StoreError> {
@@ -156,6 +178,9 @@ pub(super) fn excuse_travel(
     after: &Person,
 ) -> Result<(), StoreError> {
     let (left, arrived) = (before.today(tx.now()), after.today(tx.now()));
+    if arrived < left {
+        return end_travel(tx, by, arrived);
+    }
     let Some(last) = arrived.yesterday().ok().filter(|last| *last >= left) else { return Ok(()) };
     let id = ids::derive(&format!("travel|{}|{left}|{last}", by.user));
     if tx.row(&PAUSES, &id)?.is_some() {
@@ -168,6 +193,23 @@ pub(super) fn excuse_travel(
     row.set("to_date", last.to_string(), &at);
     row.set("reason", "travel", &at);
     tx.put(&row, Origin::Local).map(drop)
+}
+
+/// Who is back on a day that a journey had left out lives it after all.
+fn end_travel(tx: &mut Tx<'_>, by: &Principal, arrived: Date) -> Result<(), StoreError> {
+    for mut row in tx.rows_where(&PAUSES, "scope", &Scope::Person(by.user.clone()).to_string())? {
+        let covers = row.opt_text("to_date").is_some_and(|to| to >= arrived.to_string());
+        if row.deleted_at.is_some() || row.text("reason") != "travel" || !covers {
+            continue;
+        }
+        let at = tx.tick();
+        match arrived.yesterday().ok().filter(|last| last.to_string() >= row.text("from_date")) {
+            Some(last) => row.set("to_date", last.to_string(), &at),
+            None => row.set_deleted(Some(tx.now()), &at),
+        }
+        tx.put(&row, Origin::Local)?;
+    }
+    Ok(())
 }
 
 /// The id of a person's preferences.

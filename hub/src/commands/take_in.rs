@@ -14,15 +14,24 @@ use kairos_core::merge::merge;
 use kairos_core::principal::Principal;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS, Table};
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, ROUTINES, Table};
 use kairos_core::scope::Scope;
 
 use super::habits::MAX_HABITS;
+use super::plans::MAX_PAUSES;
 use super::{applied, record, require_edit, unchanged};
 use crate::store::{ImportNote, StoreError, Tx};
 
 /// How far ahead of ours a clock in a file may be before it is held.
 const MAX_AHEAD: Millis = 5 * 60 * 1000;
+
+/// How much a person may have, also by way of a file.
+const MOST: [(&Table, usize, &str); 4] = [
+    (&HABITS, MAX_HABITS, "habits"),
+    (&PAUSES, MAX_PAUSES, "breaks"),
+    (&HABIT_SCHEDULES, 5000, "changes of schedules"),
+    (&ROUTINES, 100, "routines"),
+];
 
 /// A cell: habit, day, actor.
 type Cell = (String, Date, String);
@@ -39,9 +48,11 @@ pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, import: &Import) -> Resul
         taken.place(tx, row, &at, &import.id)?;
         import.done.fetch_add(1, Ordering::Relaxed);
     }
-    if tx.count_living(&HABITS, &scope)? > MAX_HABITS {
-        let message = format!("A person has at most {MAX_HABITS} habits; with this file there would be more.");
-        return Err(Rejection::new(RejectionCode::Conflict, message).into());
+    for (table, most, what) in MOST {
+        if tx.count_living(table, &scope)? > most {
+            let message = format!("A person has at most {most} {what}; with this file there would be more.");
+            return Err(Rejection::new(RejectionCode::Conflict, message).into());
+        }
     }
     if taken.seq == 0 {
         return Ok(unchanged());
@@ -116,9 +127,13 @@ impl Taken {
             }
             match known {
                 Some(known) => {
-                    let merged = merge(&known, &placed).map_err(|error| {
+                    let mut merged = merge(&known, &placed).map_err(|error| {
                         Rejection::new(RejectionCode::Conflict, format!("A row cannot be taken in: {error}."))
                     })?;
+                    // Whoever brings a row back wants it back, whenever it was deleted. A cell is there while its events are.
+                    if merged.deleted_at.is_some() && row.deleted_at.is_none() && row.table != &COMPLETIONS {
+                        merged.set_deleted(None, at);
+                    }
                     if merged == known {
                         return Ok(None);
                     }

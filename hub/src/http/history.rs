@@ -291,19 +291,28 @@ async fn statistics(
     let today = life.person.today(api.store.clock().now());
     let (from, to) = span.days(today, 30)?;
     let score = if likes.show_score { score(&api, &life, today).await? } else { None };
-    let (plan, marks) = (&life.plan, &life.marks);
-    let week = plan.week_of(today);
-    Ok(Answer(Statistics {
-        habit_id: life.habit.id.clone(),
-        from: from.to_string(),
-        to: to.to_string(),
-        rate: rate(plan, marks, from, to, today).into(),
-        this_week: rate(plan, marks, week.0, week.1, today).into(),
-        comeback: comeback(plan, marks, life.habit.integer("relapse_threshold_days").unwrap_or(7), today).into(),
-        phase: life.habit.text("phase"),
-        streak: likes.show_streaks.then(|| streak(plan, marks, today).into()),
-        score,
-    }))
+    let answer = aside(move || {
+        let (plan, marks) = (&life.plan, &life.marks);
+        let week = plan.week_of(today);
+        Statistics {
+            habit_id: life.habit.id.clone(),
+            from: from.to_string(),
+            to: to.to_string(),
+            rate: rate(plan, marks, from, to, today).into(),
+            this_week: rate(plan, marks, week.0, week.1, today).into(),
+            comeback: comeback(plan, marks, life.habit.integer("relapse_threshold_days").unwrap_or(7), today).into(),
+            phase: life.habit.text("phase"),
+            streak: likes.show_streaks.then(|| streak(plan, marks, today).into()),
+            score,
+        }
+    });
+    Ok(Answer(answer.await?))
+}
+
+/// Works something out beside the threads that answer everybody: ten years of days are looked at.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let unavailable = |_| StoreError::Unavailable("an internal fault while counting days".into());
+    Ok(tokio::task::spawn_blocking(work).await.map_err(unavailable)?)
 }
 
 async fn score(api: &Api, life: &Life, today: Date) -> Result<Option<f64>, ApiError> {
@@ -354,7 +363,7 @@ async fn heatmap(
     let life = life(&api, &by, id).await?;
     let today = life.person.today(api.store.clock().now());
     let (from, to) = span.days(today, 365)?;
-    let square = |date: Date| {
+    let square = move |date: Date| {
         let state = match life.marks.get(&date) {
             Some(Mark::Done) => "done",
             Some(Mark::Skipped) => "skipped",
@@ -366,7 +375,8 @@ async fn heatmap(
         };
         Square { date: date.to_string(), due: life.plan.open(date), state }
     };
-    Ok(Answer(Heatmap { items: stretch(from, to).map(square).collect(), next: None }))
+    let items = aside(move || stretch(from, to).map(square).collect());
+    Ok(Answer(Heatmap { items: items.await?, next: None }))
 }
 
 /// A habit's life, if the person may see it.

@@ -102,7 +102,10 @@ impl ImportAnswer {
 
     fn of_note(note: ImportNote) -> Self {
         let state = if note.undone_at.is_some() { "undone" } else { "done" };
+        let rows = usize::try_from(note.habits + note.entries).unwrap_or(0);
         Self {
+            done: rows,
+            total: rows,
             source: Some(note.source),
             habits: Some(note.habits),
             entries: Some(note.entries),
@@ -134,13 +137,13 @@ async fn import(
     Person(by): Person,
     Query(how): Query<HowToImport>,
     Idempotency(command): Idempotency,
-    Turn(_turn): Turn,
+    Turn(turn): Turn,
     file: Bytes,
 ) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
     if file.is_empty() {
         return Err(ApiError::field("file", "The body is the file; it is empty."));
     }
-    let contents = read(&api, &by, how.file_name.unwrap_or_default(), file).await?;
+    let (contents, turn) = read(&api, &by, how.file_name.unwrap_or_default(), file, turn).await?;
     let outlook = contents.outlook.clone();
     if how.dry_run {
         let total = contents.rows.len();
@@ -148,7 +151,7 @@ async fn import(
         return Ok((StatusCode::OK, Answer(answer)));
     }
     let id = kairos_core::ids::derive(&format!("import|{}|{command}", by.author()));
-    let job = api.jobs.import(by, command, id, contents).map_err(|other| busy(&other))?;
+    let job = api.jobs.import(by, command, id, contents, turn).map_err(|other| busy(&other))?;
     let answer = ImportAnswer { outlook: Some(outlook), ..ImportAnswer::of_job(&job) };
     Ok((StatusCode::ACCEPTED, Answer(answer)))
 }
@@ -172,10 +175,21 @@ fn busy(other: &Arc<Job>) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "busy", message).with("import", other.id.clone())
 }
 
-async fn read(api: &Api, by: &Principal, name: String, file: Bytes) -> Result<Contents, ApiError> {
+/// Reads a file beside the threads that answer everybody. The turn goes with it: it ends when the file is gone.
+async fn read(
+    api: &Api,
+    by: &Principal,
+    name: String,
+    file: Bytes,
+    turn: OwnedSemaphorePermit,
+) -> Result<(Contents, OwnedSemaphorePermit), ApiError> {
     let person = api.days.calendar(&by.user).await?;
     let (user, now) = (by.user.clone(), api.store.clock().now());
-    let read = tokio::task::spawn_blocking(move || transfer::read(&name, &file, &user, &person, now));
+    let read = tokio::task::spawn_blocking(move || {
+        let contents = transfer::read(&name, &file, &user, &person, now)?;
+        drop(file);
+        Ok::<_, kairos_core::command::Rejection>((contents, turn))
+    });
     let read = read.await.map_err(|_| {
         let message = "The file could not be read; it may be damaged.";
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)

@@ -99,10 +99,11 @@ impl Jobs {
         command: CommandId,
         id: String,
         contents: Contents,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Arc<Job>, Arc<Job>> {
         let (source, rows) = (contents.outlook.source, contents.rows);
         let total = rows.len();
-        self.begin(&by.user.clone(), id, total, |job| {
+        self.begin(&by.user.clone(), id, total, Some(turn), |job| {
             let import = Import { id: job.id.clone(), source, rows, done: job.done.clone() };
             Command { id: command, by, wish: Wish::TakeIn { import: Arc::new(import) } }
         })
@@ -113,7 +114,7 @@ impl Jobs {
     /// # Errors
     /// The person's other job that still runs: one at a time.
     pub fn undo(&self, by: Principal, command: CommandId, id: String) -> Result<Arc<Job>, Arc<Job>> {
-        self.begin(&by.user.clone(), id, 0, |job| {
+        self.begin(&by.user.clone(), id, 0, None, |job| {
             let wish = Wish::UndoImport { id: job.id.clone(), done: job.done.clone() };
             Command { id: command, by, wish }
         })
@@ -124,6 +125,7 @@ impl Jobs {
         user: &UserId,
         id: String,
         total: usize,
+        turn: Option<OwnedSemaphorePermit>,
         command: impl FnOnce(&Job) -> Command,
     ) -> Result<Arc<Job>, Arc<Job>> {
         let job = {
@@ -131,8 +133,10 @@ impl Jobs {
             if let Some(running) = known.iter().find(|job| job.user == *user && job.state() == JobState::Running) {
                 return if running.id == id { Ok(running.clone()) } else { Err(running.clone()) };
             }
-            if known.len() >= REMEMBERED {
-                known.pop_front();
+            if known.len() >= REMEMBERED
+                && let Some(ended) = known.iter().position(|job| job.state() != JobState::Running)
+            {
+                known.remove(ended);
             }
             let job = Arc::new(Job {
                 id,
@@ -147,6 +151,8 @@ impl Jobs {
         let (commands, command, working) = (self.commands.clone(), command(&job), job.clone());
         tokio::spawn(async move {
             let answer = commands.submit(command).await;
+            // The next file may come once this one's rows are gone.
+            drop(turn);
             working.ends(match answer.map(|receipt| receipt.outcome) {
                 Ok(Outcome::Applied) => JobState::Done,
                 Ok(Outcome::Unchanged) => JobState::Unchanged,

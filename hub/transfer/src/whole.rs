@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{self, UserId};
@@ -17,7 +19,8 @@ use kairos_core::schema::{
 };
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fault::Fault;
 use crate::limits;
@@ -26,8 +29,12 @@ use crate::limits;
 pub const FORMAT: &str = "kairos-hub-export";
 /// The version that is written; no other is read.
 pub const VERSION: u32 = 1;
+/// The most rows of a file: decades of a person's days.
+const ROWS: usize = 250_000;
 /// The longest text of a column, in bytes.
 const LONGEST: usize = 1 << 20;
+/// The longest text of a column that this hub does not know, in bytes.
+const EXTRA: usize = 16 << 10;
 /// What stands for the id of what there is one of for each person.
 const OWN: &str = "me";
 
@@ -66,8 +73,34 @@ struct Line<'a> {
 struct File<'a> {
     format: String,
     version: u32,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lines")]
     rows: Vec<Line<'a>>,
+}
+
+/// Reads the rows, and no more than there may be.
+fn lines<'de: 'a, 'a, D: Deserializer<'de>>(rows: D) -> Result<Vec<Line<'a>>, D::Error> {
+    struct Rows<'a>(PhantomData<Line<'a>>);
+
+    impl<'de: 'a, 'a> Visitor<'de> for Rows<'a> {
+        type Value = Vec<Line<'a>>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(out, "at most {ROWS} rows")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+            let mut lines = Vec::new();
+            while let Some(line) = rows.next_element()? {
+                if lines.len() >= ROWS {
+                    return Err(A::Error::custom(format!("at most {ROWS} rows are read")));
+                }
+                lines.push(line);
+            }
+            Ok(lines)
+        }
+    }
+
+    rows.deserialize_seq(Rows(PhantomData))
 }
 
 fn preferences_id(person: &UserId) -> String {
@@ -163,7 +196,13 @@ fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
                 }
                 row.columns.insert(column.name, value);
             }
-            None => drop(row.extra.insert(name, Value::from_json(value))),
+            None => {
+                let value = Value::from_json(value);
+                if name.len() > 128 || row.extra.len() >= 32 || value.as_text().is_some_and(|text| text.len() > EXTRA) {
+                    return Err("it has too much in columns that this hub does not know.".into());
+                }
+                row.extra.insert(name, value);
+            }
         }
     }
     match line.at {

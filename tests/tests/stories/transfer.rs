@@ -180,6 +180,25 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
 }
 
 #[tokio::test]
+async fn an_own_export_that_was_taken_back_may_come_again() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let file = export_of("old", 2, 30);
+    let count = async || ada.get("/api/habits").await["items"].as_array().unwrap().len();
+    for _ in 0..2 {
+        let done = import(&ada, file.clone()).await;
+        assert_eq!((&done["state"], &done["habits"], &done["entries"]), (&json!("done"), &json!(2), &json!(60)));
+        assert_eq!(count().await, 2);
+        let days = ada.get("/api/habits/old-1/days?from=2025-01-01").await;
+        assert_eq!(days["items"].as_array().unwrap().len(), 30);
+        let path = format!("/api/imports/{}", done["id"].as_str().unwrap());
+        assert_eq!(ada.ask(Method::DELETE, &path, None).await.0, StatusCode::ACCEPTED);
+        until("it is taken back", async || (ada.get(&path).await["state"] == "undone").then_some(())).await;
+        assert_eq!(count().await, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
     let house = House::start().await;
     let ada = house.set_up().await;

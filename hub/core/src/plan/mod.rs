@@ -118,14 +118,21 @@ impl Plan {
             .filter(|row| row.deleted_at.is_none())
             .filter(|row| row.opt_text("habit_id").is_none_or(|of| of == habit.id))
             .filter_map(Pause::of);
-        let pauses = joined(pauses.collect());
+        let mut pauses: Vec<Pause> = pauses.collect();
+        let active = habit.deleted_at.is_none() && habit.text("status") == "ACTIVE";
+        if !active {
+            // Where no break says since when: since it was paused or archived, else from the beginning.
+            let since = habit.integer("paused_at").max(habit.integer("archived_at"));
+            pauses.push(Pause { from: since.map_or(first_day, |since| person.today(since)), to: None });
+        }
+        let pauses = joined(pauses);
         let at_most = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
         Self {
             first_day,
             schedules,
             pauses,
             kept_by_nothing: at_most || habit.text("kind") == "avoid",
-            active: habit.deleted_at.is_none() && habit.text("status") == "ACTIVE",
+            active,
             week_start: person.week_start,
         }
     }

@@ -337,3 +337,36 @@ async fn nobody_but_the_engine_keeps_days() {
     let habit = house.habit(&[]).await;
     assert!(matches!(house.wish(Wish::Keep { habit }).await.outcome, Outcome::Rejected(_)));
 }
+
+#[tokio::test]
+async fn a_habit_that_rests_is_left_alone_whatever_says_so() {
+    let house = House::new("UTC", "2026-10-01T12:00:00Z").await;
+    let born = house.habit(&[("status", "PAUSED".into())]).await;
+    let paused = house.habit(&[]).await;
+    house.edit(&paused, &[("status", "ARCHIVED".into())]).await;
+    let pause = house.rows(&PAUSES).await.remove(0);
+    house.wish(Wish::DeletePause { id: pause.id }).await;
+    house.go_to("2026-10-12T12:00:00Z").await;
+    for habit in [&born, &paused] {
+        assert!(house.missed(habit).await.is_empty());
+        house.edit(habit, &[("status", "ACTIVE".into())]).await;
+    }
+    assert!(house.rows(&RECOVERY_SESSIONS).await.is_empty());
+    house.go_to("2026-10-14T12:00:00Z").await;
+    for habit in [&born, &paused] {
+        assert_eq!(house.missed(habit).await, ["2026-10-12", "2026-10-13"], "and goes on from the day it was resumed");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_zone_put_right_leaves_the_day_as_it_was() {
+    let house = House::new("Europe/Vienna", "2026-11-24T12:00:00Z").await;
+    let habit = house.habit(&[]).await;
+    for zone in ["Pacific/Kiritimati", "Europe/Vienna"] {
+        let fields: Fields = [("tz".to_owned(), Value::from(zone))].into();
+        house.wish(Wish::EditProfile { fields }).await;
+    }
+    assert!(house.rows(&PAUSES).await.is_empty());
+    house.go_to("2026-11-25T12:00:00Z").await;
+    assert_eq!(house.missed(&habit).await, ["2026-11-24"]);
+}
