@@ -14,6 +14,7 @@ use super::{Form, export, read};
 use crate::auth::{Auth, AuthError};
 use crate::commands::Commands;
 use crate::days::Days;
+use crate::files::in_words;
 use crate::store::Store;
 
 /// Writes a person's data into a new file.
@@ -27,7 +28,9 @@ pub async fn write_file(store: &Store, user: &UserId, form: &str, file: &str) ->
     let written = tokio::task::spawn_blocking(move || write_new(Path::new(&path), &bytes)).await;
     match written {
         Ok(Ok(())) => Ok(json!({ "file": file, "bytes": size })),
-        Ok(Err(error)) => Err(Rejection::field("file", format!("{file} cannot be written: {error}.")).into()),
+        Ok(Err(error)) => {
+            Err(Rejection::field("file", format!("{file} cannot be written: {}.", in_words(&error))).into())
+        }
         Err(_) => Err(Rejection::field("file", format!("{file} could not be written.")).into()),
     }
 }
@@ -61,7 +64,7 @@ pub async fn read_file(
             return Err(Rejection::field("file", format!("{path} is larger than a hub reads.")));
         }
         let bytes = std::fs::read(&path)
-            .map_err(|error| Rejection::field("file", format!("{path} cannot be read: {error}.")))?;
+            .map_err(|error| Rejection::field("file", format!("{path} cannot be read: {}.", in_words(&error))))?;
         let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         read(&name, &bytes, &owner, &person, now)
     });

@@ -74,7 +74,7 @@ fn unknown(file_name: &str) -> Unknown {
         _ => "",
     };
     Unknown(format!(
-        "This is no export of Loop Habit Tracker, HabitKit, Habitica, HabitBull, Table Habit or beaverhabits.{hint}"
+        "This is no export of a hub, nor of Loop Habit Tracker, HabitKit, Habitica, HabitBull, Table Habit or beaverhabits.{hint}"
     ))
 }
 

@@ -316,11 +316,11 @@ fn each_format_is_told_by_its_content() {
     );
     for (name, bytes, says) in [
         ("a.csv", &b""[..], "empty"),
-        ("a.csv", b"a,b,c\n1,2,3", "no export of Loop"),
+        ("a.csv", b"a,b,c\n1,2,3", "nor of Loop"),
         ("a.xlsx", b"\x00\x01", "Export it as CSV"),
         ("a.db", b"SQLite", "damaged"),
-        ("a.json", b"{\"habits\":[{\"x\":1}]}", "no export of Loop"),
-        ("a.json", b"{\"habits\":7}", "no export of Loop"),
+        ("a.json", b"{\"habits\":[{\"x\":1}]}", "nor of Loop"),
+        ("a.json", b"{\"habits\":7}", "nor of Loop"),
         ("a.json", b"{\"habits\":", "ends too early"),
     ] {
         let unknown = detect(name, bytes).unwrap_err().to_string();
