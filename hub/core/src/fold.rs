@@ -222,7 +222,9 @@ pub fn fold_next(cell: &Row, event: &Event, measure: &Measure) -> Option<Standin
         return None;
     }
     let (status, percent, amount) = if measure.counted {
-        let before = Event { verb: Verb::Set, value: Some(cell.number("amount").unwrap_or(0.0)), ..event.clone() };
+        // A cell without an amount may be of a time when the habit was not counted: its deeds add up to one.
+        let sum = cell.number("amount")?;
+        let before = Event { verb: Verb::Set, value: Some(sum), ..event.clone() };
         counted(&[&before, event], event, measure)?
     } else {
         plain(event)?

@@ -279,4 +279,21 @@ proptest! {
             write_cell(&mut cell, all.as_ref(), &event.at);
         }
     }
+
+    /// The same where the habit was counted, or was not, when its cell was folded.
+    #[test]
+    fn one_more_event_is_as_good_after_a_change_of_kind(day in any_day(), counted in any::<bool>()) {
+        let (before, now) = (Measure { counted: !counted, ..EIGHT }, Measure { counted, ..EIGHT });
+        let ada = UserId::new("ada").unwrap();
+        let mut sorted = day;
+        sorted.sort_by(|a, b| a.at.cmp(&b.at));
+        sorted.dedup_by(|a, b| a.at == b.at);
+        let mut cell = Row::new(&crate::schema::COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
+        for (n, event) in sorted.iter().enumerate() {
+            if n > 0 && let Some(next) = fold_next(&cell, event, &now) {
+                prop_assert_eq!(Some(next), fold(&sorted[..=n], &now), "{:?}", event);
+            }
+            write_cell(&mut cell, fold(&sorted[..=n], &before).as_ref(), &event.at);
+        }
+    }
 }
