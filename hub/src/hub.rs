@@ -304,9 +304,11 @@ fn shares(config: &Config) -> Shares {
 
 fn broker_settings(config: &Config, connections: usize) -> broker::Settings {
     let defaults = broker::Settings::default();
+    let max_packet = usize::try_from(config.mqtt.max_packet.bytes()).unwrap_or(usize::MAX);
     broker::Settings {
         limits: Limits::of(connections),
-        max_packet: usize::try_from(config.mqtt.max_packet.bytes()).unwrap_or(usize::MAX),
+        max_packet,
+        max_device_packet: defaults.max_device_packet.min(max_packet),
         device_rate: broker::Rate { per_second: config.mqtt.device_rate, ..defaults.device_rate },
         commit_timeout: config.mqtt.commit_timeout,
         ..defaults
