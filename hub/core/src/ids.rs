@@ -143,6 +143,12 @@ pub fn derive(key: &str) -> String {
     uuid.to_string()
 }
 
+/// The id of a person's preferences: there is one row of them.
+#[must_use]
+pub fn preferences(person: &UserId) -> String {
+    derive(&format!("preferences|{person}"))
+}
+
 impl CellId {
     /// The id of the cell of one habit on one day for one actor: UUIDv8 over `habit|date|actor`.
     ///

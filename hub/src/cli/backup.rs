@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::desk::{plain, show};
+use super::desk::{absolute, plain, show};
 use super::{Common, complain};
 use crate::admin::{self, Refusal, Request};
 use crate::backup::restore::{Outcome, Plan, prepare};
@@ -66,11 +66,6 @@ pub(super) fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, E
         Ok(json!(prepared.carry_out(Clock::system().now())?.0))
     })?;
     Ok(show(common, &answer, |answer| told(answer, &config.data_dir)))
-}
-
-/// The hub runs in a folder of its own.
-fn absolute(common: &Common, file: &Path) -> Result<PathBuf, ExitCode> {
-    std::path::absolute(file).map_err(|error| complain(&error, common.json))
 }
 
 /// Asks the running hub, or does it here when none runs.

@@ -1,6 +1,7 @@
 //! How a command reaches the hub: over its socket when it runs, else in the data directory itself.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -44,6 +45,11 @@ pub(super) fn ask(common: &Common, request: Request) -> Result<Value, ExitCode> 
         let code = complain(&refusal.message, common.json);
         if refusal.usage { ExitCode::from(2) } else { code }
     })
+}
+
+/// A file as the hub finds it too, which runs in a folder of its own.
+pub(super) fn absolute(common: &Common, file: &Path) -> Result<PathBuf, ExitCode> {
+    std::path::absolute(file).map_err(|error| complain(&error, common.json))
 }
 
 /// Prints an answer: as JSON, or as the given lines.

@@ -1,13 +1,13 @@
 //! `export` and `import`: a person's data as a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::desk::{ask, show, text};
-use super::{Common, complain};
+use super::Common;
+use super::desk::{absolute, ask, show, text};
 use crate::admin::Request;
 
 #[derive(Args)]
@@ -35,14 +35,14 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn export(common: &Common, args: &ExportArgs) -> Result<ExitCode, ExitCode> {
-    let file = absolute(common, &args.file)?;
+    let file = absolute(common, &args.file)?.display().to_string();
     let request = Request::Export { user: args.user.clone(), format: args.format.clone(), file: file.clone() };
     let answer = ask(common, request)?;
     Ok(show(common, &answer, |_| vec![format!("Wrote {file}.")]))
 }
 
 pub(super) fn import(common: &Common, args: &ImportArgs) -> Result<ExitCode, ExitCode> {
-    let file = absolute(common, &args.file)?;
+    let file = absolute(common, &args.file)?.display().to_string();
     if !common.json && !args.dry_run {
         eprintln!("Reading {}; a large file takes a moment.", args.file.display());
     }
@@ -75,10 +75,4 @@ fn told(answer: &Value) -> Vec<String> {
         _ => format!("It is in. Its id is {}.", text(answer, "id")),
     });
     lines
-}
-
-/// The hub runs in a folder of its own.
-fn absolute(common: &Common, file: &Path) -> Result<String, ExitCode> {
-    let path = std::path::absolute(file).map_err(|error| complain(&error, common.json))?;
-    Ok(path.display().to_string())
 }

@@ -7,7 +7,7 @@ mod devices;
 mod habits;
 mod keep;
 mod once;
-pub(crate) mod plans;
+mod plans;
 mod record;
 mod recovery;
 mod routines;

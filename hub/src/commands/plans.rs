@@ -4,7 +4,7 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::day::Date;
 use kairos_core::ids;
-use kairos_core::plan::{DATED, Person, Plan};
+use kairos_core::plan::{DATED, Person, Plan, rests_since};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, USER_PREFERENCES};
@@ -110,8 +110,7 @@ pub(super) fn follow_status(tx: &mut Tx<'_>, before: &Row, after: &Row, today: D
 /// A habit that rested without a break of its own (it came so in a file) gets one now that it goes on.
 fn note_rest(tx: &mut Tx<'_>, habit: &Row, today: Date) -> Result<(), StoreError> {
     let person = super::record::person(tx, &habit.user_id)?;
-    let since = habit.integer("paused_at").max(habit.integer("archived_at"));
-    let from = since.map_or_else(|| Plan::of(habit, &[], &[], &person).first_day, |since| person.today(since));
+    let from = rests_since(habit, &person);
     let Some(to) = today.yesterday().ok().filter(|to| *to >= from) else { return Ok(()) };
     let id = ids::derive(&format!("pause|{}|{from}", habit.id));
     let at = tx.tick();
@@ -212,15 +211,10 @@ fn end_travel(tx: &mut Tx<'_>, by: &Principal, arrived: Date) -> Result<(), Stor
     Ok(())
 }
 
-/// The id of a person's preferences.
-pub(crate) fn preferences_id(by: &Principal) -> String {
-    ids::derive(&format!("preferences|{}", by.user))
-}
-
 pub(super) fn edit_preferences(tx: &mut Tx<'_>, by: &Principal, fields: &Fields) -> Result<Receipt, StoreError> {
     let scope = Scope::Person(by.user.clone());
     require_edit(by, &scope)?;
-    let id = preferences_id(by);
+    let id = ids::preferences(&by.user);
     let known = tx.row(&USER_PREFERENCES, &id)?;
     let mut row = known.clone().unwrap_or_else(|| {
         let mut row = Row::new(&USER_PREFERENCES, id, scope, by.user.clone(), tx.now());

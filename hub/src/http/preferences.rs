@@ -14,7 +14,6 @@ use super::error::ApiError;
 use super::extract::{Idempotency, Json, Person};
 use super::habits::submit;
 use super::{Api, ErrorBody};
-use crate::commands::plans::preferences_id;
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(show, edit))
@@ -69,7 +68,7 @@ impl Preferences {
 
 /// Reads a person's preferences.
 pub(super) async fn of(api: &Api, by: &kairos_core::principal::Principal) -> Result<Preferences, ApiError> {
-    let id = preferences_id(by);
+    let id = kairos_core::ids::preferences(&by.user);
     let row = api.store.read(move |snapshot| snapshot.row(&USER_PREFERENCES, &id)).await?;
     Ok(Preferences::of(row.map(kairos_core::repair::sound).filter(|row| row.deleted_at.is_none()).as_ref()))
 }

@@ -103,10 +103,6 @@ fn lines<'de: 'a, 'a, D: Deserializer<'de>>(rows: D) -> Result<Vec<Line<'a>>, D:
     rows.deserialize_seq(Rows(PhantomData))
 }
 
-fn preferences_id(person: &UserId) -> String {
-    ids::derive(&format!("preferences|{person}"))
-}
-
 /// Writes a person's rows. Deleted ones, and tables that are not exported, are left out.
 #[must_use]
 pub fn write(rows: &[Row]) -> String {
@@ -182,7 +178,7 @@ pub fn read(bytes: &[u8], person: &UserId) -> Result<Vec<Row>, Fault> {
 
 fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
     let table = TABLES.iter().find(|table| table.name == line.table).ok_or("there is no such table.")?;
-    let id = if *table == &USER_PREFERENCES { preferences_id(person) } else { line.id.into_owned() };
+    let id = if *table == &USER_PREFERENCES { ids::preferences(person) } else { line.id.into_owned() };
     ids::EventId::new(id.as_str()).map_err(|error| format!("{error}."))?;
     let mut row = Row::new(table, id, Scope::Person(person.clone()), person.clone(), line.created_at);
     for (name, value) in line.columns {
@@ -240,7 +236,7 @@ mod tests {
         edited.set("color", "blue", &Hlc::from_parts(9, 3, "b"));
         edited.extra.insert("mood".into(), "good".into());
         edited.clocks.insert("mood".into(), Hlc::from_parts(7, 0, "b"));
-        let mut likes = Row::new(&USER_PREFERENCES, preferences_id(&ada), Scope::Person(ada.clone()), ada.clone(), 7);
+        let mut likes = Row::new(&USER_PREFERENCES, ids::preferences(&ada), Scope::Person(ada.clone()), ada.clone(), 7);
         likes.stamp_all(&Hlc::from_parts(6, 0, "a"));
         let out = write(&[edited, likes, habit(&ada)]);
         assert!(is_whole(out.as_bytes()));

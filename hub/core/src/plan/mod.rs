@@ -111,8 +111,7 @@ impl Plan {
         person: &Person,
     ) -> Self {
         let schedules = Schedules::of(habit, schedules);
-        let made = logical_day(habit.created_at, &person.zone, person.day_start_min);
-        let first_day = habit.opt_text("start_date").and_then(|start| parse_date(&start)).unwrap_or(made);
+        let first_day = first_day(habit, person);
         let pauses = pauses
             .into_iter()
             .filter(|row| row.deleted_at.is_none())
@@ -122,8 +121,7 @@ impl Plan {
         let active = habit.deleted_at.is_none() && habit.text("status") == "ACTIVE";
         if !active {
             // Where no break says since when: since it was paused or archived, else from the beginning.
-            let since = habit.integer("paused_at").max(habit.integer("archived_at"));
-            pauses.push(Pause { from: since.map_or(first_day, |since| person.today(since)), to: None });
+            pauses.push(Pause { from: rests_since(habit, person), to: None });
         }
         let pauses = joined(pauses);
         let at_most = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
@@ -283,6 +281,19 @@ impl Plan {
             }
         }
     }
+}
+
+/// The first day a habit may ask for anything: the one it names, else the one it was made on.
+fn first_day(habit: &Row, person: &Person) -> Date {
+    let named = habit.opt_text("start_date").and_then(|start| parse_date(&start));
+    named.unwrap_or_else(|| person.today(habit.created_at))
+}
+
+/// Since when a paused or archived habit rests, as far as it says so itself; else from its beginning.
+#[must_use]
+pub fn rests_since(habit: &Row, person: &Person) -> Date {
+    let since = habit.integer("paused_at").max(habit.integer("archived_at"));
+    since.map_or_else(|| first_day(habit, person), |since| person.today(since))
 }
 
 /// Breaks in order, those that overlap or touch as one.
