@@ -6,10 +6,12 @@
 
 mod plans;
 mod routines;
+mod sharing;
 mod tables;
 
 pub use plans::{HABIT_SCHEDULES, PAUSES, RECOVERY_SESSIONS, USER_PREFERENCES};
 pub use routines::{ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES};
+pub use sharing::{CONFLICTS, HOUSEHOLD_MEMBERS, HOUSEHOLDS, ID_ALIASES};
 pub use tables::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, USERS};
 
 use crate::value::Value;
@@ -30,6 +32,10 @@ pub const TABLES: &[&Table] = &[
     &ROUTINE_EXECUTIONS,
     &DEVICES,
     &DEVICE_BINDINGS,
+    &HOUSEHOLDS,
+    &HOUSEHOLD_MEMBERS,
+    &CONFLICTS,
+    &ID_ALIASES,
 ];
 
 const fn col(name: &'static str, kind: Kind, preset: Preset, rule: Rule, doc: &'static str) -> Column {
@@ -167,6 +173,8 @@ pub enum Stream {
     Rows,
     /// The event bucket: on request only.
     Events,
+    /// What only hubs and servers need: no client asks for it.
+    Internal,
 }
 
 impl Stream {
@@ -176,6 +184,7 @@ impl Stream {
         match self {
             Self::Rows => "rows",
             Self::Events => "events",
+            Self::Internal => "internal",
         }
     }
 }
