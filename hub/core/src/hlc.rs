@@ -49,6 +49,12 @@ impl Hlc {
         Ok(Self { packed, node: node.into() })
     }
 
+    /// The reading that follows this one, of another node: what is written by who has seen this.
+    #[must_use]
+    pub fn next(&self, node: &str) -> Self {
+        Self { packed: self.packed.saturating_add(1), node: node.into() }
+    }
+
     /// The wall-clock part, in milliseconds.
     #[must_use]
     pub fn millis(&self) -> Millis {

@@ -15,7 +15,8 @@
 //!    Tracker makes of it, for those who come from there.
 //! 7. [`order`], [`routine`]: habits done in a row, step by step.
 //! 8. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
-//! 9. [`adapter`]: what a compiled-in adapter gets and gives.
+//! 9. [`upload`]: what clients wrote while nobody listened.
+//! 10. [`adapter`]: what a compiled-in adapter gets and gives.
 
 pub mod adapter;
 pub mod change;
@@ -38,6 +39,7 @@ pub mod scope;
 pub mod score;
 pub mod statistics;
 pub mod today;
+pub mod upload;
 pub mod value;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -1,0 +1,205 @@
+//! Uploads: what a client wrote while nobody listened, as it comes in.
+//!
+//! Reading is lenient, since a queue that cannot be emptied is the worst that can happen to a phone that was offline:
+//! only an envelope that is none is refused. An operation that cannot be understood stays beside the others, with the
+//! reason, and is set aside. [`place`] writes an operation over a row, [`cell`] reads a deed out of a written day.
+
+pub mod cell;
+pub mod place;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::Millis;
+use crate::event::{Verb, words};
+use crate::ids::MAX_ID;
+
+/// How many operations one envelope holds at most.
+pub const MAX_OPERATIONS: usize = 5000;
+
+words!(
+    /// What a client did to a row.
+    Kind {
+        /// Inserted or replaced: sets what differs, and brings a deleted row back.
+        Put = "PUT",
+        /// Changed some columns.
+        Patch = "PATCH",
+        /// Deleted.
+        Delete = "DELETE",
+    }
+);
+
+/// One upload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// The client's database, if it said.
+    pub client_id: Option<String>,
+    /// What the client's clock showed when it sent this.
+    pub now: Option<Millis>,
+    /// The operations, oldest first.
+    pub batch: Vec<Written>,
+}
+
+/// One operation as it came, and what could be read of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// Its number in the client's queue, if it said.
+    pub op_id: Option<String>,
+    /// As it came.
+    pub raw: Json,
+    /// What it says, or why that is not known, in a sentence.
+    pub operation: Result<Operation, String>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// What was done.
+    pub kind: Kind,
+    /// To which table.
+    pub table: String,
+    /// To which row.
+    pub id: String,
+    /// The columns that were written.
+    pub data: Map<String, Json>,
+    /// What the client saw in them before, if it keeps that.
+    pub previous: Option<Map<String, Json>>,
+    /// What the client says it meant.
+    pub meaning: Meaning,
+}
+
+/// What a client says about an operation, in its metadata. Anything else there is its own business.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Meaning {
+    /// The deed, for a written day.
+    pub verb: Option<Verb>,
+    /// Its amount or percent.
+    pub value: Option<f64>,
+    /// When it was written, by the client's clock.
+    pub at: Option<Millis>,
+}
+
+impl Envelope {
+    /// Reads the body of an upload.
+    ///
+    /// # Errors
+    /// A sentence, when this is no envelope at all.
+    pub fn parse(body: Json) -> Result<Self, String> {
+        let Json::Object(mut body) = body else { return Err("An upload is an object with a batch.".into()) };
+        let Some(Json::Array(batch)) = body.remove("batch") else {
+            return Err("batch is the list of operations.".into());
+        };
+        if batch.len() > MAX_OPERATIONS {
+            return Err(format!("batch holds at most {MAX_OPERATIONS} operations; send the rest in another upload."));
+        }
+        let client_id = match body.remove("client_id") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(id)) if is_id(&id) => Some(id),
+            Some(_) => return Err(format!("client_id is 1 to {MAX_ID} printable characters without spaces.")),
+        };
+        let now = body.get("now").and_then(millis);
+        Ok(Self { client_id, now, batch: batch.into_iter().map(Written::read).collect() })
+    }
+
+    /// Whether a repetition of each operation can be told by its number.
+    #[must_use]
+    pub fn is_numbered(&self) -> bool {
+        self.client_id.is_some() && self.batch.iter().all(|written| written.op_id.is_some())
+    }
+}
+
+impl Written {
+    /// Reads one operation.
+    #[must_use]
+    pub fn read(raw: Json) -> Self {
+        let op_id = match raw.get("op_id") {
+            Some(Json::Number(number)) => Some(number.to_string()),
+            Some(Json::String(text)) if is_id(text) => Some(text.clone()),
+            _ => None,
+        };
+        let operation = Operation::read(&raw);
+        Self { op_id, raw, operation }
+    }
+
+    /// The table and row it is about, as far as it says.
+    #[must_use]
+    pub fn target(&self) -> (Option<&str>, Option<&str>) {
+        (word(&self.raw, &["table", "type"]), word(&self.raw, &["id"]))
+    }
+}
+
+impl Operation {
+    fn read(raw: &Json) -> Result<Self, String> {
+        let kind = word(raw, &["op"]).and_then(Kind::parse).ok_or("op is PUT, PATCH or DELETE.")?;
+        let table = word(raw, &["table", "type"]).ok_or("table names the table.")?;
+        let id = word(raw, &["id"]).filter(|id| is_id(id));
+        let id = id.ok_or_else(|| format!("id is 1 to {MAX_ID} printable characters without spaces."))?;
+        let data = match object(raw, &["data", "opData"]) {
+            Some(Ok(data)) => data.clone(),
+            Some(Err(())) => return Err("data is an object of columns and values.".into()),
+            // A change that changed nothing comes without data.
+            None => Map::new(),
+        };
+        let previous = object(raw, &["previous", "old", "previousValues"]).and_then(Result::ok).cloned();
+        let meaning = Meaning::read(raw.get("metadata"));
+        Ok(Self { kind, table: table.to_owned(), id: id.to_owned(), data, previous, meaning })
+    }
+
+    /// When it was written, by the client's clock: what its metadata says, else the row's own `updated_at`.
+    #[must_use]
+    pub fn written_at(&self) -> Option<Millis> {
+        self.meaning.at.or_else(|| self.data.get("updated_at").and_then(millis))
+    }
+}
+
+impl Meaning {
+    /// Metadata is a text of the client's own; ours is JSON.
+    fn read(metadata: Option<&Json>) -> Self {
+        let parsed = match metadata {
+            Some(Json::String(text)) => serde_json::from_str(text).unwrap_or(Json::Null),
+            Some(other) => other.clone(),
+            None => Json::Null,
+        };
+        Self {
+            verb: word(&parsed, &["verb"]).and_then(Verb::parse),
+            value: parsed.get("value").and_then(Json::as_f64).filter(|value| value.is_finite()),
+            at: parsed.get("at").and_then(millis),
+        }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    crate::ids::CommandId::new(text).is_ok()
+}
+
+fn word<'a>(json: &'a Json, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| json.get(name)?.as_str())
+}
+
+fn object<'a>(json: &'a Json, names: &[&str]) -> Option<Result<&'a Map<String, Json>, ()>> {
+    names.iter().find_map(|name| match json.get(name)? {
+        Json::Null => None,
+        Json::Object(object) => Some(Ok(object)),
+        _ => Some(Err(())),
+    })
+}
+
+/// A time: milliseconds since the epoch, or a text such as `2026-11-24T10:00:00Z`.
+fn millis(json: &Json) -> Option<Millis> {
+    /// 2000-01-01: what is before is no time of a habit.
+    const FIRST: Millis = 946_684_800_000;
+    let millis = match json {
+        #[allow(clippy::cast_possible_truncation)] // saturates, and is judged below
+        Json::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|real| real as i64))?,
+        Json::String(text) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        _ => return None,
+    };
+    (millis >= FIRST).then_some(millis)
+}
+
+/// The columns of a row as JSON, by name.
+pub type Columns = BTreeMap<String, Json>;
+
+#[cfg(test)]
+mod tests;
