@@ -102,6 +102,13 @@ pub enum Wish {
     },
     /// Something about a routine or one of its runs.
     Routine(routine::Wish),
+    /// Settle what lost a merge or was set aside.
+    Settle {
+        /// Which conflict.
+        id: String,
+        /// How.
+        how: Settlement,
+    },
     /// Write down what follows from a habit's days; the engine's alone.
     Keep {
         /// Which habit.
@@ -283,6 +290,16 @@ crate::event::words!(
         RoutineNext = "routine_next",
         /// Only show.
         Show = "show",
+    }
+);
+
+crate::event::words!(
+    /// What becomes of a conflict.
+    Settlement {
+        /// What lost is written over what stands; what was set aside is applied.
+        Restored = "RESTORED",
+        /// It is put away.
+        Dismissed = "DISMISSED",
     }
 );
 

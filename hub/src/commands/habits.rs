@@ -67,7 +67,7 @@ pub(super) fn set_status(tx: &mut Tx<'_>, by: &Principal, before: &Row, status: 
 }
 
 /// Writes a changed habit, and what follows from the change for the days that were and the one that is.
-fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row) -> Result<Receipt, StoreError> {
+pub(super) fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row) -> Result<Receipt, StoreError> {
     let person = record::person(tx, &row.user_id)?;
     let today = person.today(tx.now());
     if before.look("status") != row.look("status") {
@@ -96,14 +96,20 @@ fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row) -> Result
 pub(super) fn delete(tx: &mut Tx<'_>, by: &Principal, id: &HabitId) -> Result<Receipt, StoreError> {
     let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
     require_edit(by, &row.scope)?;
-    for mut binding in tx.rows_where(&DEVICE_BINDINGS, "habit_id", id.as_str())? {
+    unbind(tx, id.as_str())?;
+    let at = tx.tick();
+    row.set_deleted(Some(tx.now()), &at);
+    Ok(applied(tx.put(&row, Origin::Local)?))
+}
+
+/// Takes away what buttons would do for a habit.
+pub(super) fn unbind(tx: &mut Tx<'_>, habit: &str) -> Result<(), StoreError> {
+    for mut binding in tx.rows_where(&DEVICE_BINDINGS, "habit_id", habit)? {
         if binding.deleted_at.is_none() {
             let at = tx.tick();
             binding.set_deleted(Some(tx.now()), &at);
             tx.put(&binding, Origin::Local)?;
         }
     }
-    let at = tx.tick();
-    row.set_deleted(Some(tx.now()), &at);
-    Ok(applied(tx.put(&row, Origin::Local)?))
+    Ok(())
 }

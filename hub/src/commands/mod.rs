@@ -12,8 +12,10 @@ mod record;
 mod recovery;
 mod routines;
 mod take_in;
+mod upload;
 
 pub(crate) use self::once::Once;
+pub use self::upload::Outcome as UploadOutcome;
 
 use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};
 use kairos_core::plan::Person;
@@ -98,6 +100,7 @@ fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> 
         Wish::TakeIn { import } => take_in::take_in(tx, by, import),
         Wish::UndoImport { id, done } => take_in::undo(tx, by, id, done),
         Wish::Routine(wish) => routines::carry_out(tx, by, &command.id, wish),
+        Wish::Settle { id, how } => upload::settle(tx, by, id, *how),
         Wish::Keep { habit } => match by.via {
             Via::Engine => keep::keep(tx, habit),
             _ => Err(Rejection::new(RejectionCode::Forbidden, "Only the hub itself keeps the days.").into()),
@@ -212,4 +215,4 @@ pub(crate) fn refold(tx: &mut Tx<'_>, habit: &Row, date: kairos_core::day::Date)
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,6 +6,7 @@ use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, Whe
 use kairos_core::day::{Date, logical_day};
 use kairos_core::event::{Event, TimeSource, Verb};
 use kairos_core::fold::{Measure, Standing, fold, fold_next, standing_events, write_cell};
+use kairos_core::hlc::Hlc;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId, UserId};
 use kairos_core::plan::{Person, Schedules};
 use kairos_core::principal::{Principal, Via};
@@ -56,10 +57,7 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
     let (verb, value) = verb_and_value(deed, &habit)?;
     let actor = if habit.text("completion_mode") == "EVERYONE" { by.user.to_string() } else { String::new() };
     let day = date.to_string();
-    if tx.cell_is_full(&deed.habit, &day, MAX_DEEDS)? {
-        let full = format!("This day already holds {MAX_DEEDS} deeds of this habit; no more are counted.");
-        return Err(Rejection::new(RejectionCode::Conflict, full).into());
-    }
+    leave_room(tx, &deed.habit, &day)?;
     let undo_of = match (verb, &deed.undo_of) {
         (Verb::Undo, Some(wanted)) => {
             match tx.cell_events(&deed.habit, &day, &actor)?.iter().find(|event| event.id == *wanted) {
@@ -102,13 +100,28 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
         note: deed.note.clone(),
         at,
     };
+    let seq = write_event(tx, &habit, &event, deed.note.as_deref())?;
+    Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event.id), repeated: false })
+}
+
+/// Refuses a deed of a day that holds as many as one may.
+pub(super) fn leave_room(tx: &Tx<'_>, habit: &HabitId, day: &str) -> Result<(), StoreError> {
+    if !tx.cell_is_full(habit, day, MAX_DEEDS)? {
+        return Ok(());
+    }
+    let full = format!("This day already holds {MAX_DEEDS} deeds of this habit; no more are counted.");
+    Err(Rejection::new(RejectionCode::Conflict, full).into())
+}
+
+/// Writes an event that is new, and folds it into its cell.
+pub(super) fn write_event(tx: &mut Tx<'_>, habit: &Row, event: &Event, note: Option<&str>) -> Result<i64, StoreError> {
     let row = event.to_row(habit.scope.clone());
     if let Some(fault) = repair::faults(&row).into_iter().next() {
         return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
     }
     tx.put(&row, Origin::Local)?;
-    let seq = fold_in(tx, &habit, &event, deed.note.as_deref())?;
-    Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event.id), repeated: false })
+    tx.observe(&event.at, MAX_AHEAD);
+    fold_in(tx, habit, event, note)
 }
 
 /// Folds an event that was just written into its cell.
@@ -183,14 +196,7 @@ fn write(
         Some(cell) => cell,
         None => {
             let author = standing.map_or_else(|| habit.user_id.clone(), |standing| standing.by.clone());
-            let mut cell = Row::new(&COMPLETIONS, id.as_str(), habit.scope.clone(), author, tx.now());
-            cell.set("habit_id", habit.id.as_str(), &at);
-            cell.set("date", date.to_string(), &at);
-            cell.set("actor", actor, &at);
-            // What the day stands at when nothing stands: never shown, the cell is then deleted.
-            cell.set("type", "FULL", &at);
-            cell.stamp_all(&at);
-            cell
+            new_cell(habit, &id, (date, actor), author, &at, tx.now())
         }
     };
     if let Some(note) = note {
@@ -198,6 +204,27 @@ fn write(
     }
     write_cell(&mut cell, standing, &at);
     tx.put(&cell, Origin::Local)
+}
+
+fn new_cell(habit: &Row, id: &CellId, (date, actor): (Date, &str), author: UserId, at: &Hlc, now: Millis) -> Row {
+    let mut cell = Row::new(&COMPLETIONS, id.as_str(), habit.scope.clone(), author, now);
+    cell.set("habit_id", habit.id.as_str(), at);
+    cell.set("date", date.to_string(), at);
+    cell.set("actor", actor, at);
+    // What the day stands at when nothing stands: never shown, the cell is then deleted.
+    cell.set("type", "FULL", at);
+    cell.stamp_all(at);
+    cell
+}
+
+/// A cell in which nothing stands, for words that come before any deed.
+pub(super) fn empty_cell(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> Result<Row, StoreError> {
+    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let at = tx.tick();
+    let now = tx.now();
+    let mut cell = new_cell(habit, &CellId::of(&habit_id, date, actor), (date, actor), habit.user_id.clone(), &at, now);
+    write_cell(&mut cell, None, &at);
+    Ok(cell)
 }
 
 /// How a person counts days.

@@ -111,7 +111,11 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
     if !safe && !same_origin(request.headers()) {
         return harden(ApiError::forbidden("This page may not speak to the hub.").into_response());
     }
-    let most = if request.uri().path() == "/api/imports" { super::imports::MAX_FILE } else { super::MAX_BODY };
+    let most = match request.uri().path() {
+        "/api/imports" => super::imports::MAX_FILE,
+        "/api/data" => super::data::MAX_UPLOAD,
+        _ => super::MAX_BODY,
+    };
     if announced_length(request.headers()).is_some_and(|length| length > most as u64) {
         let message = "The body is larger than the hub takes.";
         return harden(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message).into_response());

@@ -9,7 +9,9 @@ mod backups;
 mod caller;
 mod changes;
 mod client;
+mod conflicts;
 mod cookies;
+mod data;
 mod deeds;
 mod devices;
 mod displays;
@@ -141,6 +143,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(imports::router())
         .merge(devices::router())
         .merge(changes::router())
+        .merge(data::router())
+        .merge(conflicts::router())
         .merge(websocket::router())
 }
 

@@ -24,6 +24,7 @@ mod rows;
 mod runs;
 mod sessions;
 pub(crate) mod tx;
+mod uploads;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub use reader::Snapshot;
 pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
+pub use uploads::UploadKey;
 
 use crate::clock::Clock;
 use crate::feed::Feed;

@@ -30,6 +30,20 @@ words!(
     }
 );
 
+words!(
+    /// What became of an operation.
+    Fate {
+        /// Applied as it came.
+        Applied = "applied",
+        /// It was applied before; nothing changed now.
+        Duplicate = "duplicate",
+        /// It met newer or unseen changes: both are kept, what lost stands under conflicts.
+        Merged = "merged",
+        /// It could not be applied, and is kept under conflicts.
+        Quarantined = "quarantined",
+    }
+);
+
 /// One upload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {

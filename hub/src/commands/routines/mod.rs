@@ -3,6 +3,8 @@
 mod runs;
 mod steps;
 
+pub(super) use runs::settle_runs;
+
 use kairos_core::change::Origin;
 use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::ids::{CommandId, RoutineId, VariantId};
@@ -94,12 +96,18 @@ fn edit(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId, fields: &Fields) -> Res
 /// can still be finished.
 fn delete(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId) -> Result<Receipt, StoreError> {
     let row = editable(tx, by, id)?;
+    take_apart(tx, id.as_str())?;
+    Ok(applied(remove(tx, row)?))
+}
+
+/// Removes what belongs to a routine.
+pub(super) fn take_apart(tx: &mut Tx<'_>, routine: &str) -> Result<(), StoreError> {
     for table in [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS] {
-        for part in parts(tx, table, id.as_str())? {
+        for part in parts(tx, table, routine)? {
             remove(tx, part)?;
         }
     }
-    Ok(applied(remove(tx, row)?))
+    Ok(())
 }
 
 fn add_variant(
@@ -146,7 +154,7 @@ fn variant(tx: &Tx<'_>, by: &Principal, id: &VariantId, routine: &RoutineId) -> 
 }
 
 /// Writes a variant; a new default one takes the place of the old.
-fn put_variant(tx: &mut Tx<'_>, row: &Row) -> Result<Receipt, StoreError> {
+pub(super) fn put_variant(tx: &mut Tx<'_>, row: &Row) -> Result<Receipt, StoreError> {
     if row.integer("is_default") == Some(1) {
         for mut other in parts(tx, &ROUTINE_VARIANTS, &row.text("routine_id"))? {
             if other.id != row.id && other.integer("is_default") == Some(1) {

@@ -152,6 +152,16 @@ fn pause_others(tx: &mut Tx<'_>, scope: &Scope, keep: Option<&str>, at: i64) -> 
     Ok(())
 }
 
+/// A person has one run in progress, also when two began offline: the one that began last; the others wait.
+pub(in crate::commands) fn settle_runs(tx: &mut Tx<'_>, written: &Row) -> Result<(), StoreError> {
+    if written.deleted_at.is_some() || written.text("status") != "IN_PROGRESS" {
+        return Ok(());
+    }
+    let running = tx.runs_in_progress(&written.scope)?;
+    let last = running.iter().max_by_key(|row| (row.integer("started_at"), row.id.clone())).map(|row| row.id.clone());
+    pause_others(tx, &written.scope, last.as_deref(), tx.now())
+}
+
 /// Moves a run.
 pub(super) fn go(tx: &mut Tx<'_>, by: &Principal, id: &RunId, what: &Move, when: When) -> Result<Receipt, StoreError> {
     let row = visible(tx, by, &ROUTINE_EXECUTIONS, id.as_str(), "run")?;

@@ -1,0 +1,218 @@
+//! Written days: a cell's write becomes an event, and the cell is folded again.
+
+use kairos_core::change::Origin;
+use kairos_core::day::Date;
+use kairos_core::event::{Event, TimeSource, Verb};
+use kairos_core::fold::Measure;
+use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
+use kairos_core::repair;
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS};
+use kairos_core::upload::cell::{self, Deed, Habit};
+use kairos_core::upload::place::place;
+use kairos_core::upload::{Kind, Operation};
+
+use super::super::record;
+use super::rows::{alias_of, note_alias, note_clock, unfit};
+use super::stamp::Stamp;
+use super::{Applied, Uploader, quarantine, refuse};
+use crate::store::{StoreError, Tx};
+
+/// What names a cell, and is never changed by writing it.
+const NAMES: &[&str] = &["habit_id", "date", "actor"];
+
+/// How far ahead a time that a client wrote may be.
+const MAX_AHEAD: kairos_core::Millis = 5 * 60 * 1000;
+
+/// The cell an operation is about.
+struct Place {
+    habit: Row,
+    habit_id: HabitId,
+    date: Date,
+    actor: String,
+    cell: Option<Row>,
+}
+
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    uploader: &Uploader,
+    operation: &Operation,
+    stamp: &Stamp,
+) -> Result<Applied, StoreError> {
+    let Some(place) = find(tx, uploader, operation)? else { return Ok(Applied::default()) };
+    let id = CellId::of(&place.habit_id, place.date, &place.actor).to_string();
+    let alias = id != operation.id;
+    if is_ahead(tx, uploader, &place)? {
+        return Err(refuse(format!("{} has not come yet.", place.date)));
+    }
+    let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
+    let measure = Measure::of(&place.habit);
+    let habit = Habit { counted: measure.counted, avoid: place.habit.text("kind") == "avoid", target: measure.target };
+    if let Some(deed) = cell::read(operation, shown.as_ref(), habit).map_err(refuse)? {
+        write_down(tx, uploader, operation, stamp, &place, deed)?;
+    }
+    let mut applied = Applied { id: alias.then(|| id.clone()), conflicts: Vec::new() };
+    // Note and energy are columns like any other.
+    if operation.kind != Kind::Delete {
+        let cell = match tx.row(&COMPLETIONS, &id)? {
+            Some(cell) => Some(cell),
+            None if has_words(operation) => Some(record::empty_cell(tx, &place.habit, place.date, &place.actor)?),
+            None => None,
+        };
+        if let Some(cell) = cell {
+            // Whether the day is there follows from its events alone.
+            let plain = Operation { kind: Kind::Patch, ..without_deletion(operation) };
+            let placed = place_words(&cell, &plain, stamp)?;
+            for loss in placed.losses.iter().filter(|loss| loss.register != kairos_core::schema::DELETED_AT) {
+                applied.conflicts.push(quarantine::note_loss(tx, uploader, &cell, loss)?);
+            }
+            if placed.changed {
+                note_clock(tx, &placed.row);
+                tx.put(&placed.row, Origin::Local)?;
+            }
+        }
+    }
+    if alias {
+        note_alias(tx, uploader, &COMPLETIONS, &operation.id, &id)?;
+    }
+    Ok(applied)
+}
+
+fn place_words(
+    cell: &Row,
+    operation: &Operation,
+    stamp: &Stamp,
+) -> Result<kairos_core::upload::place::Placed, StoreError> {
+    place(cell, operation, &stamp.at, NAMES).map_err(|refusal| unfit(&refusal))
+}
+
+fn has_words(operation: &Operation) -> bool {
+    ["note", "energy_level"].iter().any(|name| operation.data.get(*name).is_some_and(|value| !value.is_null()))
+}
+
+fn without_deletion(operation: &Operation) -> Operation {
+    let mut plain = operation.clone();
+    plain.data.remove(kairos_core::schema::DELETED_AT);
+    plain
+}
+
+/// The cell that is meant: by its own id, by one it was written under before, else by habit and day.
+fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<Option<Place>, StoreError> {
+    let known = match tx.row(&COMPLETIONS, &operation.id)? {
+        Some(cell) => Some(cell),
+        None => match alias_of(tx, uploader, &COMPLETIONS, &operation.id)? {
+            Some(id) => tx.row(&COMPLETIONS, &id)?,
+            None => None,
+        },
+    };
+    let nothing = || refuse("There is no such day.");
+    let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let (habit, date, actor) = match &known {
+        Some(cell) => (cell.text("habit_id"), cell.text("date"), Some(cell.text("actor"))),
+        None => match (operation.kind, text("habit_id"), text("date")) {
+            (Kind::Delete, ..) => return Ok(None),
+            (_, Some(habit), Some(date)) => (habit, date, None),
+            (Kind::Put, ..) => return Err(refuse("A day has a habit_id and a date.")),
+            (Kind::Patch, ..) => return Err(nothing()),
+        },
+    };
+    let habit_id = HabitId::new(habit).map_err(|_| refuse("habit_id is no id."))?;
+    let date = repair::parse_date(&date).filter(|date| date.year() >= 1970);
+    let date = date.ok_or_else(|| refuse("date must be a day such as 2026-11-24."))?;
+    let habit = match tx.row(&HABITS, habit_id.as_str())? {
+        // A deleted habit keeps its days: a deed from before is not lost with it.
+        Some(habit) if uploader.by.may_record(&habit.scope) => repair::sound(habit),
+        _ => return Err(refuse("There is no such habit.")),
+    };
+    let user = &uploader.by.user;
+    // Whose day it is follows from how the habit is shared, not from what the client thought.
+    let actor = match actor {
+        Some(actor) => actor,
+        None if habit.text("completion_mode") == "EVERYONE" => user.to_string(),
+        None => String::new(),
+    };
+    if !actor.is_empty() && actor != user.as_str() {
+        return Err(refuse("This is somebody else's day."));
+    }
+    let cell = match known {
+        Some(cell) => Some(cell),
+        None => tx.row(&COMPLETIONS, CellId::of(&habit_id, date, &actor).as_str())?,
+    };
+    Ok(Some(Place { habit, habit_id, date, actor, cell }))
+}
+
+/// Whether a day is still ahead for its person, wherever they may be by now.
+fn is_ahead(tx: &mut Tx<'_>, uploader: &Uploader, place: &Place) -> Result<bool, StoreError> {
+    let today = record::person(tx, &uploader.by.user)?.today(tx.now());
+    Ok(place.date > today.tomorrow().unwrap_or(today))
+}
+
+fn write_down(
+    tx: &mut Tx<'_>,
+    uploader: &Uploader,
+    operation: &Operation,
+    stamp: &Stamp,
+    place: &Place,
+    deed: Deed,
+) -> Result<(), StoreError> {
+    let by = &uploader.by;
+    let command = CommandId::new(stamp.command.as_str()).map_err(|_| refuse("op_id is no id."))?;
+    let id = EventId::of(&by.author(), &command);
+    if tx.row(&COMPLETION_EVENTS, id.as_str())?.is_some() {
+        return Ok(());
+    }
+    let day = place.date.to_string();
+    record::leave_room(tx, &place.habit_id, &day)?;
+    let events = tx.cell_events(&place.habit_id, &day, &place.actor)?;
+    if deed.verb == Verb::Undo && events.is_empty() {
+        return Ok(());
+    }
+    // After what the client had seen of this day, and after its own earlier deeds, whatever its clock shows.
+    let saw = operation.previous.is_some();
+    let own = |event: &Event| event.at.node() == stamp.at.node();
+    let seen = events.iter().filter(|event| own(event) || saw && sees(operation, place)).map(|event| &event.at).max();
+    let at = match seen {
+        Some(seen) if *seen >= stamp.at => seen.next(stamp.at.node()),
+        _ => stamp.at.clone(),
+    };
+    let person = record::person(tx, &by.user)?;
+    let wrote = |name: &str| operation.data.get(name).and_then(serde_json::Value::as_i64);
+    let occurred_at = wrote("completed_at")
+        .map(|at| at.saturating_add(stamp.shift))
+        .filter(|at| (0..=tx.now().saturating_add(MAX_AHEAD)).contains(at) && stamp.source != TimeSource::Estimated)
+        .unwrap_or(stamp.millis);
+    let event = Event {
+        id,
+        user_id: by.user.clone(),
+        habit_id: place.habit_id.clone(),
+        date: place.date,
+        actor: place.actor.clone(),
+        verb: deed.verb,
+        value: deed.value,
+        undo_of: None,
+        skip_reason: deed.skip_reason,
+        occurred_at,
+        time_source: stamp.source,
+        tz: person.tz,
+        tz_offset_min: person.zone.offset_minutes(occurred_at),
+        source: by.source(),
+        device_id: None,
+        press_id: None,
+        note: None,
+        at,
+    };
+    record::write_event(tx, &place.habit, &event, None).map(drop)
+}
+
+/// Whether the client had seen the cell as it stands.
+fn sees(operation: &Operation, place: &Place) -> bool {
+    let (Some(previous), Some(cell)) = (&operation.previous, &place.cell) else { return false };
+    let shown = repair::shown(cell).to_json();
+    ["type", "amount", "partial_percent", "skip_reason"].iter().all(|name| {
+        let Some(before) = previous.get(*name) else { return true };
+        match (before.as_f64(), shown[*name].as_f64()) {
+            (Some(before), Some(stands)) => before == stands,
+            _ => *before == shown[*name],
+        }
+    })
+}

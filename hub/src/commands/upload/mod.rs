@@ -1,0 +1,192 @@
+//! Uploads through the one door: what clients wrote while they were offline.
+//!
+//! One envelope is one transaction of the store, so that a client's transaction stays whole. Each operation is placed by
+//! its table ([`rows`], [`cells`]); one that cannot be applied is set aside ([`quarantine`]) and answered like the
+//! others: no value a client can send keeps its queue from emptying.
+
+mod cells;
+mod quarantine;
+mod rows;
+mod settle;
+mod stamp;
+
+use std::sync::Arc;
+
+use kairos_core::command::{Rejection, RejectionCode};
+use kairos_core::principal::{Principal, Via};
+use kairos_core::upload::{Envelope, Fate, Operation, Written};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub(super) use settle::settle;
+use stamp::{Stamp, Stamps};
+
+use super::Commands;
+use crate::store::{StoreError, Tx, UploadKey};
+
+/// What became of one operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Outcome {
+    /// Its number in the client's queue, if it said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub op_id: Option<String>,
+    /// `applied`, `duplicate`, `merged` or `quarantined`.
+    #[schema(value_type = String, example = "applied")]
+    pub result: Fate,
+    /// The row's true id, where the client wrote it under another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+    /// Entries under conflicts that it made or joined.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub conflicts: Vec<String>,
+    /// For a person, when it was quarantined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message: Option<String>,
+}
+
+impl Outcome {
+    fn of(op_id: Option<&str>, result: Fate) -> Self {
+        Self { op_id: op_id.map(str::to_owned), result, id: None, conflicts: Vec::new(), message: None }
+    }
+}
+
+/// Who uploads, and from where.
+pub(super) struct Uploader {
+    by: Principal,
+    /// The client's database, or the session when it did not say.
+    client: String,
+    /// The database, as the client named it.
+    client_id: Option<String>,
+    stamps: Stamps,
+}
+
+/// An operation that was applied.
+#[derive(Default)]
+struct Applied {
+    /// The row's true id, where it is another.
+    id: Option<String>,
+    /// What lost.
+    conflicts: Vec<String>,
+}
+
+impl Commands {
+    /// Takes an upload in, and answers after its commit what became of each operation.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when the caller is no person; [`StoreError::Unavailable`]: nothing of it is known to be
+    /// saved, the client should send it again.
+    pub async fn upload(
+        &self,
+        by: Principal,
+        session: &str,
+        envelope: Arc<Envelope>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let session = format!("session:{session}");
+        self.store.write(move |tx| take_in(tx, by, session, &envelope)).await
+    }
+}
+
+fn take_in(tx: &mut Tx<'_>, by: Principal, session: String, envelope: &Envelope) -> Result<Vec<Outcome>, StoreError> {
+    if !matches!(by.via, Via::Session | Via::Token) {
+        return Err(Rejection::new(RejectionCode::Forbidden, "Only a person may upload.").into());
+    }
+    let user = by.user.to_string();
+    let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(&session));
+    // Without numbers only an envelope as a whole can be told from another, and only from the last.
+    let last = (!envelope.is_numbered()).then(|| print(&envelope.batch.iter().map(|w| &w.raw).collect::<Vec<_>>()));
+    let last_key = UploadKey { user: &user, client: &session, op: "last" };
+    if let Some(last) = &last
+        && let Some((print, result)) = tx.upload(last_key)?
+        && print == *last
+    {
+        let mut outcomes: Vec<Outcome> = serde_json::from_str(&result).unwrap_or_default();
+        for outcome in &mut outcomes {
+            repeat(outcome);
+        }
+        return Ok(outcomes);
+    }
+    let client = envelope.client_id.clone().unwrap_or_else(|| session.clone());
+    let uploader = Uploader { by, client, client_id: envelope.client_id.clone(), stamps };
+    let mut outcomes = Vec::with_capacity(envelope.batch.len());
+    for (n, written) in envelope.batch.iter().enumerate() {
+        outcomes.push(uploader.take(tx, n, written)?);
+    }
+    if let Some(last) = last {
+        tx.note_upload(last_key, &last, &serde_json::to_string(&outcomes).unwrap_or_default())?;
+    }
+    Ok(outcomes)
+}
+
+/// A first answer given again: what was set aside still is.
+fn repeat(outcome: &mut Outcome) {
+    if outcome.result != Fate::Quarantined {
+        outcome.result = Fate::Duplicate;
+    }
+}
+
+fn print(asked: &impl Serialize) -> Vec<u8> {
+    Sha256::digest(serde_json::to_vec(asked).unwrap_or_default())[..16].to_vec()
+}
+
+impl Uploader {
+    /// Takes one operation in. Only a store that does not work is an error.
+    fn take(&self, tx: &mut Tx<'_>, n: usize, written: &Written) -> Result<Outcome, StoreError> {
+        let user = self.by.user.as_str();
+        let key = written.op_id.as_deref().map(|op| UploadKey { user, client: &self.client, op });
+        let print = print(&written.raw);
+        // A number that stands for something else now is of a queue that began anew.
+        if let Some(key) = key
+            && let Some((known, result)) = tx.upload(key)?
+            && known == print
+            && let Ok(mut outcome) = serde_json::from_str::<Outcome>(&result)
+        {
+            repeat(&mut outcome);
+            return Ok(outcome);
+        }
+        let stamp = self.stamps.of(tx, n, written);
+        let outcome = self.judge(tx, written, &stamp, &print)?;
+        if let Some(key) = key {
+            tx.note_upload(key, &print, &serde_json::to_string(&outcome).unwrap_or_default())?;
+        }
+        Ok(outcome)
+    }
+
+    fn judge(&self, tx: &mut Tx<'_>, written: &Written, stamp: &Stamp, print: &[u8]) -> Result<Outcome, StoreError> {
+        let op_id = written.op_id.as_deref();
+        let reason = match &written.operation {
+            Err(reason) => Some(reason.clone()),
+            // What follows on something set aside waits with it, in order.
+            Ok(operation) => self.waits(tx, operation)?,
+        };
+        let refusal = match (reason, &written.operation) {
+            (None, Ok(operation)) => match tx.attempt(|tx| self.apply(tx, operation, stamp)) {
+                Ok(applied) => {
+                    let fate = if applied.conflicts.is_empty() { Fate::Applied } else { Fate::Merged };
+                    return Ok(Outcome { id: applied.id, conflicts: applied.conflicts, ..Outcome::of(op_id, fate) });
+                }
+                Err(StoreError::Rejected(rejection)) => rejection.message,
+                Err(error) => return Err(error),
+            },
+            (Some(reason), _) => reason,
+            (None, Err(reason)) => reason.clone(),
+        };
+        let entry = self.set_aside(tx, written, &refusal, print)?;
+        Ok(Outcome { conflicts: vec![entry], message: Some(refusal), ..Outcome::of(op_id, Fate::Quarantined) })
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>, operation: &Operation, stamp: &Stamp) -> Result<Applied, StoreError> {
+        tx.set_command(&stamp.command);
+        if operation.table == kairos_core::schema::COMPLETIONS.name {
+            cells::apply(tx, self, operation, stamp)
+        } else {
+            rows::apply(tx, self, operation, stamp)
+        }
+    }
+}
+
+fn refuse(message: impl Into<String>) -> StoreError {
+    Rejection::new(RejectionCode::Invalid, message).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What could not be applied, and what lost: kept under conflicts, visible, and to be had back.
+
+use kairos_core::change::Origin;
+use kairos_core::ids;
+use kairos_core::row::Row;
+use kairos_core::schema::{CONFLICTS, DELETED_AT};
+use kairos_core::scope::Scope;
+use kairos_core::upload::place::Loss;
+use kairos_core::upload::{Operation, Written};
+use kairos_core::value::Value;
+use serde_json::{Value as Json, json};
+
+use super::Uploader;
+use crate::store::{StoreError, Tx};
+
+/// How many open conflicts a person or household has at most; beyond, uploads that would make more are not taken, and
+/// the client keeps them.
+const MAX_OPEN: usize = 10_000;
+/// How much one entry holds, in bytes of operations; beyond, what follows gets an entry of its own.
+const MAX_ENTRY: usize = 64 * 1024;
+
+impl Uploader {
+    /// Whether something of this row is set aside: what follows on it waits with it.
+    pub(super) fn waits(&self, tx: &Tx<'_>, operation: &Operation) -> Result<Option<String>, StoreError> {
+        let entry = tx.set_aside(&self.home(), &operation.table, &operation.id)?;
+        Ok(entry.map(|_| "An earlier change of this row is set aside; this one waits with it.".to_owned()))
+    }
+
+    fn home(&self) -> Scope {
+        Scope::Person(self.by.user.clone())
+    }
+
+    /// Sets an operation aside, with what is set aside of its row already; gives the entry's id.
+    pub(super) fn set_aside(
+        &self,
+        tx: &mut Tx<'_>,
+        written: &Written,
+        reason: &str,
+        print: &[u8],
+    ) -> Result<String, StoreError> {
+        let (table, row) = written.target();
+        let (table, row) = (named(table, 64), named(row, ids::MAX_ID));
+        let at = tx.tick();
+        if let (Some(table), Some(row)) = (table, row)
+            && let Some(mut entry) = tx.set_aside(&self.home(), table, row)?
+            && entry.text("operations").len() < MAX_ENTRY
+        {
+            let mut operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
+            operations.push(written.raw.clone());
+            entry.set("operations", Value::from(Json::Array(operations).to_string()), &at);
+            tx.put(&entry, Origin::Local)?;
+            return Ok(entry.id);
+        }
+        make_room(tx, &self.home())?;
+        let print: String = print.iter().map(|byte| format!("{byte:02x}")).collect();
+        let number = written.op_id.as_deref().unwrap_or_default();
+        let id = ids::derive(&format!("quarantine|{}|{}|{number}|{print}|{at}", self.by.user, self.client));
+        let mut entry = Row::new(&CONFLICTS, id, self.home(), self.by.user.clone(), tx.now());
+        entry.stamp_all(&at);
+        entry.set("kind", "quarantined", &at);
+        entry.set("table_name", table, &at);
+        entry.set("row_id", row, &at);
+        entry.set("reason", reason.chars().take(1000).collect::<String>(), &at);
+        entry.set("operations", json!([written.raw]).to_string(), &at);
+        entry.set("client_id", self.client_id.as_deref(), &at);
+        tx.put(&entry, Origin::Local)?;
+        Ok(entry.id)
+    }
+}
+
+/// A name as it came, when it fits its column.
+fn named(name: Option<&str>, most: usize) -> Option<&str> {
+    name.filter(|name| (1..=most).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+fn make_room(tx: &Tx<'_>, scope: &Scope) -> Result<(), StoreError> {
+    if tx.count_open_conflicts(scope)? < MAX_OPEN {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!("{MAX_OPEN} conflicts are open; settle some before more can be kept")))
+}
+
+/// Keeps values that lost; gives the entry's id, which is the same wherever the same loss is noticed.
+pub(super) fn note_loss(tx: &mut Tx<'_>, uploader: &Uploader, row: &Row, loss: &Loss) -> Result<String, StoreError> {
+    let id = ids::derive(&format!("conflict|{}|{}|{}|{}", row.table.name, row.id, loss.register, loss.lost_at));
+    if tx.row(&CONFLICTS, &id)?.is_some() {
+        return Ok(id);
+    }
+    make_room(tx, &row.scope)?;
+    let at = tx.tick();
+    let column = if loss.register == DELETED_AT { DELETED_AT } else { loss.register.as_str() };
+    let mut entry = Row::new(&CONFLICTS, &id, row.scope.clone(), uploader.by.user.clone(), tx.now());
+    entry.stamp_all(&at);
+    entry.set("kind", "lost", &at);
+    entry.set("table_name", row.table.name, &at);
+    entry.set("row_id", row.id.as_str(), &at);
+    entry.set("column_name", column, &at);
+    entry.set("lost_value", json!(loss.lost).to_string(), &at);
+    entry.set("kept_value", json!(loss.kept).to_string(), &at);
+    entry.set("lost_hlc", loss.lost_at.to_string(), &at);
+    entry.set("kept_hlc", loss.kept_at.to_string(), &at);
+    entry.set("client_id", uploader.client_id.as_deref(), &at);
+    tx.put(&entry, Origin::Local)?;
+    Ok(id)
+}

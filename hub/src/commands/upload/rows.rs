@@ -1,0 +1,304 @@
+//! Operations on rows that are what they say: habits, pauses, routines and the like.
+
+use kairos_core::change::Origin;
+use kairos_core::command::{Rejection, RejectionCode, Saying};
+use kairos_core::hlc::Hlc;
+use kairos_core::ids::{self, HouseholdId};
+use kairos_core::plan::Person;
+use kairos_core::principal::Principal;
+use kairos_core::progress::Recovery;
+use kairos_core::repair;
+use kairos_core::row::Row;
+use kairos_core::schema::{
+    HABIT_SCHEDULES, HABITS, ID_ALIASES, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
+    USER_PREFERENCES,
+};
+use kairos_core::scope::Scope;
+use kairos_core::upload::place::{Refusal, place, place_new};
+use kairos_core::upload::{Kind, Operation};
+
+use super::super::habits::MAX_HABITS;
+use super::super::plans::MAX_PAUSES;
+use super::super::{habits, plans, recovery, routines};
+use super::stamp::Stamp;
+use super::{Applied, Uploader, quarantine, refuse, settle};
+use crate::store::{StoreError, Tx};
+
+/// How far ahead of ours the clock of an upload may be to move ours.
+const MAX_AHEAD: kairos_core::Millis = 5 * 60 * 1000;
+
+/// How many rows of a table a person or household may have, also by way of uploads.
+const MOST: [(&Table, usize); 8] = [
+    (&HABITS, MAX_HABITS),
+    (&PAUSES, MAX_PAUSES),
+    (&HABIT_SCHEDULES, 5000),
+    (&ROUTINES, kairos_core::routine::MAX_ROUTINES),
+    (&ROUTINE_HABITS, 5000),
+    (&ROUTINE_VARIANTS, 2000),
+    (&ROUTINE_EXECUTIONS, 50_000),
+    (&USER_PREFERENCES, 1),
+];
+
+/// Columns that are the hub's own to write: a client's word for them is left out.
+fn closed(table: &Table) -> &'static [&'static str] {
+    match table.name {
+        "habits" => &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"],
+        "routines" => &["household_id"],
+        _ => &[],
+    }
+}
+
+/// The row a row belongs to: where it lives follows from it.
+fn parent(operation: &Operation) -> Option<(&'static Table, &str)> {
+    let (table, column) = match operation.table.as_str() {
+        "pauses" | "habit_schedules" => (&HABITS, "habit_id"),
+        "routine_habits" | "routine_variants" | "routine_executions" => (&ROUTINES, "routine_id"),
+        _ => return None,
+    };
+    Some((table, operation.data.get(column)?.as_str()?))
+}
+
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    uploader: &Uploader,
+    operation: &Operation,
+    stamp: &Stamp,
+) -> Result<Applied, StoreError> {
+    let table = writable(operation)?;
+    let (id, alias) = true_id(tx, uploader, table, operation)?;
+    let known = tx.row(table, &id)?;
+    if let Some(known) = &known
+        && !uploader.by.may_edit(&known.scope)
+    {
+        return Err(nothing_there());
+    }
+    match (table.name, &known) {
+        ("recovery_sessions", Some(_)) => return answer(tx, uploader, &id, operation),
+        ("conflicts", Some(_)) => return dismiss(tx, uploader, &id, operation),
+        ("recovery_sessions" | "conflicts", None) => return Err(refuse("The hub itself writes these.")),
+        ("users", _) if id != uploader.by.user.as_str() => return Err(nothing_there()),
+        ("users", _) if operation.kind == Kind::Delete => {
+            return Err(refuse("A person is removed by an administrator."));
+        }
+        _ => {}
+    }
+    let mut applied = Applied { id: alias.then(|| id.clone()), conflicts: Vec::new() };
+    match known {
+        Some(known) => {
+            let placed = place(&known, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
+            note_clock(tx, &placed.row);
+            for loss in &placed.losses {
+                applied.conflicts.push(quarantine::note_loss(tx, uploader, &known, loss)?);
+            }
+            if placed.changed {
+                follow(tx, &uploader.by, &known, placed.row)?;
+            }
+        }
+        None if operation.kind == Kind::Delete => return Ok(applied),
+        None if operation.kind == Kind::Patch => return Err(nothing_there()),
+        None => {
+            let scope = home(tx, uploader, operation)?;
+            make_room(tx, table, &scope)?;
+            let fresh = Row::new(table, &id, scope, uploader.by.user.clone(), stamp.millis.min(tx.now()));
+            let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
+            note_clock(tx, &row);
+            begin(tx, row)?;
+        }
+    }
+    if alias {
+        note_alias(tx, uploader, table, &operation.id, &id)?;
+    }
+    Ok(applied)
+}
+
+fn nothing_there() -> StoreError {
+    Rejection::new(RejectionCode::NotFound, "There is no such row.").into()
+}
+
+pub(super) fn unfit(refusal: &Refusal) -> StoreError {
+    Rejection::field(refusal.column.clone(), format!("{} {}.", refusal.column, refusal.message)).into()
+}
+
+/// The table, when clients may write it.
+fn writable(operation: &Operation) -> Result<&'static Table, StoreError> {
+    let table = Table::named(&operation.table).ok_or_else(|| refuse("There is no such table."))?;
+    match table.name {
+        "completion_events" => Err(refuse("Events are made by the hub: write the day in completions.")),
+        "devices" | "device_bindings" => Err(refuse("Devices are set up on the hub, under Devices.")),
+        "households" | "household_members" => Err(refuse("Households are changed on the hub.")),
+        "id_aliases" => Err(refuse("There is no such table.")),
+        _ => Ok(table),
+    }
+}
+
+/// The id of the row that is meant, and whether it is another than the client's: a row with a natural key has the id
+/// derived from it, whatever a client that does not know that made up.
+fn true_id(
+    tx: &Tx<'_>,
+    uploader: &Uploader,
+    table: &'static Table,
+    operation: &Operation,
+) -> Result<(String, bool), StoreError> {
+    let id = &operation.id;
+    if tx.row(table, id)?.is_some() {
+        return Ok((id.clone(), false));
+    }
+    if let Some(alias) = alias_of(tx, uploader, table, id)? {
+        return Ok((alias, true));
+    }
+    let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str());
+    let derived = match (table.name, operation.kind) {
+        ("user_preferences", Kind::Put) => Some(ids::preferences(&uploader.by.user)),
+        ("habit_schedules", Kind::Put) => match (text("habit_id"), text("valid_from")) {
+            (Some(habit), Some(from)) => Some(ids::derive(&format!("schedule|{habit}|{from}"))),
+            _ => None,
+        },
+        ("routine_habits", Kind::Put) => match (text("routine_id"), text("habit_id")) {
+            (Some(routine), Some(habit)) => Some(ids::derive(&format!("step|{routine}|{habit}"))),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(derived.filter(|derived| derived != id).map_or_else(|| (id.clone(), false), |derived| (derived, true)))
+}
+
+/// The row another id stands for.
+pub(super) fn alias_of(
+    tx: &Tx<'_>,
+    uploader: &Uploader,
+    table: &'static Table,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let Some(alias) = tx.row(&ID_ALIASES, id)? else { return Ok(None) };
+    if !uploader.by.may_read(&alias.scope) || alias.text("table_name") != table.name {
+        return Err(nothing_there());
+    }
+    Ok(Some(alias.text("row_id")))
+}
+
+/// Remembers another id of a row, so that what is still queued under it reaches the row.
+pub(super) fn note_alias(
+    tx: &mut Tx<'_>,
+    uploader: &Uploader,
+    table: &'static Table,
+    id: &str,
+    row: &str,
+) -> Result<(), StoreError> {
+    if tx.row(&ID_ALIASES, id)?.is_some() {
+        return Ok(());
+    }
+    let Some(target) = tx.row(table, row)? else { return Ok(()) };
+    let at = tx.tick();
+    let mut alias = Row::new(&ID_ALIASES, id, target.scope, uploader.by.user.clone(), tx.now());
+    alias.stamp_all(&at);
+    alias.set("table_name", table.name, &at);
+    alias.set("row_id", row, &at);
+    tx.put(&alias, Origin::Local).map(drop)
+}
+
+/// Where a new row lives: with what it belongs to, in the household it names, else with its writer.
+fn home(tx: &Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<Scope, StoreError> {
+    let by = &uploader.by;
+    let own = Scope::Person(by.user.clone());
+    let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+    if text("user_id").is_some_and(|user| user != by.user.as_str()) {
+        return Err(refuse("This row says that somebody else wrote it."));
+    }
+    let scope = match (parent(operation), text("scope"), text("household_id")) {
+        (Some((table, id)), ..) => tx.row(table, id)?.map_or(own, |row| row.scope),
+        (None, Some(scope), _) => Scope::parse(scope).map_err(|_| refuse("scope is u: or h: and an id."))?,
+        (None, None, Some(household)) => {
+            Scope::Household(HouseholdId::new(household).map_err(|_| refuse("household_id is no id."))?)
+        }
+        (None, None, None) => own,
+    };
+    // The same words for what is not there and for what is not theirs.
+    if by.may_edit(&scope) { Ok(scope) } else { Err(refuse("What this row belongs to is not there.")) }
+}
+
+fn make_room(tx: &Tx<'_>, table: &'static Table, scope: &Scope) -> Result<(), StoreError> {
+    let Some((_, most)) = MOST.iter().find(|(limited, _)| *limited == table) else { return Ok(()) };
+    if tx.count_living(table, scope)? < *most {
+        return Ok(());
+    }
+    Err(refuse(format!("There are {most} of these already; delete some first.")))
+}
+
+/// Our clock goes on from theirs, so that what is written next is later.
+pub(super) fn note_clock(tx: &mut Tx<'_>, row: &Row) {
+    if let Some(hlc) = row.hlc().cloned() {
+        tx.observe(&hlc, MAX_AHEAD);
+    }
+}
+
+/// Writes a new row, and what follows from it.
+fn begin(tx: &mut Tx<'_>, mut row: Row) -> Result<(), StoreError> {
+    match row.table.name {
+        "habits" => {
+            let at: Hlc = row.hlc().cloned().unwrap_or_else(|| tx.tick());
+            match row.text("status").as_str() {
+                "PAUSED" => row.set("paused_at", row.created_at, &at),
+                "ARCHIVED" => row.set("archived_at", row.created_at, &at),
+                _ => {}
+            }
+            if let Scope::Household(household) = &row.scope {
+                let household = household.to_string();
+                row.set("household_id", household, &at);
+            }
+            tx.put(&row, Origin::Local).map(drop)
+        }
+        "routine_variants" => routines::put_variant(tx, &row).map(drop),
+        "routine_executions" => {
+            tx.put(&row, Origin::Local)?;
+            routines::settle_runs(tx, &row)
+        }
+        _ => tx.put(&row, Origin::Local).map(drop),
+    }
+}
+
+/// Writes a changed row, and what follows from the change.
+pub(super) fn follow(tx: &mut Tx<'_>, by: &Principal, before: &Row, row: Row) -> Result<(), StoreError> {
+    let goes = before.deleted_at.is_none() && row.deleted_at.is_some();
+    match row.table.name {
+        "habits" if goes => {
+            habits::unbind(tx, &row.id)?;
+            tx.put(&row, Origin::Local).map(drop)
+        }
+        "habits" if row.deleted_at.is_none() => habits::change(tx, by, before, row).map(drop),
+        "users" => {
+            let was = Person::of(Some(&repair::shown(before)));
+            plans::excuse_travel(tx, by, &was, &Person::of(Some(&repair::shown(&row))))?;
+            tx.put(&row, Origin::Local).map(drop)
+        }
+        "routines" if goes => {
+            routines::take_apart(tx, &row.id)?;
+            tx.put(&row, Origin::Local).map(drop)
+        }
+        "routine_variants" if row.deleted_at.is_none() => routines::put_variant(tx, &row).map(drop),
+        "routine_executions" => {
+            tx.put(&row, Origin::Local)?;
+            routines::settle_runs(tx, &row)
+        }
+        _ => tx.put(&row, Origin::Local).map(drop),
+    }
+}
+
+/// An answer to an offer of a way back, written as columns.
+fn answer(tx: &mut Tx<'_>, uploader: &Uploader, id: &str, operation: &Operation) -> Result<Applied, StoreError> {
+    let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let Some(action) = text("action").and_then(|action| Recovery::parse(&action)) else {
+        return Err(refuse("A session is answered with one of the actions."));
+    };
+    let saying = Saying { action, blockers: text("blockers"), notes: text("notes") };
+    recovery::answer(tx, &uploader.by, id, &saying)?;
+    Ok(Applied::default())
+}
+
+fn dismiss(tx: &mut Tx<'_>, uploader: &Uploader, id: &str, operation: &Operation) -> Result<Applied, StoreError> {
+    let status = operation.data.get("status").and_then(|status| status.as_str());
+    if operation.kind == Kind::Delete || status == Some("DISMISSED") {
+        settle::dismiss(tx, &uploader.by, id)?;
+        return Ok(Applied::default());
+    }
+    Err(refuse("A conflict can be dismissed; to restore it, ask the hub."))
+}

@@ -1,0 +1,93 @@
+//! Settling what stands under conflicts: restored or dismissed, by a person.
+
+use kairos_core::change::Origin;
+use kairos_core::command::{Receipt, Rejection, RejectionCode, Settlement};
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::schema::{CONFLICTS, DELETED_AT, Table};
+use kairos_core::upload::Written;
+use kairos_core::value::Value;
+use serde_json::{Map, Value as Json};
+
+use super::super::{applied, require_edit, unchanged, visible};
+use super::stamp::Stamps;
+use super::{Uploader, rows};
+use crate::store::{StoreError, Tx};
+
+/// Settles a conflict.
+pub(in crate::commands) fn settle(
+    tx: &mut Tx<'_>,
+    by: &Principal,
+    id: &str,
+    how: Settlement,
+) -> Result<Receipt, StoreError> {
+    let entry = visible(tx, by, &CONFLICTS, id, "conflict")?;
+    require_edit(by, &entry.scope)?;
+    if entry.text("status") != "OPEN" {
+        return Ok(unchanged());
+    }
+    if how == Settlement::Restored {
+        match entry.text("kind").as_str() {
+            "lost" => restore_lost(tx, by, &entry)?,
+            _ => submit_again(tx, by, &entry)?,
+        }
+    }
+    close(tx, by, entry, how).map(applied)
+}
+
+/// Puts an entry away, as a client may while it is offline.
+pub(super) fn dismiss(tx: &mut Tx<'_>, by: &Principal, id: &str) -> Result<(), StoreError> {
+    settle(tx, by, id, Settlement::Dismissed).map(drop)
+}
+
+fn close(tx: &mut Tx<'_>, by: &Principal, mut entry: Row, how: Settlement) -> Result<i64, StoreError> {
+    let at = tx.tick();
+    entry.set("status", how.as_str(), &at);
+    entry.set("settled_at", tx.now(), &at);
+    entry.set("settled_by", by.user.as_str(), &at);
+    tx.put(&entry, Origin::Local)
+}
+
+/// Writes what lost over what stands, now.
+fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), StoreError> {
+    let gone = || Rejection::new(RejectionCode::Conflict, "The row this was about is not there any more.");
+    let table = Table::named(&entry.text("table_name")).ok_or_else(gone)?;
+    let before = tx.row(table, &entry.text("row_id"))?.filter(|row| by.may_edit(&row.scope)).ok_or_else(gone)?;
+    let lost: Map<String, Json> = serde_json::from_str(&entry.text("lost_value")).unwrap_or_default();
+    let mut row = before.clone();
+    let at = tx.tick();
+    for (name, json) in lost {
+        if name == DELETED_AT {
+            row.set_deleted((!json.is_null()).then(|| tx.now()), &at);
+        } else if table.column(&name).is_some() {
+            row.set(&name, Value::from_json(json), &at);
+        } else {
+            row.clocks.insert(name.clone().into(), at.clone());
+            row.extra.insert(name, Value::from_json(json));
+            row.touch(&at);
+        }
+    }
+    rows::follow(tx, by, &before, row)
+}
+
+/// Applies what was set aside, in its order, as if it came now: all of it, or nothing and the reason.
+fn submit_again(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), StoreError> {
+    let operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
+    let client_id = entry.opt_text("client_id");
+    let client = client_id.clone().unwrap_or_else(|| entry.id.clone());
+    let uploader = Uploader { by: by.clone(), stamps: Stamps::now(&client), client, client_id };
+    for (n, raw) in operations.into_iter().enumerate() {
+        let written = Written::read(raw);
+        let operation = written.operation.as_ref().map_err(|reason| still(reason))?;
+        let stamp = uploader.stamps.of(tx, n, &written);
+        uploader.apply(tx, operation, &stamp).map_err(|error| match error {
+            StoreError::Rejected(rejection) => still(&rejection.message),
+            error => error,
+        })?;
+    }
+    Ok(())
+}
+
+fn still(reason: &str) -> StoreError {
+    Rejection::new(RejectionCode::Conflict, format!("It still cannot be applied: {reason}")).into()
+}

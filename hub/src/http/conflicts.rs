@@ -1,0 +1,162 @@
+//! What lost a merge, and what could not be applied: seen, restored, put away.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use kairos_core::Millis;
+use kairos_core::command::{Command, Settlement, Wish};
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::schema::CONFLICTS;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Idempotency, Path, Person, Query};
+use super::habits::submit;
+use super::rows;
+use super::{Api, ErrorBody};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(restore)).routes(routes!(dismiss))
+}
+
+/// How many a page has at most.
+const PAGE: usize = 100;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Also those that were settled.
+    #[serde(default)]
+    all: bool,
+    /// The `next` of the last page.
+    after: Option<String>,
+}
+
+/// Something that can be had back.
+#[derive(Serialize, ToSchema)]
+struct Conflict {
+    /// Its id.
+    id: String,
+    /// `lost` or `quarantined`.
+    kind: String,
+    /// `OPEN`, `RESTORED` or `DISMISSED`.
+    status: String,
+    /// The table of the row it is about.
+    table: Option<String>,
+    /// The row it is about.
+    row_id: Option<String>,
+    /// For `lost`: the column.
+    column: Option<String>,
+    /// For `lost`: what lost, by column.
+    #[schema(value_type = Option<Object>)]
+    lost: Value,
+    /// For `lost`: what stands instead.
+    #[schema(value_type = Option<Object>)]
+    kept: Value,
+    /// For `quarantined`: why it could not be applied.
+    reason: Option<String>,
+    /// For `quarantined`: what was uploaded, oldest first.
+    #[schema(value_type = Option<Vec<Object>>)]
+    operations: Value,
+    /// When it was noticed, in milliseconds since the epoch, UTC.
+    at: Millis,
+}
+
+/// A page of conflicts.
+#[derive(Serialize, ToSchema)]
+struct Conflicts {
+    /// The newest first.
+    items: Vec<Conflict>,
+    /// Pass it as `after` for the next page.
+    next: Option<String>,
+}
+
+impl Conflict {
+    fn of(row: &Row) -> Self {
+        let json =
+            |name: &str| row.opt_text(name).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Self {
+            id: row.id.clone(),
+            kind: row.text("kind"),
+            status: row.text("status"),
+            table: row.opt_text("table_name"),
+            row_id: row.opt_text("row_id"),
+            column: row.opt_text("column_name"),
+            lost: json("lost_value"),
+            kept: json("kept_value"),
+            reason: row.opt_text("reason"),
+            operations: json("operations"),
+            at: row.created_at,
+        }
+    }
+}
+
+/// What lost a merge unseen, and what was uploaded and could not be applied.
+#[utoipa::path(
+    get, path = "/api/conflicts", tag = "sync", params(Wanted),
+    responses((status = 200, body = Conflicts), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+)]
+async fn list(
+    State(api): State<Api>,
+    Person(by): Person,
+    Query(wanted): Query<Wanted>,
+) -> Result<Answer<Conflicts>, ApiError> {
+    let before = match &wanted.after {
+        Some(next) => Some(position(next).ok_or_else(|| ApiError::field("after", "after is the next of a page."))?),
+        None => None,
+    };
+    let scopes = by.scopes.clone();
+    let found = api.store.read(move |snapshot| {
+        let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
+        let rows = snapshot.conflicts(&scopes, !wanted.all, before, PAGE)?;
+        let last = rows.last().filter(|_| rows.len() == PAGE);
+        let next = last.map(|row| format!("{}.{}", row.created_at, row.id));
+        Ok(Conflicts { items: rows.iter().map(Conflict::of).collect(), next })
+    });
+    Ok(Answer(found.await?))
+}
+
+fn position(next: &str) -> Option<(Millis, String)> {
+    let (at, id) = next.split_once('.')?;
+    Some((at.parse().ok()?, id.to_owned()))
+}
+
+/// Has it back: what lost is written over what stands, what was set aside is applied.
+#[utoipa::path(
+    post, path = "/api/conflicts/{id}/restore", tag = "sync", params(("id" = String, Path)),
+    responses((status = 200, body = Conflict), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "It still cannot be applied"), (status = 503, body = ErrorBody))
+)]
+async fn restore(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+) -> Result<Answer<Conflict>, ApiError> {
+    let wish = Wish::Settle { id: id.clone(), how: Settlement::Restored };
+    settle(&api, by.clone(), &id, Command { id: command, by, wish }).await
+}
+
+/// Puts it away; it can still be seen with `all=true`.
+#[utoipa::path(
+    delete, path = "/api/conflicts/{id}", tag = "sync", params(("id" = String, Path)),
+    responses((status = 200, body = Conflict), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn dismiss(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Idempotency(command): Idempotency,
+) -> Result<Answer<Conflict>, ApiError> {
+    let wish = Wish::Settle { id: id.clone(), how: Settlement::Dismissed };
+    settle(&api, by.clone(), &id, Command { id: command, by, wish }).await
+}
+
+async fn settle(api: &Api, by: Principal, id: &str, command: Command) -> Result<Answer<Conflict>, ApiError> {
+    submit(api, command).await?;
+    Ok(Answer(Conflict::of(&rows::one(api, &by, &CONFLICTS, id, "conflict").await?)))
+}

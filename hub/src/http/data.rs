@@ -1,0 +1,164 @@
+//! Uploads of sync clients.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use kairos_core::Millis;
+use kairos_core::principal::Principal;
+use kairos_core::upload::Envelope;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::{Json, bearer};
+use super::{Api, ErrorBody};
+use crate::auth::{Caller, Credential};
+use crate::commands::UploadOutcome;
+
+/// The largest upload: a transaction must come whole.
+pub(super) const MAX_UPLOAD: usize = 8 << 20;
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(upload, put, patch, delete)).layer(DefaultBodyLimit::max(MAX_UPLOAD))
+}
+
+/// A person, and the session or API token in which they upload.
+struct Uploading(Principal, String);
+
+impl FromRequestParts<Api> for Uploading {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        match api.auth.principal(token).await? {
+            Caller::Person { principal, credential: Credential::Session(id) | Credential::Token(id) } => {
+                Ok(Self(principal, id))
+            }
+            Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not upload.")),
+        }
+    }
+}
+
+/// An upload. What is not described here is left alone.
+#[derive(ToSchema)]
+#[allow(dead_code)] // described, and read leniently by core
+#[schema(example = json!({
+    "client_id": "6a1c1d0e-6f0f-4f0e-9f57-0a4b8f0f2a10", "now": 1_795_514_400_000_i64,
+    "batch": [{
+        "op_id": 12, "tx_id": 4, "op": "PATCH", "table": "habits", "id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d",
+        "data": { "name": "Tea" }, "previous": { "name": "Water" }, "metadata": "{\"at\":1795514399000}"
+    }]
+}))]
+struct Upload {
+    /// The client's database. With it and `op_id`, a repetition is recognised.
+    client_id: Option<String>,
+    /// The client's clock when it sent this, in milliseconds: a clock that is off by more than a minute is corrected.
+    now: Option<Millis>,
+    /// The operations, oldest first; what is in one upload is saved together. At most 5000.
+    #[schema(value_type = Vec<Object>)]
+    batch: Vec<Value>,
+}
+
+/// One row, as simple connectors send it.
+#[derive(ToSchema)]
+#[allow(dead_code)] // described, and read leniently by core
+#[schema(example = json!({ "table": "habits", "data": { "id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "name": "Tea" } }))]
+struct OneRow {
+    /// The table.
+    table: String,
+    /// The row's columns, its `id` among them.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// What became of an upload.
+#[derive(Serialize, ToSchema)]
+struct Uploaded {
+    /// One for each operation, in their order.
+    results: Vec<UploadOutcome>,
+    /// The hub's clock, in milliseconds.
+    now: Millis,
+}
+
+async fn take(api: &Api, by: Principal, session: &str, body: Value) -> Result<Answer<Uploaded>, ApiError> {
+    let envelope = Envelope::parse(body)
+        .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
+    let results = api.commands.upload(by, session, Arc::new(envelope)).await?;
+    Ok(Answer(Uploaded { results, now: api.store.clock().now() }))
+}
+
+/// Takes in what a client wrote.
+///
+/// Whatever its operations say, the answer is 200 once it is saved: what cannot be applied is kept under conflicts and
+/// answered `quarantined`, so that no client's queue is stuck.
+#[utoipa::path(
+    post, path = "/api/data", tag = "sync", request_body = Upload,
+    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
+)]
+async fn upload(
+    State(api): State<Api>,
+    Uploading(by, session): Uploading,
+    Json(body): Json<Value>,
+) -> Result<Answer<Uploaded>, ApiError> {
+    take(&api, by, &session, body).await
+}
+
+/// One row as an upload of one operation.
+async fn one(api: &Api, by: Principal, session: &str, op: &str, mut body: Value) -> Result<Answer<Uploaded>, ApiError> {
+    let id = match body.get("id").or_else(|| body.get("data")?.get("id")) {
+        Some(id) => id.clone(),
+        None => Value::Null,
+    };
+    let mut operation = json!({ "op": op, "id": id });
+    for name in ["table", "type", "data", "previous", "metadata"] {
+        if let Some(value) = body.get_mut(name).map(Value::take).filter(|value| !value.is_null()) {
+            operation[name] = value;
+        }
+    }
+    take(api, by, session, json!({ "batch": [operation] })).await
+}
+
+/// Inserts or replaces a row.
+#[utoipa::path(
+    put, path = "/api/data", tag = "sync", request_body = OneRow,
+    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn put(
+    State(api): State<Api>,
+    Uploading(by, session): Uploading,
+    Json(body): Json<Value>,
+) -> Result<Answer<Uploaded>, ApiError> {
+    one(&api, by, &session, "PUT", body).await
+}
+
+/// Changes columns of a row.
+#[utoipa::path(
+    patch, path = "/api/data", tag = "sync", request_body = OneRow,
+    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn patch(
+    State(api): State<Api>,
+    Uploading(by, session): Uploading,
+    Json(body): Json<Value>,
+) -> Result<Answer<Uploaded>, ApiError> {
+    one(&api, by, &session, "PATCH", body).await
+}
+
+/// Deletes a row.
+#[utoipa::path(
+    delete, path = "/api/data", tag = "sync", request_body = OneRow,
+    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+)]
+async fn delete(
+    State(api): State<Api>,
+    Uploading(by, session): Uploading,
+    Json(body): Json<Value>,
+) -> Result<Answer<Uploaded>, ApiError> {
+    one(&api, by, &session, "DELETE", body).await
+}
