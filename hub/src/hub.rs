@@ -35,7 +35,7 @@ use crate::transfer::Jobs;
 
 pub use run_file::run_file;
 use run_file::write_run_file;
-use tasks::{follow_names, revocations, upkeep, watch_clock};
+use tasks::{compact, follow_names, revocations, upkeep, watch_clock};
 
 /// How long a stop may take before the process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -201,6 +201,7 @@ impl Hub {
         tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone(), backups.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(backups.clone().run())));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(compact(store.clone()))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_clock(clock.clone(), watched))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
         let rolls = roster.clone();

@@ -12,10 +12,12 @@ use crate::health::{Board, State};
 use crate::http::{Hosts, Metrics};
 use crate::net::tls::Tls;
 use crate::roster::Roster;
-use crate::store::Store;
+use crate::store::{Compacted, Store};
 
 /// How often certificates, answers and histograms are looked after.
 const UPKEEP: Duration = Duration::from_secs(60);
+/// How often the log is compacted.
+const COMPACT_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// How long first answers of commands are kept.
 const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
 
@@ -56,6 +58,21 @@ pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics
         // A hub that cannot write now tries again in a minute.
         let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
         let _ = store.forget_uploads(store.clock().now() - ANSWERS_KEPT).await;
+    }
+}
+
+/// Keeps the log short, four times a day.
+pub(super) async fn compact(store: Store) {
+    loop {
+        tokio::time::sleep(COMPACT_EVERY).await;
+        match store.compact().await {
+            Ok(done) if done != Compacted::default() => {
+                tracing::info!(emptied = done.emptied, renewed = done.renewed, "The log was compacted.");
+            }
+            Ok(_) => {}
+            // The board says what is the matter with the disk; the next round goes on.
+            Err(_) => tracing::debug!("The log could not be compacted now."),
+        }
     }
 }
 

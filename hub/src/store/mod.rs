@@ -8,6 +8,7 @@
 
 mod answers;
 mod check;
+mod compact;
 mod cursors;
 mod devices;
 pub(crate) mod error;
@@ -34,6 +35,7 @@ use kairos_core::change::Change;
 use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use compact::Compacted;
 pub use error::{OpenError, StoreError};
 pub use imports::ImportNote;
 pub use life::Life;

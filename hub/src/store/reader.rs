@@ -227,20 +227,22 @@ impl Snapshot<'_> {
             let mut found = statement.query(params)?;
             let mut changes = Vec::new();
             let mut room = Room(bytes);
+            let mut looked = 0;
             while let Some(row) = found.next()? {
+                looked += 1;
                 let Some(change) = change(row)? else { continue };
                 if !room.takes(change.weight()) {
                     return Ok((changes, false));
                 }
                 changes.push(change);
             }
-            let all = changes.len() < limit;
-            Ok((changes, all))
+            // Counted as they stand there: a change this version does not know still fills the page.
+            Ok((changes, looked < limit))
         };
-        let Some(scopes) = scopes else { return read("WHERE seq > ?1", &[&seq]) };
+        let Some(scopes) = scopes else { return read("WHERE seq > ?1 AND op <> 'MOVE'", &[&seq]) };
         let (mut changes, mut reach) = (Vec::new(), i64::MAX);
         for scope in scopes {
-            let (found, all) = read("WHERE scope = ?1 AND seq > ?2", &[&scope.to_string(), &seq])?;
+            let (found, all) = read("WHERE scope = ?1 AND seq > ?2 AND op <> 'MOVE'", &[&scope.to_string(), &seq])?;
             if let (false, Some(last)) = (all, found.last()) {
                 reach = reach.min(last.seq);
             }
