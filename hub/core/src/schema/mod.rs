@@ -4,6 +4,7 @@
 //! arrive) the Postgres tables, the sync streams and the clients' schema. A table or column that is
 //! not described here does not exist for anybody.
 
+pub mod client;
 mod plans;
 mod routines;
 mod sharing;
