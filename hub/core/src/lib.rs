@@ -16,6 +16,7 @@
 //! 7. [`order`], [`routine`]: habits done in a row, step by step.
 //! 8. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
 //! 9. [`adapter`]: what a compiled-in adapter gets and gives.
+//! 10. [`sync`]: what PowerSync's clients ask, and the lines they are answered.
 
 pub mod adapter;
 pub mod change;
@@ -37,6 +38,7 @@ pub mod schema;
 pub mod scope;
 pub mod score;
 pub mod statistics;
+pub mod sync;
 pub mod today;
 pub mod value;
 
