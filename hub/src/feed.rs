@@ -12,7 +12,8 @@ use tokio::sync::watch;
 
 /// How many changes are kept in memory; readers further behind ask the database.
 const RECENT: usize = 2048;
-/// How much text of rows is kept in memory, in bytes. Each may be held twice: alone and in its message for clients.
+/// How much text of rows is kept in memory, in bytes. Each may be held three times: alone, and in its
+/// messages for screens and for clients of sync.
 const RECENT_BYTES: usize = 4 << 20;
 
 /// The bytes a page has left. What comes first always fits: a page that holds nothing leads nowhere.
@@ -105,6 +106,24 @@ impl Feed {
         }
     }
 
+    /// The changes after `seq` up to `upto`, oldest first, that are wanted; `None` when not all of them are kept here, or
+    /// not yet. What is wanted is asked under the feed's lock: it must be quick.
+    #[must_use]
+    pub fn between(&self, seq: i64, upto: i64, wanted: impl Fn(&Change) -> bool) -> Option<Vec<Arc<Change>>> {
+        if seq >= upto {
+            return Some(Vec::new());
+        }
+        let recent = &self.recent.read().unwrap_or_else(PoisonError::into_inner).changes;
+        let begins = recent.front().is_some_and(|first| first.seq <= seq.saturating_add(1));
+        let reaches = recent.back().is_some_and(|last| last.seq >= upto);
+        if !begins || !reaches {
+            return None;
+        }
+        let from = recent.partition_point(|change| change.seq <= seq);
+        let within = recent.iter().skip(from).take_while(|change| change.seq <= upto);
+        Some(within.filter(|change| wanted(change)).cloned().collect())
+    }
+
     /// The changes after `seq`, oldest first, at most `limit`; `None` when they reach back further than is kept here.
     #[must_use]
     pub fn after(&self, seq: i64, limit: usize) -> Option<Vec<Arc<Change>>> {
@@ -146,7 +165,9 @@ mod tests {
             op: Op::Put,
             row: Some("x".repeat(bytes).into()),
             origin: Origin::Local,
+            checksum: 0,
             encoded: std::sync::OnceLock::new(),
+            operation: std::sync::OnceLock::new(),
         })
     }
 
@@ -174,6 +195,17 @@ mod tests {
         assert_eq!(places(feed.page(3100, 10, usize::MAX)), None, "the database has it");
         feed.announce(vec![change(3102, 10)]);
         assert_eq!(places(feed.page(3101, 10, usize::MAX)), Some(vec![3102]));
+    }
+
+    #[test]
+    fn a_stretch_is_given_whole_or_not_at_all() {
+        let feed = Feed::new(10);
+        feed.announce((11..=20).map(|seq| change(seq, 10)).collect());
+        let between = |seq, upto| places(feed.between(seq, upto, |change| change.seq % 2 == 0));
+        assert_eq!(between(10, 15), Some(vec![12, 14]));
+        assert_eq!(between(20, 20), Some(vec![]));
+        assert_eq!(between(9, 15), None, "reaches back further than is kept");
+        assert_eq!(between(15, 21), None, "committed and not announced yet");
     }
 
     #[test]

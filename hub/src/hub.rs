@@ -53,6 +53,7 @@ pub struct Hub {
     auth: Auth,
     roster: Roster,
     screens: Arc<http::Sockets>,
+    streams: Arc<http::Streams>,
     backups: Backups,
     orders: mpsc::Receiver<backup::Order>,
     store: Store,
@@ -170,6 +171,7 @@ impl Hub {
         let metrics = Metrics::install();
         // Pages and REST are served beside any number of screens.
         let screens = Arc::new(http::Sockets::new(shares.http / 4 * 3));
+        let streams = Arc::<http::Streams>::default();
         let (backups, orders) = Backups::new(config.into(), store.clone(), board.clone());
         let api = Api {
             store: store.clone(),
@@ -183,6 +185,7 @@ impl Hub {
             hosts: hosts.clone(),
             metrics: metrics.clone(),
             sockets: screens.clone(),
+            streams: streams.clone(),
             backups: backups.clone(),
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
@@ -231,6 +234,7 @@ impl Hub {
             auth,
             roster,
             screens,
+            streams,
             backups,
             orders,
             store,
@@ -257,6 +261,7 @@ impl Hub {
     pub async fn stop(self) {
         self.backups.stop();
         self.screens.close();
+        self.streams.close();
         let stopping = async {
             self.discovery.stop().await;
             tokio::join!(self.served.stop(), self.broker.shutdown());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Millis;
 use crate::event::words;
 use crate::scope::Scope;
+use crate::sync::lines::{self, Operation};
 
 words!(
     /// What happened to a row.
@@ -58,8 +59,12 @@ pub struct Change {
     pub row: Option<Arc<str>>,
     /// Where it came from.
     pub origin: Origin,
+    /// A number that clients of sync only add up.
+    pub checksum: u32,
     /// The message for clients, made at most once however many there are.
     pub encoded: OnceLock<Arc<str>>,
+    /// The same for clients of sync.
+    pub operation: OnceLock<Arc<str>>,
 }
 
 impl Change {
@@ -67,6 +72,25 @@ impl Change {
     #[must_use]
     pub fn weight(&self) -> usize {
         self.row.as_ref().map_or(0, |row| row.len())
+    }
+
+    /// The operation of sync, with the row as text.
+    pub fn to_operation(&self) -> Arc<str> {
+        self.operation
+            .get_or_init(|| {
+                let operation = Operation {
+                    seq: self.seq,
+                    op: self.op.as_str(),
+                    table: self.table,
+                    id: &self.row_id,
+                    checksum: self.checksum,
+                    row: self.row.as_deref(),
+                };
+                let mut text = String::with_capacity(self.weight() + self.weight() / 4 + 160);
+                lines::operation(&mut text, &operation, true);
+                text.into()
+            })
+            .clone()
     }
 
     /// The event object of websocket and REST: `{"seq","table","op","row","origin","at"}`.

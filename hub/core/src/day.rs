@@ -61,6 +61,12 @@ fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at.clamp(low, high)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// Writes an instant such as `2026-03-29T00:59:00Z`.
+#[must_use]
+pub fn instant(at: Millis) -> String {
+    timestamp(at).to_string()
+}
+
 /// Reads an instant such as `2026-03-29T00:59:00Z`.
 #[must_use]
 pub fn parse_instant(text: &str) -> Option<Millis> {

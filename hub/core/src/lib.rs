@@ -15,7 +15,7 @@
 //!    Tracker makes of it, for those who come from there.
 //! 7. [`order`], [`routine`]: habits done in a row, step by step.
 //! 8. [`principal`], [`command`], [`change`]: who wishes what, and what happened.
-//! 9. [`upload`]: what clients wrote while nobody listened.
+//! 9. [`sync`], [`upload`]: what PowerSync's clients ask and are answered, and what they wrote while nobody listened.
 //! 10. [`adapter`]: what a compiled-in adapter gets and gives.
 
 pub mod adapter;
@@ -38,6 +38,7 @@ pub mod schema;
 pub mod scope;
 pub mod score;
 pub mod statistics;
+pub mod sync;
 pub mod today;
 pub mod upload;
 pub mod value;

@@ -52,7 +52,7 @@ impl Caller {
     #[must_use]
     pub fn ended_by(&self, revoked: &Revoked) -> bool {
         match (self, revoked) {
-            (Self::Person { principal, .. }, Revoked::User(user)) => principal.user == *user,
+            (Self::Person { principal, .. }, Revoked::User(user) | Revoked::Scopes(user)) => principal.user == *user,
             (Self::Person { credential: Credential::Session(id), .. }, Revoked::Session(ended)) => id == ended,
             (Self::Person { credential: Credential::Token(id), .. }, Revoked::Token(ended)) => id == ended,
             (Self::Display { principal, owner, show }, Revoked::User(user)) => {
@@ -79,19 +79,23 @@ impl Auth {
         } else if opaque(secret::DISPLAY_TOKEN) {
             self.display_caller(bearer).await
         } else {
-            self.session_caller(bearer)
+            self.session_caller(bearer).await
         }
     }
 
-    /// Asks memory only: an access token is verified thousands of times for each that is issued.
-    fn session_caller(&self, bearer: &str) -> Result<Caller, AuthError> {
+    /// Asks memory only: an access token is verified thousands of times for each that is issued. But for one that was
+    /// made for an API token.
+    async fn session_caller(&self, bearer: &str) -> Result<Caller, AuthError> {
         let claims = self.0.tokens.read(&self.0.keys, bearer, self.now()).ok_or(AuthError::Refused)?;
         let user = UserId::new(claims.sub).map_err(|_| AuthError::Refused)?;
+        if let Some(caller) = self.caller_of_token(&claims.sid, &user).await {
+            return caller;
+        }
         if self.0.standing.session_ended(&claims.sid) {
             return Err(AuthError::Refused);
         }
         let person = self.0.standing.active(&user).ok_or(AuthError::Refused)?;
-        let scopes = Self::scopes(&user);
+        let scopes = self.scopes(&user);
         Ok(Caller::Person {
             principal: Principal { user, via: Via::Session, admin: person.admin, scopes },
             credential: Credential::Session(claims.sid),
@@ -104,7 +108,7 @@ impl Auth {
         let token = found.ok_or(AuthError::Refused)?;
         self.0.standing.active(&token.user).ok_or(AuthError::Refused)?;
         self.token_used(&token.id);
-        let scopes = Self::scopes(&token.user);
+        let scopes = self.scopes(&token.user);
         Ok(Caller::Person {
             principal: Principal { user: token.user, via: Via::Token, admin: false, scopes },
             credential: Credential::Token(token.id),
@@ -177,7 +181,7 @@ impl Auth {
         }
         self.0.standing.active(&row.user_id)?;
         let via = Via::Device(DeviceId::new(row.id.as_str()).ok()?);
-        let scopes = Self::scopes(&row.user_id);
+        let scopes = self.scopes(&row.user_id);
         Some(Principal { user: row.user_id.clone(), via, admin: false, scopes })
     }
 
@@ -189,7 +193,7 @@ impl Auth {
     pub async fn still_holds(&self, caller: &Caller) -> Result<bool, AuthError> {
         match caller {
             Caller::Person { principal, credential } => {
-                if self.0.standing.active(&principal.user).is_none() {
+                if self.0.standing.active(&principal.user).is_none() || !self.sees_the_same(principal) {
                     return Ok(false);
                 }
                 let credential = credential.clone();
@@ -206,6 +210,16 @@ impl Auth {
             }
             Caller::Display { .. } => Ok(false),
         }
+    }
+
+    /// Whether what a person sees is what they saw when they came in.
+    fn sees_the_same(&self, principal: &Principal) -> bool {
+        principal.scopes == self.scopes(&principal.user)
+    }
+
+    /// Whether a person sees something else than when they came in.
+    pub(super) fn sees_other_now(&self, caller: &Caller) -> bool {
+        matches!(caller, Caller::Person { principal, .. } if !self.sees_the_same(principal))
     }
 
     /// Whether a device that connected earlier may still be connected. When that cannot be known it may

@@ -181,7 +181,7 @@ impl Auth {
     /// Somebody at the machine, acting for a person.
     #[must_use]
     pub fn acting_for(&self, user: &UserId) -> Principal {
-        Principal { user: user.clone(), via: Via::Session, admin: false, scopes: Self::scopes(user) }
+        Principal { user: user.clone(), via: Via::Session, admin: false, scopes: self.scopes(user) }
     }
 
     /// Submits a command that is said once: its id is minted here.

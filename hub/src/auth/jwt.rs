@@ -89,22 +89,52 @@ impl AccessTokens {
     /// What a token says, when this hub signed it for itself and it has not run out.
     #[must_use]
     pub fn read(&self, keys: &Keys, token: &str, now: Millis) -> Option<Claims> {
+        self.judge(keys, token, now).ok()
+    }
+
+    /// As [`AccessTokens::read`], or what is wrong with it.
+    ///
+    /// # Errors
+    /// The first [`Flaw`] found.
+    pub fn judge(&self, keys: &Keys, token: &str, now: Millis) -> Result<Claims, Flaw> {
         if token.len() > MAX {
-            return None;
+            return Err(Flaw::Malformed);
         }
         // Everything in the header but the name of one of our keys is ignored or refused.
-        let header = jsonwebtoken::decode_header(token).ok()?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Flaw::Malformed)?;
         if header.alg != Algorithm::EdDSA || header.crit.is_some() {
-            return None;
+            return Err(Flaw::UnknownKey);
         }
-        let key = keys.named(header.kid.as_deref()?)?;
-        let key = DecodingKey::from_ed_components(&key.x).ok()?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation).ok()?.claims;
-        let now = now.div_euclid(1000);
-        let lives = now < claims.exp.saturating_add(LEEWAY) && claims.iat <= now.saturating_add(LEEWAY);
+        let key = header.kid.as_deref().and_then(|kid| keys.named(kid)).ok_or(Flaw::UnknownKey)?;
+        let key = DecodingKey::from_ed_components(&key.x).map_err(|_| Flaw::UnknownKey)?;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &key, &self.validation).map_err(|error| match error.kind() {
+                ErrorKind::InvalidSignature => Flaw::Signature,
+                ErrorKind::InvalidAudience => Flaw::Audience,
+                _ => Flaw::Malformed,
+            })?;
+        let (claims, now) = (claims.claims, now.div_euclid(1000));
         // A key of ours signs nothing that lives longer; a token that says so is not from here.
-        (lives && claims.exp.saturating_sub(claims.iat) <= LIFETIME).then_some(claims)
+        if claims.exp.saturating_sub(claims.iat) > LIFETIME || claims.iat > now.saturating_add(LEEWAY) {
+            return Err(Flaw::Malformed);
+        }
+        if now < claims.exp.saturating_add(LEEWAY) { Ok(claims) } else { Err(Flaw::Expired) }
     }
+}
+
+/// What is wrong with a token. Told to clients of sync, who act on it; everybody else is only asked to sign in again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is no token.
+    Malformed,
+    /// It names no key of this hub.
+    UnknownKey,
+    /// It was not signed with the key it names.
+    Signature,
+    /// It is for somebody else.
+    Audience,
+    /// It ran out.
+    Expired,
 }
 
 /// Ed25519 by ring, and nothing else.

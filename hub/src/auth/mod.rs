@@ -6,17 +6,19 @@
 //! 2. [`keys`] and [`jwt`]: access tokens and the keys that sign them.
 //! 3. [`setup`], [`people`], [`sessions`], [`tokens`], [`displays`]: what a person does.
 //! 4. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
-//!    but in `commands`.
-//! 5. [`standing`]: what ended, at once and for everybody who holds a connection open.
+//!    but in `commands`. [`clients`] are those of sync.
+//! 5. [`standing`] and `members`: who belongs where, and what ended, at once and for everybody who holds a connection open.
 //! 6. [`throttle`] and `upkeep`: bounds, and what time itself does.
 //!
 //! The database is the truth; what stands in memory is read from it at the start and follows every
 //! commit. No error, log line or `Debug` of this module holds a name, a mail address or a secret.
 
 pub mod caller;
+pub mod clients;
 pub mod displays;
 pub mod jwt;
 pub mod keys;
+mod members;
 pub mod password;
 pub mod people;
 pub mod secret;
@@ -37,6 +39,7 @@ use kairos_core::scope::Scope;
 use tokio::sync::watch;
 
 pub use caller::{Caller, Credential};
+pub use clients::{Client, Refusal};
 pub use standing::{Access, Notice, Revocations, Revoked};
 
 use crate::commands::Commands;
@@ -180,9 +183,9 @@ impl Auth {
         kairos_core::ids::mint(self.now(), crate::random::bytes())
     }
 
-    /// The scopes a person belongs to. Households join here.
-    fn scopes(user: &kairos_core::ids::UserId) -> Vec<Scope> {
-        vec![Scope::Person(user.clone())]
+    /// The scopes a person belongs to: their own first.
+    fn scopes(&self, user: &kairos_core::ids::UserId) -> Vec<Scope> {
+        self.0.standing.scopes(user)
     }
 
     /// Runs work that must not stop half-way when whoever asked hangs up: what is committed must also

@@ -5,10 +5,13 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use kairos_core::Millis;
-use kairos_core::ids::{DeviceId, UserId};
+use kairos_core::ids::{DeviceId, HouseholdId, UserId};
+use kairos_core::schema::HOUSEHOLD_MEMBERS;
+use kairos_core::scope::Scope;
 use tokio::sync::broadcast;
 
 use super::jwt::LIFETIME;
+use super::members::Members;
 use super::{Auth, Caller};
 use crate::store::{Store, StoreError};
 
@@ -33,6 +36,8 @@ pub enum Revoked {
     Token(String),
     /// A device or display.
     Device(DeviceId),
+    /// What a person may see is no longer the same: they joined a household, or left one.
+    Scopes(UserId),
 }
 
 /// What a listener hears.
@@ -75,6 +80,12 @@ impl Access {
         Self { auth, caller, news, unsure: true }
     }
 
+    /// Whether it ends because they see something else now, and they may come in again as they are.
+    #[must_use]
+    pub fn sees_other_now(&self) -> bool {
+        self.auth.sees_other_now(&self.caller)
+    }
+
     /// Waits until the access ends. May be dropped and called again at any time.
     pub async fn ended(&mut self) {
         loop {
@@ -111,6 +122,9 @@ pub(super) struct Person {
 /// are throttled and bounded per person.
 pub(super) struct Standing {
     people: RwLock<HashMap<UserId, Person>>,
+    members: RwLock<Members>,
+    /// How far the log was read when this was.
+    pub(super) read_at: i64,
     ended: RwLock<HashMap<String, Millis>>,
     news: broadcast::Sender<Revoked>,
 }
@@ -118,14 +132,20 @@ pub(super) struct Standing {
 impl Standing {
     pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
         let since = store.clock().now().saturating_sub(REMEMBERED);
-        let (accounts, ended) =
-            store.read(move |snapshot| Ok((snapshot.accounts()?, snapshot.sessions_ended_after(since)?))).await?;
+        let (accounts, ended, members, read_at) = store
+            .read(move |snapshot| {
+                let ended = snapshot.sessions_ended_after(since)?;
+                Ok((snapshot.accounts()?, ended, snapshot.living(&HOUSEHOLD_MEMBERS)?, snapshot.head()?))
+            })
+            .await?;
         let people = accounts
             .into_iter()
             .map(|account| (account.user, Person { admin: account.admin, disabled: account.disabled_at.is_some() }))
             .collect();
         Ok(Self {
             people: RwLock::new(people),
+            members: RwLock::new(Members::of(&members)),
+            read_at,
             ended: RwLock::new(ended.into_iter().collect()),
             news: broadcast::Sender::new(BEHIND),
         })
@@ -145,6 +165,20 @@ impl Standing {
         self.people.write().unwrap_or_else(PoisonError::into_inner).insert(user.clone(), person);
         if person.disabled {
             self.announce(Revoked::User(user.clone()));
+        }
+    }
+
+    /// The scopes a person belongs to: their own, and those of their households.
+    pub(super) fn scopes(&self, user: &UserId) -> Vec<Scope> {
+        let households = self.members.read().unwrap_or_else(PoisonError::into_inner).households(user);
+        std::iter::once(Scope::Person(user.clone())).chain(households.into_iter().map(Scope::Household)).collect()
+    }
+
+    /// Takes in what became of a member's row, and tells whoever is concerned.
+    pub(super) fn member_changed(&self, row_id: &str, now: Option<(UserId, HouseholdId)>) {
+        let concerned = self.members.write().unwrap_or_else(PoisonError::into_inner).change(row_id, now);
+        for user in concerned {
+            self.announce(Revoked::Scopes(user));
         }
     }
 

@@ -8,7 +8,7 @@ use kairos_core::ids::DeviceId;
 use kairos_core::schema::DEVICES;
 
 use super::standing::Revoked;
-use super::{Auth, AuthError, sessions};
+use super::{Auth, AuthError, members, sessions};
 use crate::store::StoreError;
 
 /// How often upkeep looks.
@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 impl Auth {
     /// Works until it is dropped. The hub runs it once.
     pub async fn run(&self) {
-        tokio::join!(self.keep_house(), self.watch_devices());
+        tokio::join!(self.keep_house(), self.follow());
     }
 
     async fn keep_house(&self) {
@@ -62,28 +62,36 @@ impl Auth {
         Ok(())
     }
 
-    /// Announces devices that are revoked or deleted. The log is the truth: a nudge may be lost, and a
-    /// device may be revoked by any way there is.
-    async fn watch_devices(&self) {
+    /// Announces devices that are revoked or deleted, and people who join or leave a household. The log is the truth: a
+    /// nudge may be lost, and either may happen by any way there is.
+    async fn follow(&self) {
         let feed = self.0.store.feed().clone();
         let mut head = feed.watch();
-        let mut seen = feed.head();
-        while head.changed().await.is_ok() {
+        let mut seen = self.0.standing.read_at;
+        loop {
             while seen < feed.head() {
-                match self.revoked_devices(seen).await {
+                match self.take_in(seen).await {
                     Ok(upto) => seen = upto,
                     Err(error) => {
-                        tracing::warn!(%error, "Cannot read the log for revoked devices; trying again.");
+                        tracing::warn!(%error, "Cannot read the log for access that ended; trying again.");
                         let clock = self.0.store.clock().clone();
                         clock.sleep_until(self.now().saturating_add(1000)).await;
                     }
                 }
             }
+            if head.changed().await.is_err() {
+                return;
+            }
         }
     }
 
-    async fn revoked_devices(&self, after: i64) -> Result<i64, StoreError> {
+    async fn take_in(&self, after: i64) -> Result<i64, StoreError> {
         let stretch = self.0.store.changes_after(after, None, PAGE).await?;
+        for change in &stretch.changes {
+            if let Some(member) = members::told_by(change) {
+                self.0.standing.member_changed(&change.row_id, member);
+            }
+        }
         for change in stretch.changes.iter().filter(|change| change.table == DEVICES.name) {
             let active = change
                 .row

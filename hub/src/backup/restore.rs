@@ -15,6 +15,7 @@ use super::name::stamp;
 use super::seal;
 use super::swap::{self, DRAFT, REPORT_DRAFT, Swap, beside};
 use super::verify::{self, Facts};
+use crate::store::checkpoints::FLOOR;
 use crate::store::{error::lock_directory, meta, migrations};
 
 /// In `meta`: the epochs of the backups this database came from, each with the head of its log.
@@ -189,11 +190,31 @@ impl Prepared {
             let over = tx.execute_batch("SAVEPOINT over").and_then(|()| carry_over(&tx, &from));
             tx.execute_batch(if over.is_ok() { "RELEASE over" } else { "ROLLBACK TO over; RELEASE over" })?;
         }
+        raise_floor(&tx, attached, now)?;
         tx.execute("UPDATE main.sessions SET ended_at = ?1, ended_why = 'restored' WHERE ended_at IS NULL", [now])?;
         let identity = meta::identity(&tx, now)?;
         tx.commit()?;
         Ok(identity.epoch)
     }
+}
+
+/// What clients of sync were told of their uploads must never go back: they start beyond all that was ever said.
+fn raise_floor(connection: &Connection, attached: bool, now: Millis) -> rusqlite::Result<()> {
+    let highest = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    let meta_of = |schema: &str| format!("SELECT max(CAST(value AS INTEGER)) FROM {schema}.meta WHERE key = '{FLOOR}'");
+    let told_in = |schema: &str| format!("SELECT max(id) FROM {schema}.write_checkpoints");
+    let mut floor = now.max(highest(&meta_of("main"))?.unwrap_or(0)).max(highest(&told_in("main"))?.unwrap_or(0));
+    if attached {
+        // A database of an older version told nobody.
+        for sql in [meta_of("old"), told_in("old")] {
+            floor = floor.max(highest(&sql).ok().flatten().unwrap_or(0));
+        }
+    }
+    if let Some(clock) = meta::get(connection, "hlc")?.and_then(|text| text.parse::<Millis>().ok()) {
+        // A reading holds the milliseconds above sixteen bits of a counter.
+        floor = floor.max(clock >> 16);
+    }
+    meta::set(connection, FLOOR, &floor.to_string())
 }
 
 /// Whether a database with this past came from a backup of an epoch that reached up to `head`, or from a later one.

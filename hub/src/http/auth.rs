@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::caller::{AuthApi, Peer};
+use super::caller::{AuthApi, Peer, Who};
 use super::cookies;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, bearer};
+use super::gatekeeper::host;
 use crate::auth::sessions::{Channel, Grant, device_name};
 use crate::auth::{Auth, AuthError, Caller, Credential};
 
@@ -25,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
         .routes(routes!(jwks))
         .routes(routes!(jwks_behind_api))
         .routes(routes!(jwks_as_keys))
+        .routes(routes!(client_token))
 }
 
 /// Who wants to sign in.
@@ -202,4 +204,32 @@ async fn jwks_behind_api(State(api): State<AuthApi>) -> Response {
 #[utoipa::path(get, path = "/api/auth/keys", tag = "auth", security(()), responses((status = 200, body = KeySet)))]
 async fn jwks_as_keys(State(api): State<AuthApi>) -> Response {
     keys(&api)
+}
+
+/// What a client of sync connects with.
+#[derive(Serialize, ToSchema)]
+struct ClientToken {
+    token: String,
+    /// Where to sync: this hub, under the name it was asked by.
+    #[schema(example = "http://kairos.local:8420")]
+    powersync_url: String,
+    /// When the token runs out, in milliseconds since the epoch.
+    expires_at: kairos_core::Millis,
+}
+
+/// A token of fifteen minutes for a client of sync. It ends with the session or API token it was asked with.
+#[utoipa::path(
+    get, path = "/api/auth/token", tag = "sync",
+    responses((status = 200, body = ClientToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody))
+)]
+async fn client_token(
+    State(api): State<AuthApi>,
+    Who(person, credential): Who,
+    peer: Peer,
+    headers: HeaderMap,
+) -> Result<Answer<ClientToken>, ApiError> {
+    let made = api.auth.client_token(&person, &credential).await?;
+    let scheme = if peer.secure { "https" } else { "http" };
+    let powersync_url = format!("{scheme}://{}", host(&headers).unwrap_or("localhost"));
+    Ok(Answer(ClientToken { token: made.token, powersync_url, expires_at: made.expires_at }))
 }

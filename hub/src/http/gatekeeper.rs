@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Api;
 use super::error::ApiError;
+use super::{Api, sync};
 
 /// The names the hub answers to, besides addresses, localhost and single words.
 #[derive(Debug, Default)]
@@ -89,11 +89,36 @@ fn open_before_setup(path: &str) -> bool {
     open_to_any_host(path)
         || path == "/api/setup"
         || path == "/metrics"
-        || !(path.starts_with("/api/") || path == "/mqtt")
+        || !(path.starts_with("/api/") || path == "/mqtt" || sync::is_ours(path))
 }
 
-/// The middleware.
+/// The middleware. Where pages from anywhere may ask, every answer says so: also one that refuses.
 pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if !sync::open_to_any_origin(request.uri().path()) {
+        return judge(api, request, next, same_origin).await;
+    }
+    if request.method() == Method::OPTIONS {
+        return harden(cross_origin(StatusCode::NO_CONTENT.into_response(), true));
+    }
+    cross_origin(judge(api, request, next, |_| true).await, false)
+}
+
+/// Lets a page from anywhere read the answer. It has no cookie of ours: what it may ask is in the token it holds.
+fn cross_origin(mut response: Response, asked_before: bool) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Content-Type"));
+    if asked_before {
+        let methods = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE");
+        let allowed = HeaderValue::from_static("Content-Type, Authorization, User-Agent, X-User-Agent");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+    }
+    response
+}
+
+async fn judge(api: Api, request: Request, next: Next, origin: fn(&HeaderMap) -> bool) -> Response {
     let path = request.uri().path();
     let setup = api.auth.setup_needed();
     if setup && !open_before_setup(path) {
@@ -108,7 +133,7 @@ pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) 
     }
     // A page from elsewhere may neither read nor change anything here; scripts send no Origin.
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe && !same_origin(request.headers()) {
+    if !safe && !origin(request.headers()) {
         return harden(ApiError::forbidden("This page may not speak to the hub.").into_response());
     }
     let most = match request.uri().path() {

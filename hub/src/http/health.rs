@@ -72,10 +72,15 @@ async fn health(State(api): State<Api>) -> Response {
 )]
 async fn probe(State(api): State<Api>, super::extract::Path(probe): super::extract::Path<String>) -> Response {
     let ready = !matches!(api.board.get("store"), Some(Part::Degraded(_)));
+    let told = |status: StatusCode| {
+        let touched_at = kairos_core::day::instant(api.store.clock().now());
+        let body = serde_json::json!({ "ready": ready, "started": true, "touched_at": touched_at });
+        (status, Json(body)).into_response()
+    };
     match probe.as_str() {
-        "startup" | "liveness" => StatusCode::OK.into_response(),
-        "readiness" if ready => StatusCode::OK.into_response(),
-        "readiness" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        "startup" | "liveness" => told(StatusCode::OK),
+        "readiness" if ready => told(StatusCode::OK),
+        "readiness" => told(StatusCode::SERVICE_UNAVAILABLE),
         _ => super::ApiError::not_found("There is no such probe.").into_response(),
     }
 }

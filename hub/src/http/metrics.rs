@@ -61,6 +61,7 @@ pub(super) async fn show(
     {
         metrics::gauge!("kairos_mqtt_connections").set(api.broker.connections() as f64);
         metrics::gauge!("kairos_websocket_clients").set(api.sockets.open() as f64);
+        metrics::gauge!("kairos_sync_streams").set(api.streams.open() as f64);
         metrics::gauge!("kairos_log_head").set(api.store.feed().head() as f64);
     }
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -33,6 +33,7 @@ mod routines;
 mod rows;
 mod server;
 mod setup;
+mod sync;
 mod today;
 mod tokens;
 mod users;
@@ -52,6 +53,7 @@ pub use extract::bearer;
 pub use gatekeeper::Hosts;
 pub use metrics::Metrics;
 pub use server::{Door, Served};
+pub use sync::Streams;
 pub use websocket::Sockets;
 
 use crate::auth::Auth;
@@ -95,6 +97,8 @@ pub struct Api {
     pub metrics: Metrics,
     /// The screens, bounded.
     pub sockets: Arc<Sockets>,
+    /// Clients of sync, bounded.
+    pub streams: Arc<Streams>,
     /// Copies of the database.
     pub backups: Backups,
 }
@@ -146,6 +150,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(data::router())
         .merge(conflicts::router())
         .merge(websocket::router())
+        .merge(sync::router())
 }
 
 #[cfg(test)]

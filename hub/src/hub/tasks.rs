@@ -90,7 +90,7 @@ pub(super) async fn revocations(auth: Auth, broker: Broker, roster: Roster) {
     while let Some(notice) = news.next().await {
         match notice {
             Notice::Revoked(Revoked::Device(device)) => broker.disconnect(device.as_str()),
-            Notice::Revoked(Revoked::Session(_) | Revoked::Token(_)) => {}
+            Notice::Revoked(Revoked::Session(_) | Revoked::Token(_) | Revoked::Scopes(_)) => {}
             Notice::Revoked(Revoked::User(_)) | Notice::AskAgain => {
                 for credential in roster.all_here() {
                     if !auth.device_holds(&credential).await {

@@ -4,10 +4,12 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections.
-//! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
+pub(crate) mod buckets;
 mod check;
+pub(crate) mod checkpoints;
 mod compact;
 mod cursors;
 mod devices;
@@ -76,6 +78,8 @@ struct Inner {
     alive: watch::Receiver<()>,
     pulse: Arc<health::Pulse>,
     check: check::Check,
+    /// Rises when buckets of sync begin new generations.
+    generations: watch::Sender<u64>,
     /// Keeps a second hub out of the data directory; gone once the store is closed.
     lock: Mutex<Option<std::fs::File>>,
     _watchdog: tokio_util::task::AbortOnDropHandle<()>,
@@ -124,6 +128,7 @@ impl Store {
             alive,
             check: check::Check::start(path, pulse.clone(), check::AFTER),
             pulse,
+            generations: watch::Sender::new(0),
             lock: Mutex::new(Some(lock)),
             _watchdog: watchdog,
         })))

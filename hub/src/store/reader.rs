@@ -218,12 +218,14 @@ impl Snapshot<'_> {
         limit: usize,
         bytes: usize,
     ) -> Result<(Vec<Arc<Change>>, bool), StoreError> {
-        const COLUMNS: &str = "SELECT seq, at, scope, tbl, row_id, op, row_json, origin FROM changes";
+        const COLUMNS: &str = "SELECT seq, at, scope, tbl, row_id, op, row_json, origin, checksum FROM changes";
         type Page = (Vec<Arc<Change>>, bool);
         let read = |condition: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Page, StoreError> {
-            let mut statement = self
-                .connection
-                .prepare_cached(&format!("{COLUMNS} {condition} ORDER BY seq LIMIT {}", bounded(limit)))?;
+            let mut statement = self.connection.prepare_cached(&format!(
+                // What was compacted away says nothing but a number, to clients of sync.
+                "{COLUMNS} {condition} AND op <> 'MOVE' ORDER BY seq LIMIT {}",
+                bounded(limit)
+            ))?;
             let mut found = statement.query(params)?;
             let mut changes = Vec::new();
             let mut room = Room(bytes);
@@ -285,6 +287,8 @@ fn change(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Arc<Change>>> {
         op,
         row: row.get::<_, Option<String>>(6)?.map(Into::into),
         origin,
+        checksum: row.get(8)?,
         encoded: OnceLock::new(),
+        operation: OnceLock::new(),
     })))
 }

@@ -207,7 +207,9 @@ impl Tx<'_> {
             op,
             row: json.map(Into::into),
             origin,
+            checksum,
             encoded: OnceLock::new(),
+            operation: OnceLock::new(),
         }));
         Ok(seq)
     }

@@ -6,6 +6,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 
+use crate::auth::Access;
 use crate::net::Slot;
 
 /// Why a session ends.
@@ -32,6 +33,12 @@ impl End {
             Some(tungstenite::Error::Capacity(_)) => Self::TooLarge,
             _ => Self::Gone,
         }
+    }
+
+    /// What it means that access ended: somebody who joined or left a household comes in again, and sees what is theirs
+    /// now.
+    pub(super) fn of_access(access: &Access) -> Self {
+        if access.sees_other_now() { Self::Away } else { Self::SignedOut }
     }
 
     /// The close code clients act on, and a word for people who read logs.

@@ -122,7 +122,7 @@ impl Session {
                     Ok(()) => self.pump().await,
                     Err(_) => Err(End::Away),
                 },
-                () = self.access.ended() => Err(End::SignedOut),
+                () = self.access.ended() => Err(End::of_access(&self.access)),
                 () = self.api.sockets.closed() => Err(End::Away),
                 () = clock.sleep_until(next_day) => self.show_today().await,
             };
@@ -299,7 +299,7 @@ async fn send_all(
     };
     tokio::select! {
         biased;
-        () = access.ended() => Err(End::SignedOut),
+        () = access.ended() => Err(End::of_access(access)),
         sent = timeout(STALL, sending) => match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),

@@ -1,0 +1,77 @@
+//! Tells a client that what it uploaded is in what it gets: a number now, the same number in a checkpoint that holds it.
+//!
+//! Uploads are in the log before they are answered, so the very next checkpoint holds them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use kairos_core::sync::request::{decimal, is_client_id};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::caller::Syncing;
+use super::error::SyncError;
+use crate::http::Api;
+
+/// The highest number a client may ask for; beyond there must be room for those it gets.
+const HIGHEST: i64 = i64::MAX / 2;
+
+/// The next number of a client.
+#[utoipa::path(
+    get, path = "/write-checkpoint2.json", tag = "sync",
+    params(("client_id" = Option<String>, Query, description = "The client's database")),
+    responses((status = 200, description = "`{\"data\":{\"write_checkpoint\":\"7\"}}`"), (status = 401), (status = 400), (status = 503))
+)]
+pub(super) async fn next(
+    State(api): State<Api>,
+    by: Syncing,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, SyncError> {
+    let client = client_of(query.as_deref().unwrap_or_default())?;
+    let id = raise(&api, &by, client, None).await?;
+    Ok(Json(json!({ "data": { "write_checkpoint": id.to_string() } })))
+}
+
+/// The `client_id` of a query; empty when there is none. An id has no character that needs escaping.
+fn client_of(query: &str) -> Result<String, SyncError> {
+    let given = query.split('&').find_map(|part| part.strip_prefix("client_id="));
+    checked(given.unwrap_or_default().to_owned())
+}
+
+fn checked(client: String) -> Result<String, SyncError> {
+    if is_client_id(&client) {
+        Ok(client)
+    } else {
+        Err(SyncError::invalid("client_id is at most 128 printable characters without spaces."))
+    }
+}
+
+/// What a client asks that chooses its numbers itself.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Asked {
+    #[serde(default)]
+    client_id: String,
+    /// A decimal number, as text.
+    checkpoint_request_id: String,
+}
+
+/// Raises a client's number to one it chose; answers with the higher of that and the present one.
+#[utoipa::path(
+    post, path = "/sync/checkpoint-request", tag = "sync", request_body = Asked,
+    responses((status = 200, description = "`{\"data\":{\"checkpoint_request_id\":\"7\"}}`"), (status = 401), (status = 400), (status = 503))
+)]
+pub(super) async fn request(State(api): State<Api>, by: Syncing, body: Bytes) -> Result<Json<Value>, SyncError> {
+    let asked: Asked = serde_json::from_slice(&body)
+        .map_err(|_| SyncError::invalid("The body is {\"client_id\", \"checkpoint_request_id\"}, both text."))?;
+    let id = decimal(&asked.checkpoint_request_id).filter(|id| *id <= HIGHEST);
+    let id = id.ok_or_else(|| SyncError::invalid("checkpoint_request_id is a decimal number, as text."))?;
+    let id = raise(&api, &by, checked(asked.client_id)?, Some(id)).await?;
+    Ok(Json(json!({ "data": { "checkpoint_request_id": id.to_string() } })))
+}
+
+async fn raise(api: &Api, by: &Syncing, client: String, asked: Option<i64>) -> Result<i64, SyncError> {
+    let user = by.user();
+    let id = api.store.raise_write_checkpoint(user.clone(), client.clone(), asked).await?;
+    api.streams.tell(&user, &client);
+    Ok(id)
+}
