@@ -12,7 +12,7 @@ run *args:
     cargo run --release -p kairos-hub -- "$@"
 
 # Installs what the tests need: programs from the distribution, a Python environment, cargo-nextest, playwright-core.
-setup: browser-setup
+setup: browser-setup sdk-setup
     tests/setup/packages
     tests/setup/python
     tests/setup/nextest
@@ -55,6 +55,10 @@ test-web:
 # playwright-core for the pages in Chromium; no browser is downloaded.
 browser-setup:
     cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+
+# PowerSync's SDK, and a Node that is new enough for it.
+sdk-setup:
+    cd tests/peers/powersync && npm ci --no-audit --no-fund --loglevel=error
 
 # The programs that peers and stories start.
 build:

@@ -204,7 +204,9 @@ impl Hub {
         tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone(), backups.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(backups.clone().run())));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(compact(store.clone()))));
+        if let Some(every) = config.store.compact_every.period() {
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(compact(store.clone(), every))));
+        }
         tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_clock(clock.clone(), watched))));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(revocations(auth.clone(), broker.clone(), roster.clone()))));
         let rolls = roster.clone();

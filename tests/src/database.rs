@@ -136,6 +136,34 @@ impl Database {
         tables.into_keys().filter(|table| !without.contains(&table.as_str())).map(read).collect()
     }
 
+    /// The living rows of a table as JSON, by column.
+    #[must_use]
+    pub fn rows(&self, table: &str) -> Vec<Value> {
+        let mut statement =
+            self.0.prepare(&format!("SELECT * FROM {table} WHERE deleted_at IS NULL ORDER BY id")).unwrap();
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let read = |row: &rusqlite::Row<'_>| {
+            let mut json = serde_json::Map::new();
+            for (n, name) in names.iter().enumerate() {
+                let value = match row.get_ref(n)? {
+                    rusqlite::types::ValueRef::Integer(number) => number.into(),
+                    rusqlite::types::ValueRef::Real(number) => number.into(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+                    _ => Value::Null,
+                };
+                json.insert(name.clone(), value);
+            }
+            Ok(Value::Object(json))
+        };
+        statement.query_map([], read).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// What a question answers with one number.
+    #[must_use]
+    pub fn number(&self, sql: &str) -> i64 {
+        self.0.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Asserts that the file is whole, every row is what its last change says, and the buckets sum up the log.
     pub fn is_consistent(&self) {
         // One snapshot: a running hub may commit in between.

@@ -1,9 +1,13 @@
 //! A fixed address in front of a hub whose port changes at every start.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Passes connections on until dropped; established ones end with the hub.
@@ -11,6 +15,8 @@ pub struct Relay {
     /// Where it listens.
     pub port: u16,
     target: Arc<AtomicU16>,
+    received: Arc<AtomicU64>,
+    cut: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -21,21 +27,47 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let target = Arc::new(AtomicU16::new(target));
         let to = Arc::clone(&target);
+        let received = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&received);
+        let (cut, cuts) = watch::channel(());
         let task = tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             while let Ok((mut near, _)) = listener.accept().await {
                 let port = to.load(Ordering::Relaxed);
+                let (count, mut cuts) = (Arc::clone(&count), cuts.clone());
+                cuts.mark_unchanged();
                 open.spawn(async move {
                     // Nobody there: the peer sees its connection closed.
-                    if let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await {
+                    if let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await {
                         let _ = near.set_nodelay(true).and_then(|()| far.set_nodelay(true));
-                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                        let mut far = Counted { stream: far, received: count };
+                        tokio::select! {
+                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                            _ = cuts.changed() => {}
+                        }
                     }
                 });
                 while open.try_join_next().is_some() {}
             }
         });
-        Self { port, target, task }
+        Self { port, target, received, cut, task }
+    }
+
+    /// The address to use in the hub's place.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many bytes came from the hub so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Cuts every open connection.
+    pub fn cut(&self) {
+        let _ = self.cut.send(());
     }
 
     /// Passes new connections on to another port.
@@ -47,5 +79,34 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// A connection to the hub that counts what comes from there.
+struct Counted {
+    stream: TcpStream,
+    received: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        outcome
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -110,12 +110,20 @@ pub struct Auth {
 }
 
 /// Where the data lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
     /// The data directory as set; `None`: chosen by the rule in `config.yaml`. [`Config::data_dir`] is the one in force.
     pub data_dir: Option<PathBuf>,
+    /// How often the log of changes is compacted.
+    pub compact_every: Every,
     /// Copies of the database.
     pub backup: Backup,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { data_dir: None, compact_every: Every::hours(6), backup: Backup::default() }
+    }
 }
 
 /// Copies of the database.
@@ -209,6 +217,7 @@ impl Config {
             "store",
             vec![
                 ("data_dir", &mut store.data_dir),
+                ("compact_every", &mut store.compact_every),
                 // A dot: the keys stand in a group of their own.
                 ("backup.folder", &mut store.backup.folder),
                 ("backup.every", &mut store.backup.every),

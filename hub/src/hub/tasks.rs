@@ -16,8 +16,6 @@ use crate::store::{Compacted, Store};
 
 /// How often certificates, answers and histograms are looked after.
 const UPKEEP: Duration = Duration::from_secs(60);
-/// How often the log is compacted.
-const COMPACT_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// How long first answers of commands are kept.
 const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
 
@@ -61,10 +59,10 @@ pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics
     }
 }
 
-/// Keeps the log short, four times a day.
-pub(super) async fn compact(store: Store) {
+/// Keeps the log short.
+pub(super) async fn compact(store: Store, every: Duration) {
     loop {
-        tokio::time::sleep(COMPACT_EVERY).await;
+        tokio::time::sleep(every).await;
         match store.compact().await {
             Ok(done) if done != Compacted::default() => {
                 tracing::info!(emptied = done.emptied, renewed = done.renewed, "The log was compacted.");

@@ -16,5 +16,6 @@ mod press;
 mod privacy;
 mod routines;
 mod screens;
+mod sync;
 mod transfer;
 mod weather;

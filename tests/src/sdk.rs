@@ -1,0 +1,200 @@
+//! PowerSync's own SDK for Node, unmodified, with as many clients as a story wants.
+//!
+//! The SDK runs in one Node process that `tests/peers/powersync/driver.mjs` drives; `npm ci` there installs it and a
+//! Node that is new enough (`just sdk-setup`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
+
+use crate::house::workspace;
+
+type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Value, String>>>>>;
+
+/// A Node process with the SDK.
+pub struct Sdk {
+    _child: Child,
+    stdin: tokio::sync::Mutex<ChildStdin>,
+    waiting: Waiting,
+    next: AtomicU64,
+    dir: tempfile::TempDir,
+}
+
+/// One client: a database of its own.
+#[derive(Clone)]
+pub struct Client<'a> {
+    sdk: &'a Sdk,
+    name: String,
+}
+
+fn home() -> PathBuf {
+    workspace().join("tests/peers/powersync")
+}
+
+/// Lays out what the driver runs: the published schema and connector beside the SDK they import.
+fn lay_out(into: &Path) {
+    std::fs::create_dir_all(into.join(".app")).unwrap();
+    for file in ["schema.js", "connector.js"] {
+        std::fs::copy(workspace().join("docs/sync").join(file), into.join(".app").join(file)).unwrap();
+    }
+    std::fs::copy(home().join("driver.mjs"), into.join("driver.mjs")).unwrap();
+    std::fs::copy(home().join("package.json"), into.join("package.json")).unwrap();
+    std::os::unix::fs::symlink(home().join("node_modules"), into.join("node_modules")).unwrap();
+}
+
+/// The Node that comes with the SDK.
+#[must_use]
+pub fn node() -> PathBuf {
+    let node = home().join("node_modules/node/bin/node");
+    assert!(node.is_file(), "the SDK is not installed: run `just sdk-setup`");
+    node
+}
+
+impl Sdk {
+    /// Starts the process.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        lay_out(dir.path());
+        let mut child = Command::new(node())
+            .args(["--no-warnings", "driver.mjs"])
+            .current_dir(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdin = tokio::sync::Mutex::new(child.stdin.take().unwrap());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let waiting = Waiting::default();
+        let answers = waiting.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let Ok(answer) = serde_json::from_str::<Value>(&line) else { continue };
+                let Some(waits) = answers.lock().unwrap().remove(&answer["id"].as_u64().unwrap_or(0)) else { continue };
+                let _ = waits.send(match answer.get("error") {
+                    Some(error) => Err(error.as_str().unwrap_or_default().to_owned()),
+                    None => Ok(answer["result"].clone()),
+                });
+            }
+            // Nobody answers any more: whoever waits hears so.
+            answers.lock().unwrap().clear();
+        });
+        Self { _child: child, stdin, waiting, next: 1.into(), dir }
+    }
+
+    /// What the SDK said to people.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    async fn ask(&self, mut command: Value) -> Result<Value, String> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        command["id"] = id.into();
+        let (answer, answered) = oneshot::channel();
+        self.waiting.lock().unwrap().insert(id, answer);
+        self.stdin.lock().await.write_all(format!("{command}\n").as_bytes()).await.unwrap();
+        answered.await.unwrap_or_else(|_| Err(format!("the SDK's process ended:\n{}", self.log())))
+    }
+
+    /// Opens a client's database, a new one or one that was closed.
+    pub async fn client(&self, name: &str, hub: &str, token: &str) -> Client<'_> {
+        let client = Client { sdk: self, name: name.to_owned() };
+        let dir = self.dir.path().join("databases");
+        client.ask("open", json!({ "dir": dir, "name": name, "hub": hub, "token": token })).await;
+        client
+    }
+}
+
+impl Client<'_> {
+    async fn try_ask(&self, command: &str, mut with: Value) -> Result<Value, String> {
+        with["command"] = command.into();
+        with["client"] = self.name.as_str().into();
+        self.sdk.ask(with).await
+    }
+
+    async fn ask(&self, command: &str, with: Value) -> Value {
+        let asked = format!("{command} {with}");
+        self.try_ask(command, with).await.unwrap_or_else(|error| {
+            panic!("{}: {asked:.300}: {error}\n{}", self.name, last(&self.sdk.log(), 20));
+        })
+    }
+
+    /// Connects with the SDK's own defaults.
+    pub async fn connect(&self) {
+        self.ask("connect", json!({})).await;
+    }
+
+    /// Connects with options: `mode`, `streams`, `defaults`, `wait`, `token`.
+    pub async fn connect_with(&self, options: Value) {
+        self.ask("connect", options).await;
+    }
+
+    /// Goes offline.
+    pub async fn disconnect(&self) {
+        self.ask("disconnect", json!({})).await;
+    }
+
+    /// Closes the database; [`Sdk::client`] opens it again.
+    pub async fn close(self) {
+        self.ask("close", json!({})).await;
+    }
+
+    /// One statement, a transaction of its own.
+    pub async fn write(&self, sql: &str, args: Value) {
+        self.transaction(json!([[sql, args]])).await;
+    }
+
+    /// Several statements, `[[sql, args], …]`, in one transaction.
+    pub async fn transaction(&self, statements: Value) {
+        self.ask("write", json!({ "statements": statements })).await;
+    }
+
+    /// What a question answers now.
+    pub async fn read(&self, sql: &str) -> Vec<Value> {
+        self.ask("read", json!({ "sql": sql })).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until a question has an answer.
+    pub async fn wait(&self, sql: &str) -> Vec<Value> {
+        self.ask("wait", json!({ "sql": sql })).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until a question has an answer of so many rows.
+    pub async fn wait_for(&self, sql: &str, rows: usize) -> Vec<Value> {
+        self.ask("wait", json!({ "sql": sql, "rows": rows })).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until nothing is left to send and all of it has come back.
+    pub async fn settled(&self) {
+        self.ask("settled", json!({})).await;
+    }
+
+    /// Whether that is so within some seconds.
+    pub async fn settles(&self, seconds: u64) -> bool {
+        self.try_ask("settled", json!({ "seconds": seconds })).await.is_ok()
+    }
+
+    /// `{"connected","synced","queue","buckets","error"}`.
+    pub async fn status(&self) -> Value {
+        self.ask("status", json!({})).await
+    }
+
+    /// What the hub answered to each uploaded operation, oldest first.
+    pub async fn uploads(&self) -> Vec<Value> {
+        self.ask("uploads", json!({})).await.as_array().cloned().unwrap_or_default()
+    }
+}
+
+fn last(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

@@ -1,0 +1,168 @@
+//! Phones that are offline and edit at random, with cuts at random: all end where the hub is, and nothing vanishes.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// How many random families CI plays; a seed replays with `KAIROS_TEST_SEED`.
+const SEEDS: usize = 4;
+
+/// A small generator of the same numbers from the same seed (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+    }
+
+    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_and_five_phones_end_where_the_hub_is() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let home = Home::new().await;
+    let seeds: Vec<u64> = match read("KAIROS_TEST_SEED") {
+        Some(seed) => vec![seed],
+        None => (1..=kairos_tests::scaled(SEEDS) as u64).collect(),
+    };
+    for seed in seeds {
+        let phones = if seed % 2 == 0 { 2 } else { 5 };
+        play(&home, seed, phones).await;
+    }
+}
+
+async fn play(home: &Home, seed: u64, phones: usize) {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let person = home.house.add_person(&home.ada, &format!("p{seed}@example.org")).await;
+    let mut clients = Vec::new();
+    for n in 0..phones {
+        let client = home.sdk.client(&format!("s{seed}-{n}"), &home.relay.url(), &person.token).await;
+        client.connect_with(json!({ "wait": false })).await;
+        clients.push(client);
+    }
+    let habits: Vec<String> = (0..4).map(|n| format!("s{seed}-h{n}")).collect();
+    for (n, habit) in habits.iter().enumerate() {
+        let kind = if n % 2 == 0 { "boolean" } else { "measurable" };
+        let sql = "INSERT INTO habits (id, name, anchor_behavior, kind, target_value) VALUES (?, ?, 'x', ?, 8)";
+        clients[0].write(sql, json!([habit, habit, kind])).await;
+    }
+    clients[0].settled().await;
+    for client in &clients {
+        client.wait_for("SELECT id FROM habits", habits.len()).await;
+    }
+    // What each phone meant, to be found again: how much of what it added to which habit's day.
+    let mut added = std::collections::BTreeMap::<(String, u64), i64>::new();
+    let (mut names, mut seen) = (BTreeSet::<(String, String)>::new(), BTreeSet::<(String, String)>::new());
+    for step in 0..60 {
+        let n = usize::try_from(dice.roll(clients.len() as u64)).unwrap();
+        let client = &clients[n];
+        let habit = dice.one(&habits).clone();
+        let day = dice.roll(3);
+        match dice.roll(10) {
+            0 => client.disconnect().await,
+            1 => client.connect_with(json!({ "wait": false })).await,
+            2 => home.relay.cut(),
+            3 => {
+                let name = format!("{habit} {seed}.{step}");
+                let before = client.read(&format!("SELECT name FROM habits WHERE id = '{habit}'")).await;
+                seen.insert((habit.clone(), before[0]["name"].as_str().unwrap().to_owned()));
+                client.write("UPDATE habits SET name = ? WHERE id = ?", json!([name, habit])).await;
+                names.insert((habit, name));
+            }
+            4 => {
+                let key = format!("{:04}", dice.roll(10_000));
+                client.write("UPDATE habits SET sort_key = ?, color = ? WHERE id = ?", json!([key, key, habit])).await;
+            }
+            5 => {
+                // A cell that another phone may have made under another id, undone under this phone's.
+                client
+                    .write("DELETE FROM completions WHERE habit_id = ? AND date = date('now', '-' || ? || ' days') AND amount IS NULL", json!([habit, day]))
+                    .await;
+            }
+            6 => {
+                let note = format!("note {step}");
+                client.write("UPDATE completions SET note = ? WHERE habit_id = ?", json!([note, habit])).await;
+            }
+            7 => {
+                let sql = "INSERT INTO pauses (id, habit_id, from_date, to_date) VALUES (uuid(), ?, '2030-01-01', '2030-01-02')";
+                client.write(sql, json!([habit])).await;
+                if dice.roll(3) == 0 {
+                    client.write("DELETE FROM pauses WHERE habit_id = ?", json!([habit])).await;
+                }
+            }
+            _ if habit.ends_with(['1', '3']) => {
+                let more = i64::try_from(1 + dice.roll(3)).unwrap();
+                let metadata = json!({ "verb": "add", "value": more }).to_string();
+                let sql = "INSERT INTO completions (id, habit_id, date, type, amount, _metadata)
+                           VALUES (uuid(), ?, date('now', '-' || ? || ' days'), 'PARTIAL', ?, ?)";
+                client.write(sql, json!([habit, day, more, metadata])).await;
+                *added.entry((habit, day)).or_default() += more;
+            }
+            _ => {
+                let sql = "INSERT INTO completions (id, habit_id, date, type)
+                           VALUES (uuid(), ?, date('now', '-' || ? || ' days'), 'FULL')";
+                client.write(sql, json!([habit, day])).await;
+            }
+        }
+    }
+    for client in &clients {
+        client.connect_with(json!({ "wait": false })).await;
+    }
+    for client in &clients {
+        assert!(client.settles(60).await, "seed {seed}: a phone does not settle: {}", client.status().await);
+    }
+    let scope = format!("u:{}", person.user_id);
+    let of_person = |table: &str| -> Vec<Value> {
+        home.rows(table).into_iter().filter(|row| row["scope"] == scope.as_str()).collect()
+    };
+    for (table, columns) in [
+        ("habits", vec!["id", "name", "sort_key", "color"]),
+        ("completions", vec!["id", "habit_id", "date", "type", "amount", "note"]),
+        ("pauses", vec!["id", "habit_id"]),
+        ("conflicts", vec!["id", "kind", "status"]),
+    ] {
+        let pick = |rows: &[Value]| -> BTreeSet<String> {
+            rows.iter()
+                .map(|row| columns.iter().map(|column| plain(&row[*column]).to_string()).collect::<Vec<_>>().join(" "))
+                .collect()
+        };
+        let expected = pick(&of_person(table));
+        for client in &clients {
+            let sql = format!("SELECT {} FROM {table}", columns.join(", "));
+            let what = format!("seed {seed}: {table} as the hub has them");
+            kairos_tests::until(&what, async || (pick(&client.read(&sql).await) == expected).then_some(())).await;
+        }
+    }
+    // Nothing that was added is lost or doubled, whoever was offline.
+    for ((habit, day), sum) in &added {
+        let sql =
+            format!("SELECT amount FROM completions WHERE habit_id = '{habit}' AND date = date('now', '-{day} days')");
+        let found = clients[0].read(&sql).await;
+        assert_eq!(
+            found[0]["amount"].as_f64(),
+            Some(f64::from(i32::try_from(*sum).unwrap())),
+            "seed {seed}: {habit} {day}"
+        );
+    }
+    // Every name that was given stands, was seen by whoever changed it, or is kept.
+    let conflicts = of_person("conflicts");
+    assert!(conflicts.iter().all(|conflict| conflict["kind"] == "lost"), "seed {seed}: {conflicts:?}");
+    let habits = of_person("habits");
+    for (habit, name) in names {
+        let stands = habits.iter().any(|row| row["id"] == habit.as_str() && row["name"] == name.as_str());
+        let kept = conflicts.iter().any(|conflict| {
+            let lost: Value = serde_json::from_str(conflict["lost_value"].as_str().unwrap()).unwrap();
+            conflict["row_id"] == habit.as_str() && lost["name"] == name.as_str()
+        });
+        assert!(stands || kept || seen.contains(&(habit.clone(), name.clone())), "seed {seed}: {name} vanished");
+    }
+    for client in clients {
+        client.close().await;
+    }
+}
