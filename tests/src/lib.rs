@@ -14,6 +14,7 @@ mod people;
 pub mod raw;
 mod relay;
 mod screen;
+pub mod sync_client;
 
 pub use database::Database;
 pub use export::export_of;

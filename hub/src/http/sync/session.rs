@@ -290,8 +290,8 @@ impl Work {
     /// From memory, encoded once for all clients: what has just happened.
     fn recent(&self, at: usize) -> Option<Page> {
         let (bucket, head) = (&self.buckets.all[at], self.buckets.head);
-        let by_scope = matches!(bucket.source, Source::Rows(_)) && self.raw;
-        if bucket.sent < head && !by_scope {
+        let kept = matches!(bucket.source, Source::Rows(_)) && self.raw && bucket.sent >= bucket.whole_from;
+        if bucket.sent < head && !kept {
             return None;
         }
         let changes = self.store.feed().between(bucket.sent, head, |change| bucket.source.may_hold(change))?;
