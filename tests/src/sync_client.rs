@@ -34,7 +34,7 @@ impl Kept {
         self.ops += 1;
         let checksum = u32::try_from(op["checksum"].as_u64().expect("a checksum")).unwrap();
         let key = || (text(&op["object_type"]), text(&op["object_id"]));
-        let mut supersede = |kept: &mut Self| {
+        let supersede = |kept: &mut Self| {
             if let Some((_, old, _)) = kept.rows.remove(&key()) {
                 kept.live = kept.live.wrapping_sub(old);
                 kept.added = kept.added.wrapping_add(old);

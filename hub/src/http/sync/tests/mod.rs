@@ -5,6 +5,7 @@
 mod access;
 mod edges;
 mod flow;
+mod time;
 
 #[allow(missing_docs, dead_code, unreachable_pub)]
 #[path = "../../../../../tests/src/sync_client.rs"]
