@@ -250,6 +250,12 @@ impl Hub {
         &self.auth
     }
 
+    /// What is stored, for tests that write what nobody can ask for yet.
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Waits until somebody orders that a backup be restored; [`backup::restart::carry_out`] does it.
     pub async fn restore_ordered(&mut self) -> backup::Order {
         match self.orders.recv().await {

@@ -15,6 +15,7 @@ pub mod raw;
 mod relay;
 mod screen;
 pub mod sdk;
+pub mod sync_client;
 
 pub use database::Database;
 pub use export::export_of;

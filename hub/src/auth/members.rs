@@ -69,7 +69,7 @@ mod tests {
         let home = HouseholdId::new("home").unwrap();
         let member = |user: &UserId| Some((user.clone(), home.clone()));
         let mut members = Members::default();
-        assert_eq!(members.change("1", member(&ada)), [ada.clone()]);
+        assert_eq!(members.change("1", member(&ada)), std::slice::from_ref(&ada));
         assert!(members.change("1", member(&ada)).is_empty(), "a new name of a member");
         assert!(members.change("2", member(&ada)).is_empty(), "twice the same");
         assert!(members.change("2", None).is_empty());

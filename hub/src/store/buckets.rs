@@ -161,3 +161,39 @@ impl Store {
         self.0.generations.send_modify(|said| *said = said.wrapping_add(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use kairos_core::scope::Scope;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::health::Board;
+
+    /// A scan of the whole log for each stream with parameters would be felt after a year.
+    #[tokio::test]
+    async fn every_bucket_is_read_by_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Clock::manual(0), &Board::default()).await.unwrap();
+        let scope = Scope::parse("u:ada").unwrap();
+        for (source, index) in [
+            (Source::Rows(scope.clone()), "changes_scope (scope=? AND seq>?)"),
+            (Source::Events(scope.clone(), "h".into()), "changes_habit (scope=? AND <expr>=? AND seq>?)"),
+            (Source::Month(scope, "2026-11".into()), "changes_month (scope=? AND <expr>=? AND seq>?)"),
+        ] {
+            let (condition, _) = condition(&source);
+            let plan = store
+                .read(move |snapshot| {
+                    let sql = format!("EXPLAIN QUERY PLAN SELECT sum(checksum) FROM changes WHERE {condition} AND seq > ?2 ORDER BY seq");
+                    let mut statement = snapshot.connection.prepare(&sql)?;
+                    let none = vec![rusqlite::types::Null; statement.parameter_count()];
+                    let lines = statement.query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3))?;
+                    Ok(lines.collect::<rusqlite::Result<Vec<_>>>()?.join("; "))
+                })
+                .await
+                .unwrap();
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

@@ -161,6 +161,12 @@ impl Tx<'_> {
         self.log(row, origin)
     }
 
+    /// Runs statements that nothing in the hub runs yet.
+    #[cfg(test)]
+    pub(crate) fn execute_for_test(&mut self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
     fn log(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
         let op = if row.deleted_at.is_some() { Op::Remove } else { Op::Put };
         let json = match op {

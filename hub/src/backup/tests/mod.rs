@@ -129,7 +129,7 @@ fn content(path: &Path) -> BTreeMap<String, Vec<Vec<Sql>>> {
 /// As [`content`], without what a restore makes anew.
 fn lasting(path: &Path) -> BTreeMap<String, Vec<Vec<Sql>>> {
     let mut content = content(path);
-    let anew = ["epoch", "node", "probe", "came_from"].map(|key| Sql::Text(key.into()));
+    let anew = ["epoch", "node", "probe", "came_from", "write_checkpoint_floor"].map(|key| Sql::Text(key.into()));
     content.get_mut("meta").unwrap().retain(|row| !anew.contains(&row[0]));
     content
 }

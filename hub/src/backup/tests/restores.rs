@@ -181,3 +181,23 @@ async fn access_that_was_taken_away_stays_away_and_everybody_signs_in_anew() {
     let auth = Auth::open(home.store.clone(), None).await.unwrap();
     assert!(auth.principal(&late.token).await.is_ok());
 }
+
+#[tokio::test]
+async fn what_clients_were_told_of_their_uploads_never_goes_back() {
+    let mut home = Home::new().await;
+    let told =
+        async |home: &Home, asked| home.store.raise_write_checkpoint(user(), "phone".into(), asked).await.unwrap();
+    assert_eq!(told(&home, None).await, 1);
+    let file = home.backup("backup").await;
+    assert_eq!(told(&home, None).await, 2);
+    home.restore(&file).await;
+    assert_eq!(told(&home, None).await, NOON + 1, "beyond all that a clock could have said");
+    // Also where somebody has chosen a number far ahead since.
+    let file = home.backup("second").await;
+    assert_eq!(told(&home, Some(NOON * 2)).await, NOON * 2);
+    home.restore(&file).await;
+    assert_eq!(told(&home, Some(1)).await, NOON * 2);
+    home.clock.set(NOON * 3);
+    home.restore(&file).await;
+    assert_eq!(told(&home, None).await, NOON * 3 + 1);
+}

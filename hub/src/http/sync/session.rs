@@ -18,8 +18,7 @@ use super::gzip::Gzip;
 use super::plan::Plan;
 use super::streams::Place;
 use super::survey::{Buckets, Survey};
-use crate::auth::{Access, Client};
-use crate::http::Api;
+use crate::auth::{Access, Auth, Client};
 use crate::store::buckets::Page;
 use crate::store::{Store, StoreError};
 
@@ -87,16 +86,17 @@ impl From<StoreError> for End {
 impl Session {
     /// Reads the first checkpoint.
     pub(super) async fn open(
-        api: &Api,
+        store: &Store,
+        auth: &Auth,
         client: Client,
         request: Request,
         place: Place,
         gzip: bool,
     ) -> Result<Self, StoreError> {
-        let store = api.store.clone();
+        let store = store.clone();
         // Before anything is read, so that nothing falls between.
         let (feed, generations) = (store.feed().watch(), store.generations());
-        let access = api.auth.watch(&client.caller);
+        let access = auth.watch(&client.caller);
         let principal = client.caller.principal();
         let user = principal.user.clone();
         let (scopes, of) = (principal.scopes.clone(), (user.clone(), request.client_id.clone()));
@@ -290,8 +290,8 @@ impl Work {
     /// From memory, encoded once for all clients: what has just happened.
     fn recent(&self, at: usize) -> Option<Page> {
         let (bucket, head) = (&self.buckets.all[at], self.buckets.head);
-        let by_scope = matches!(bucket.source, Source::Rows(_)) && self.raw;
-        if bucket.sent < head && !by_scope {
+        let kept = matches!(bucket.source, Source::Rows(_)) && self.raw && bucket.sent >= bucket.whole_from;
+        if bucket.sent < head && !kept {
             return None;
         }
         let changes = self.store.feed().between(bucket.sent, head, |change| bucket.source.may_hold(change))?;

@@ -36,7 +36,7 @@ pub(super) async fn open(State(api): State<Api>, by: Syncing, request: Request) 
         Full::Stopping => SyncError::unavailable("The hub is stopping."),
     })?;
     let gzip = gzip::is_offered(offer(&parts.headers));
-    let session = Session::open(&api, by.0, wanted, place, gzip).await?;
+    let session = Session::open(&api.store, &api.auth, by.0, wanted, place, gzip).await?;
     let lines = futures_util::stream::unfold(session, |mut session| async move {
         let piece = session.next().await?;
         Some((Ok::<_, Infallible>(piece), session))

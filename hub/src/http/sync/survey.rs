@@ -19,6 +19,8 @@ pub(super) struct Bucket {
     because: Vec<Because>,
     pub(super) name: String,
     pub(super) standing: Standing,
+    /// From where on its operations are in memory as they are in the log: before, they may have been compacted away.
+    pub(super) whole_from: i64,
     /// How far the client has it.
     pub(super) sent: i64,
     /// Whether the client does not have all of the checkpoint yet.
@@ -68,6 +70,7 @@ impl Buckets {
             let name = name(&identity, &planned.source, standing.generation);
             Bucket {
                 // Nobody has what is not there yet.
+                whole_from: survey.head,
                 sent: after.get(&name).map_or(0, |after| (*after).min(survey.head)),
                 source: planned.source,
                 priority: planned.priority,
@@ -102,7 +105,7 @@ impl Buckets {
             if bucket.standing.generation != standing.generation {
                 let name = name(&self.identity, &bucket.source, standing.generation);
                 removed.push(std::mem::replace(&mut bucket.name, name));
-                bucket.sent = 0;
+                (bucket.sent, bucket.whole_from) = (0, survey.head);
             }
             (bucket.standing, bucket.due) = (*standing, true);
             updated.push(at);
