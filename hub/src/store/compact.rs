@@ -63,6 +63,7 @@ impl Store {
         }
         for (scope, stream) in self.read(|snapshot| snapshot.worn_buckets()).await? {
             self.write(move |tx| tx.renew_bucket(&scope, &stream)).await?;
+            self.say_new_generations();
             compacted.renewed += 1;
             tokio::time::sleep(PAUSE).await;
         }
