@@ -49,6 +49,39 @@ fn lay_out(into: &Path) {
     std::os::unix::fs::symlink(home().join("node_modules"), into.join("node_modules")).unwrap();
 }
 
+/// Runs the example of `docs/sync` against a hub until it has said something; gives what it said so far.
+pub async fn example(hub: &str, token: &str, wanted: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    lay_out(dir.path());
+    for file in ["schema.js", "connector.js", "example.mjs"] {
+        std::fs::copy(workspace().join("docs/sync").join(file), dir.path().join(file)).unwrap();
+    }
+    let mut child = Command::new(node())
+        .args(["--no-warnings", "example.mjs", hub, token])
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    let read = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains(wanted) {
+                return true;
+            }
+        }
+        false
+    };
+    let heard = tokio::time::timeout(crate::PATIENCE, read).await.unwrap_or(false);
+    assert!(heard, "the example never said {wanted:?}, but:\n{said}");
+    said
+}
+
 /// The Node that comes with the SDK.
 #[must_use]
 pub fn node() -> PathBuf {

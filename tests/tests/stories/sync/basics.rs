@@ -206,3 +206,15 @@ async fn a_conflict_is_seen_and_restored() {
         client.wait_for("SELECT id FROM habits WHERE name = 'Green tea' AND icon = 'cup'", 1).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_published_example_works() {
+    let home = Home::new().await;
+    let habit = home.ada.habit("Stretch").await;
+    let token = home.ada.post("/api/tokens", json!({ "name": "example" })).await["token"].as_str().unwrap().to_owned();
+    kairos_tests::sdk::example(&home.house.url(""), &token, "[x] Stretch").await;
+    kairos_tests::until("the example's deed at the hub", async || {
+        (home.ada.item(&habit).await["done"] == true).then_some(())
+    })
+    .await;
+}
