@@ -65,6 +65,8 @@ impl Store {
             self.write(move |tx| tx.renew_bucket(&scope, &stream)).await?;
             self.say_new_generations();
             compacted.renewed += 1;
+            // No change of the log tells it to those who are connected.
+            self.say_new_generations();
             tokio::time::sleep(PAUSE).await;
         }
         Ok(compacted)

@@ -241,10 +241,10 @@ impl Snapshot<'_> {
             // Counted as they stand there: a change this version does not know still fills the page.
             Ok((changes, looked < limit))
         };
-        let Some(scopes) = scopes else { return read("WHERE seq > ?1 AND op <> 'MOVE'", &[&seq]) };
+        let Some(scopes) = scopes else { return read("WHERE seq > ?1", &[&seq]) };
         let (mut changes, mut reach) = (Vec::new(), i64::MAX);
         for scope in scopes {
-            let (found, all) = read("WHERE scope = ?1 AND seq > ?2 AND op <> 'MOVE'", &[&scope.to_string(), &seq])?;
+            let (found, all) = read("WHERE scope = ?1 AND seq > ?2", &[&scope.to_string(), &seq])?;
             if let (false, Some(last)) = (all, found.last()) {
                 reach = reach.min(last.seq);
             }

@@ -50,6 +50,91 @@ async fn a_first_sync_a_change_and_a_return() {
     assert!(stream.line().await.unwrap()["checkpoint_complete"].is_object());
 }
 
+/// The kinds of lines of a recorded exchange with the PowerSync Service, in their order: two buckets of different
+/// priority, three changes (the last with a write checkpoint), a return after a change, a return with a subscription.
+#[tokio::test]
+async fn lines_come_in_the_order_in_which_they_were_recorded() {
+    const FIRST: [&str; 5] = ["checkpoint", "data", "partial_checkpoint_complete", "data", "checkpoint_complete"];
+    const CHANGE: [&str; 3] = ["checkpoint_diff", "data", "checkpoint_complete"];
+    const RETURN: [&str; 4] = ["checkpoint", "partial_checkpoint_complete", "data", "checkpoint_complete"];
+    let house = House::new().await;
+    let ada = &house.ada;
+    house.member("home", ada, false).await;
+    let shared = |name: &str| Written::new(&HABITS, "dishes", "h:home", &ada.user, &[("name", name.into())]);
+    house.write(vec![shared("Dishes"), Written::event("e", ada, "water", "2026-11-24")]).await;
+    let mut phone = Replica::new("phone");
+    let mut stream = until_member(ada, &mut phone, 2).await;
+    assert_eq!(phone.kinds, FIRST);
+    let mut gone = shared("Dishes");
+    gone.gone = true;
+    for (change, write) in [(shared("Pots"), 0), (gone, 0), (shared("Pans"), 1)] {
+        phone.kinds.clear();
+        if write > 0 {
+            // Uploaded, told, and both in the same checkpoint or the next.
+            house.write(vec![change]).await;
+            assert_eq!(ada.write_checkpoint("phone").await, write);
+            stream.until(&mut phone, "the number", |phone| phone.write_checkpoint == write).await;
+            assert!(phone.kinds.starts_with(&CHANGE.map(str::to_owned)), "{:?}", phone.kinds);
+        } else {
+            house.write(vec![change]).await;
+            stream.complete(&mut phone).await;
+            assert_eq!(phone.kinds, CHANGE);
+        }
+    }
+    drop(stream);
+    house.write(vec![shared("Plates")]).await;
+    let mut stream = ada.sync(&mut phone).await;
+    stream.complete(&mut phone).await;
+    assert_eq!((phone.kinds.join(" "), phone.write_checkpoint), (RETURN.join(" "), 1));
+    drop(stream);
+    house.write(vec![Written::habit("water", ada, "Water")]).await;
+    ada.sync(&mut phone).await.complete(&mut phone).await;
+    let subscription = json!([{ "stream": "events", "parameters": { "habit": "water" }, "override_priority": null }]);
+    let mut stream = ada.subscribe(&mut phone, &subscription).await;
+    stream.complete(&mut phone).await;
+    // Here there are three priorities, two of which have nothing new.
+    let partial = RETURN[1];
+    assert_eq!(phone.kinds, [RETURN[0], partial, partial, RETURN[2], RETURN[3]]);
+}
+
+/// A client that takes its time over a first sync, while the log is made shorter and goes on.
+#[tokio::test]
+async fn a_slow_first_sync_survives_a_compaction() {
+    let house = House::new().await;
+    let ada = &house.ada;
+    let note = "x".repeat(4000);
+    let cells = |from: usize, version: &str| -> Vec<Written> {
+        let cell = |n: usize| {
+            let mut cell = Written::cell(&format!("c{n}"), ada, "h", "2026-11-01");
+            cell.columns.push(("note", format!("{version}{note}").into()));
+            cell
+        };
+        (from..from + 600).map(cell).collect()
+    };
+    for from in [0, 600, 1200, 1800] {
+        house.write(cells(from, "one")).await;
+    }
+    let mut slow = Replica::new("slow");
+    let mut stream = ada.sync(&mut slow).await;
+    for from in [0, 600, 1200, 1800] {
+        house.clock.set(house.clock.now() + 1);
+        house.write(cells(from, "two")).await;
+    }
+    let compacted = house.hub.store().compact().await.unwrap();
+    assert!(compacted.emptied >= 2400, "{compacted:?}");
+    let all_new = |replica: &Replica| {
+        let notes = replica.rows.values().filter_map(|row| row["note"].as_str());
+        notes.filter(|note| note.starts_with("two")).count() == 2400
+    };
+    // Whatever is shown is whole: each checkpoint is one moment.
+    stream.complete(&mut slow).await;
+    assert_eq!(slow.ids("completions").len(), 2400);
+    stream.until(&mut slow, "the present", all_new).await;
+    let mut late = Replica::new("late");
+    ada.sync(&mut late).await.complete(&mut late).await;
+    assert_eq!(late.rows, slow.rows);
+}
+
 #[tokio::test]
 async fn a_write_checkpoint_comes_without_a_change_and_stays() {
     let house = House::new().await;

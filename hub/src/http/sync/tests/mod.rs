@@ -185,3 +185,18 @@ impl Person {
         answer.body["data"]["write_checkpoint"].as_str().unwrap().parse().unwrap()
     }
 }
+
+/// Connects until the client gets so many buckets: a membership is known a moment after it is written.
+async fn until_member(person: &Person, replica: &mut Replica, buckets: usize) -> SyncStream {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let mut fresh = Replica::new(&replica.client_id);
+        let mut stream = person.sync(&mut fresh).await;
+        stream.complete(&mut fresh).await;
+        if fresh.buckets.len() == buckets {
+            *replica = fresh;
+            return stream;
+        }
+        assert!(begun.elapsed().as_secs() < 10, "the membership is known");
+    }
+}
