@@ -4,38 +4,62 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use kairos_core::sync::request::{decimal, is_client_id};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::caller::Syncing;
-use super::error::SyncError;
+use super::error::{SyncError, SyncErrorBody};
 use crate::http::Api;
 
 /// The highest number a client may ask for; beyond there must be room for those it gets.
 const HIGHEST: i64 = i64::MAX / 2;
 
+/// What is answered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Given<T> {
+    data: T,
+}
+
+/// A number the hub chose.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Next {
+    /// A decimal number, as text.
+    #[schema(example = "7")]
+    write_checkpoint: String,
+}
+
+/// A number the client chose, or a higher one.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Raised {
+    /// A decimal number, as text.
+    #[schema(example = "7")]
+    checkpoint_request_id: String,
+}
+
 /// The next number of a client.
 #[utoipa::path(
     get, path = "/write-checkpoint2.json", tag = "sync",
     params(("client_id" = Option<String>, Query, description = "The client's database")),
-    responses((status = 200, description = "`{\"data\":{\"write_checkpoint\":\"7\"}}`"), (status = 401), (status = 400), (status = 503))
+    responses((status = 200, body = Given<Next>), (status = 400, body = SyncErrorBody), (status = 401, body = SyncErrorBody), (status = 503, body = SyncErrorBody))
 )]
 pub(super) async fn next(
     State(api): State<Api>,
     by: Syncing,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, SyncError> {
-    let client = client_of(query.as_deref().unwrap_or_default())?;
-    let id = raise(&api, &by, client, None).await?;
-    Ok(Json(json!({ "data": { "write_checkpoint": id.to_string() } })))
+    client: Result<Query<Client>, QueryRejection>,
+) -> Result<Json<Given<Next>>, SyncError> {
+    let Query(client) = client.map_err(|_| SyncError::invalid("The query is client_id=, once."))?;
+    let id = raise(&api, &by, checked(client.client_id)?, None).await?;
+    Ok(Json(Given { data: Next { write_checkpoint: id.to_string() } }))
 }
 
-/// The `client_id` of a query; empty when there is none. An id has no character that needs escaping.
-fn client_of(query: &str) -> Result<String, SyncError> {
-    let given = query.split('&').find_map(|part| part.strip_prefix("client_id="));
-    checked(given.unwrap_or_default().to_owned())
+/// What stands in the query.
+#[derive(Deserialize)]
+pub(super) struct Client {
+    #[serde(default)]
+    client_id: String,
 }
 
 fn checked(client: String) -> Result<String, SyncError> {
@@ -47,7 +71,7 @@ fn checked(client: String) -> Result<String, SyncError> {
 }
 
 /// What a client asks that chooses its numbers itself.
-#[derive(Deserialize, utoipa::ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Asked {
     #[serde(default)]
     client_id: String,
@@ -58,15 +82,19 @@ pub(super) struct Asked {
 /// Raises a client's number to one it chose; answers with the higher of that and the present one.
 #[utoipa::path(
     post, path = "/sync/checkpoint-request", tag = "sync", request_body = Asked,
-    responses((status = 200, description = "`{\"data\":{\"checkpoint_request_id\":\"7\"}}`"), (status = 401), (status = 400), (status = 503))
+    responses((status = 200, body = Given<Raised>), (status = 400, body = SyncErrorBody), (status = 401, body = SyncErrorBody), (status = 503, body = SyncErrorBody))
 )]
-pub(super) async fn request(State(api): State<Api>, by: Syncing, body: Bytes) -> Result<Json<Value>, SyncError> {
+pub(super) async fn request(
+    State(api): State<Api>,
+    by: Syncing,
+    body: Bytes,
+) -> Result<Json<Given<Raised>>, SyncError> {
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|_| SyncError::invalid("The body is {\"client_id\", \"checkpoint_request_id\"}, both text."))?;
     let id = decimal(&asked.checkpoint_request_id).filter(|id| *id <= HIGHEST);
     let id = id.ok_or_else(|| SyncError::invalid("checkpoint_request_id is a decimal number, as text."))?;
     let id = raise(&api, &by, checked(asked.client_id)?, Some(id)).await?;
-    Ok(Json(json!({ "data": { "checkpoint_request_id": id.to_string() } })))
+    Ok(Json(Given { data: Raised { checkpoint_request_id: id.to_string() } }))
 }
 
 async fn raise(api: &Api, by: &Syncing, client: String, asked: Option<i64>) -> Result<i64, SyncError> {

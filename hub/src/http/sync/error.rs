@@ -4,7 +4,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kairos_core::sync::request::Wrong;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::Refusal;
 use crate::auth::jwt::Flaw;
@@ -88,13 +89,31 @@ impl From<StoreError> for SyncError {
     }
 }
 
+/// The body of an error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SyncErrorBody {
+    error: SyncErrorDetail,
+}
+
+/// What went wrong, as clients of sync know it.
+#[derive(Debug, Serialize, ToSchema)]
+struct SyncErrorDetail {
+    #[schema(example = "PSYNC_S2103")]
+    code: &'static str,
+    #[schema(example = 401)]
+    status: u16,
+    /// A sentence.
+    description: String,
+    #[schema(example = "AuthorizationError")]
+    name: &'static str,
+}
+
 impl IntoResponse for SyncError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": {
-            "code": self.code, "status": self.status.as_u16(), "description": self.description, "name": self.name,
-        } });
-        let mut response = (self.status, Json(body)).into_response();
-        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        let Self { status, code, name, description } = self;
+        let error = SyncErrorDetail { code, status: status.as_u16(), description, name };
+        let mut response = (status, Json(SyncErrorBody { error })).into_response();
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

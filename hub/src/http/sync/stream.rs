@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use kairos_core::sync::request::{MAX_BODY, Request as Wanted};
 
 use super::caller::Syncing;
-use super::error::SyncError;
+use super::error::{SyncError, SyncErrorBody};
 use super::gzip;
 use super::session::Session;
 use super::streams::Full;
@@ -22,8 +22,10 @@ const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 #[utoipa::path(
     post, path = "/sync/stream", tag = "sync",
     responses((status = 200, description = "Lines of JSON; see docs/SYNC.md", content_type = "application/x-ndjson"),
-        (status = 400, description = "`PSYNC_S2001`, `PSYNC_S2305`"), (status = 401, description = "`PSYNC_S2101` to `PSYNC_S2106`"),
-        (status = 429, description = "`PSYNC_S2304`"), (status = 503, description = "`PSYNC_S2003`"))
+        (status = 400, body = SyncErrorBody, description = "`PSYNC_S2001`, `PSYNC_S2305`"),
+        (status = 401, body = SyncErrorBody, description = "`PSYNC_S2101` to `PSYNC_S2106`"),
+        (status = 429, body = SyncErrorBody, description = "`PSYNC_S2304`"),
+        (status = 503, body = SyncErrorBody, description = "`PSYNC_S2003`"))
 )]
 pub(super) async fn open(State(api): State<Api>, by: Syncing, request: Request) -> Result<Response, SyncError> {
     let (parts, body) = request.into_parts();
