@@ -63,7 +63,6 @@ impl Store {
         }
         for (scope, stream) in self.read(|snapshot| snapshot.worn_buckets()).await? {
             self.write(move |tx| tx.renew_bucket(&scope, &stream)).await?;
-            self.say_new_generations();
             compacted.renewed += 1;
             // No change of the log tells it to those who are connected.
             self.say_new_generations();
