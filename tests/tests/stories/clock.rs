@@ -27,6 +27,7 @@ async fn tell(night: Night) {
     assert!(ada.ask(Method::PATCH, "/api/me", Some(me)).await.0.is_success());
     let habit = ada.habit("Read").await;
     let button = ada.button("Bedside", &habit, "complete").await;
+    let spare = ada.bare_button("Spare").await;
     let mut wire = Wire::open(house.ports.mqtt, &button).await;
     wire.send(&press(&button, 1, false, "night:1")).await.unwrap();
     wire.puback().await.unwrap();
@@ -50,6 +51,9 @@ async fn tell(night: Night) {
     wire.subscribe(&format!("kairos/device/{}/state", button.device_id)).await;
     let state = wire.message().await;
     assert_eq!((&state["date"], &state["buttons"]["1"]["light"]), (&json!(night.yesterday), &json!("done")));
+    let mut bare = Wire::open(house.ports.mqtt, &spare).await;
+    bare.subscribe(&format!("kairos/device/{}/state", spare.device_id)).await;
+    assert_eq!(bare.message().await, json!({ "date": night.yesterday, "buttons": {} }));
 
     // Nobody does anything; the day begins.
     let shown = loop {
@@ -62,6 +66,7 @@ async fn tell(night: Night) {
     assert_eq!(shown["items"][0]["done"], false);
     let state = wire.message().await;
     assert_eq!((&state["date"], &state["buttons"]["1"]["light"]), (&json!(night.today), &json!("open")));
+    assert_eq!(bare.message().await, json!({ "date": night.today, "buttons": {} }));
     assert_eq!(ada.get("/api/today").await["date"], night.today);
 
     let said: Value = complete(&ada).await.unwrap().json().await.unwrap();
