@@ -27,6 +27,11 @@ impl StoreError {
     pub(crate) fn stopping() -> Self {
         Self::Unavailable("the hub is stopping".into())
     }
+
+    /// A wish came upon a fault of ours.
+    pub(super) fn fault() -> Self {
+        Self::Unavailable(FAULT.into())
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -35,6 +40,8 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// What is said where a command panicked, to whoever wished it and to those who shared its commit.
+pub(super) const FAULT: &str = "an internal fault in a command";
 const NO_DATABASE: &str = "the file is not a database";
 const DAMAGED: &str = "the database is damaged";
 

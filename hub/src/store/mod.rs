@@ -148,7 +148,13 @@ impl Store {
         let writer = self.writer().clone().ok_or_else(StoreError::stopping)?;
         writer.send(job).await.map_err(|_| StoreError::stopping())?;
         drop(writer);
-        self.heed(answered.await.map_err(|_| StoreError::stopping())?)
+        self.heed(answered.await.map_err(|_| self.unanswered())?)
+    }
+
+    /// Why a wish that was taken got no answer: it panicked, unless the writer has ended.
+    fn unanswered(&self) -> StoreError {
+        let ended = self.0.alive.has_changed().is_err();
+        if ended { StoreError::stopping() } else { StoreError::fault() }
     }
 
     /// Looks whether an answer tells of a damaged file.
@@ -231,5 +237,28 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wish_with_a_fault_is_told_so_and_the_hub_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Clock::manual(1_000), &Board::default()).await.unwrap();
+        let wish = store.write(|tx| -> Result<(), StoreError> {
+            meta::set(tx.connection, "half", "done")?;
+            panic!("a fault of ours")
+        });
+        let told = wish.await.unwrap_err();
+        assert_eq!(told, StoreError::Unavailable("an internal fault in a command".into()));
+        let half = store.write(|tx| Ok(meta::get(tx.connection, "half")?)).await.unwrap();
+        assert_eq!(half, None, "undone");
+        store.close().await;
+        let told = store.write(|_| Ok(())).await.unwrap_err();
+        assert_eq!(told, StoreError::stopping());
     }
 }
