@@ -9,6 +9,7 @@ mod clock;
 mod crowds;
 mod days;
 mod disk;
+mod doors;
 mod hostile;
 mod kill;
 mod peers;
