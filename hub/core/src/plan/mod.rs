@@ -5,6 +5,7 @@
 //! those are due until the quota is met, but a day passes freely while enough days are left to meet it.
 
 mod calendar;
+mod pause;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use jiff::civil::Date;
 
 pub use calendar::{Person, days_before, days_between, longest_period, stretch};
 use calendar::{ahead, back};
+use pause::joined;
+pub use pause::{Pause, is_rest_of};
 pub use schedule::{DATED, Schedule, Schedules, active_days};
 
 use crate::fold::Status;
@@ -57,26 +60,6 @@ impl Mark {
 /// A habit's days that have a mark.
 pub type Marks = BTreeMap<Date, Mark>;
 
-/// A break: its first and its last day, if it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pause {
-    /// The first day.
-    pub from: Date,
-    /// The last day.
-    pub to: Option<Date>,
-}
-
-impl Pause {
-    fn covers(&self, date: Date) -> bool {
-        self.from <= date && self.to.is_none_or(|to| date <= to)
-    }
-
-    fn of(row: &Row) -> Option<Self> {
-        let to = row.opt_text("to_date").and_then(|to| parse_date(&to));
-        Some(Self { from: parse_date(&row.text("from_date"))?, to })
-    }
-}
-
 /// What a habit asks for, over all its days.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -113,14 +96,14 @@ impl Plan {
     ) -> Self {
         let schedules = Schedules::of(habit, schedules);
         let first_day = first_day(habit, person);
-        let pauses = pauses
+        let rows: Vec<&Row> = pauses
             .into_iter()
             .filter(|row| row.deleted_at.is_none())
             .filter(|row| row.opt_text("habit_id").is_none_or(|of| of == habit.id))
-            .filter_map(Pause::of);
-        let mut pauses: Vec<Pause> = pauses.collect();
+            .collect();
+        let mut pauses: Vec<Pause> = rows.iter().filter_map(|row| Pause::of(row)).collect();
         let active = habit.deleted_at.is_none() && habit.text("status") == "ACTIVE";
-        if !active {
+        if !active && !rows.iter().any(|row| is_rest_of(row, habit)) {
             // Where no break says since when: since it was paused or archived, else from the beginning.
             pauses.push(Pause { from: rests_since(habit, person), to: None });
         }
@@ -295,22 +278,6 @@ fn first_day(habit: &Row, person: &Person) -> Date {
 pub fn rests_since(habit: &Row, person: &Person) -> Date {
     let since = habit.integer("paused_at").max(habit.integer("archived_at"));
     since.map_or_else(|| first_day(habit, person), |since| person.today(since))
-}
-
-/// Breaks in order, those that overlap or touch as one.
-fn joined(mut pauses: Vec<Pause>) -> Vec<Pause> {
-    pauses.retain(|pause| pause.to.is_none_or(|to| pause.from <= to));
-    pauses.sort_by_key(|pause| pause.from);
-    let mut joined: Vec<Pause> = Vec::with_capacity(pauses.len());
-    for pause in pauses {
-        match joined.last_mut() {
-            Some(last) if last.to.is_none_or(|to| to.tomorrow().is_ok_and(|next| pause.from <= next)) => {
-                last.to = last.to.zip(pause.to).map(|(a, b)| a.max(b));
-            }
-            _ => joined.push(pause),
-        }
-    }
-    joined
 }
 
 /// How far back days are looked at: ten years. What a person writes into `start_date` must not cost more.
