@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use kairos_core::principal::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -258,10 +259,11 @@ struct HowToExport {
     format: Option<String>,
 }
 
-/// All that a person has, as a file.
+/// All that a person has, as a file: one moment of it, however long it takes to come. There is one at a time on a hub;
+/// who does not take it for half a minute, or not all of it in ten, is cut off.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
-    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Another export runs"), (status = 503, body = ErrorBody))
 )]
 async fn export(
     State(api): State<Api>,
@@ -270,8 +272,19 @@ async fn export(
 ) -> Result<Response, ApiError> {
     let word = how.format.as_deref().unwrap_or("json");
     let form = Form::parse(word).ok_or_else(|| ApiError::field("format", "format is json, csv or loop."))?;
-    let file = transfer::export(&api.store, &by.user, form).await?;
+    let Some(mut pieces) = transfer::export(&api.store, &by.user, form).await else {
+        let message = "Another export is being written just now; please try again in a moment.";
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).with("retry_after", 5));
+    };
+    // What cannot be written at all is said before the file begins.
+    let first = pieces.next().await.transpose()?;
+    let body = Body::from_stream(stream::unfold((first.map(Ok), pieces), |(next, mut pieces)| async {
+        let piece = next?;
+        // After a cut nothing follows, and the connection ends so that nobody takes a part for the whole.
+        let next = if piece.is_ok() { pieces.next().await } else { None };
+        Some((piece, (next, pieces)))
+    }));
     let (kind, name) = form.names();
     let disposition = format!("attachment; filename=\"{name}\"");
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file).into_response())
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
 }

@@ -3,10 +3,11 @@
 //! - [`writer`]: the one thread that writes. Many wishes share a commit; none is answered before it.
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
-//! - [`reader`]: read-only connections.
+//! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
 //! - a file per local concern: [`answers`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
+mod apart;
 mod check;
 mod cursors;
 mod devices;
@@ -33,6 +34,7 @@ use kairos_core::change::Change;
 use kairos_core::scope::Scope;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(crate) use apart::Turn;
 pub use error::{OpenError, StoreError};
 pub use imports::ImportNote;
 pub use life::Life;
@@ -64,6 +66,7 @@ struct Inner {
     /// Gone once the store is closed.
     writer: Mutex<Option<mpsc::Sender<writer::Job>>>,
     readers: reader::Pool,
+    apart: apart::Apart,
     feed: Arc<Feed>,
     identity: meta::Identity,
     clock: Clock,
@@ -113,6 +116,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(Some(sender)),
             readers,
+            apart: apart::Apart::new(path.clone()),
             feed,
             identity,
             clock,
@@ -169,6 +173,7 @@ impl Store {
     /// file is whole. Whoever wishes something afterwards hears that the hub is stopping.
     pub async fn close(&self) {
         self.0.check.stop().await;
+        self.0.apart.stop().await;
         // The last connection takes the write-ahead log away, but only when it may write.
         self.0.readers.close();
         drop(self.writer().take());
@@ -192,6 +197,11 @@ impl Store {
         F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.heed(self.0.readers.run(work).await)
+    }
+
+    /// The turn for a read that takes as long as whoever listens takes; `None` while somebody else keeps it.
+    pub(crate) async fn turn_apart(&self) -> Option<Turn> {
+        self.0.apart.turn().await
     }
 
     /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.

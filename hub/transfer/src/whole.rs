@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 
 use kairos_core::hlc::Hlc;
@@ -103,23 +104,40 @@ fn lines<'de: 'a, 'a, D: Deserializer<'de>>(rows: D) -> Result<Vec<Line<'a>>, D:
     rows.deserialize_seq(Rows(PhantomData))
 }
 
-/// Writes a person's rows. Deleted ones, and tables that are not exported, are left out.
-#[must_use]
-pub fn write(rows: &[Row]) -> String {
-    let mut out = format!("{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"rows\":[");
-    let mut first = true;
-    for table in TABLES {
-        let mut of_table: Vec<&Row> =
-            rows.iter().filter(|row| row.table == table && row.deleted_at.is_none()).collect();
-        of_table.sort_by(|a, b| a.id.cmp(&b.id));
-        for row in of_table {
-            out.push_str(if first { "\n" } else { ",\n" });
-            first = false;
-            out.push_str(&serde_json::to_string(&line(row)).unwrap_or_default());
-        }
+/// Writes a person's rows one after another, as they come: in the order of [`TABLES`], within each by their ids.
+pub struct Writer<W> {
+    out: W,
+    first: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn begin(mut out: W) -> io::Result<Self> {
+        write!(out, "{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"rows\":[")?;
+        Ok(Self { out, first: true })
     }
-    out.push_str("\n]}\n");
-    out
+
+    /// Writes a living row.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn row(&mut self, row: &Row) -> io::Result<()> {
+        self.out.write_all(if self.first { b"\n" } else { b",\n" })?;
+        self.first = false;
+        Ok(serde_json::to_writer(&mut self.out, &line(row))?)
+    }
+
+    /// Ends the file: one without its end is damaged.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn end(mut self) -> io::Result<()> {
+        self.out.write_all(b"\n]}\n")?;
+        self.out.flush()
+    }
 }
 
 fn line(row: &Row) -> Line<'_> {
@@ -220,6 +238,19 @@ fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Writes rows, whatever their order.
+    fn write(rows: &[Row]) -> String {
+        let mut out = Vec::new();
+        let mut writer = Writer::begin(&mut out).unwrap();
+        for table in TABLES {
+            let mut of_table: Vec<&Row> = rows.iter().filter(|row| row.table == table).collect();
+            of_table.sort_by(|a, b| a.id.cmp(&b.id));
+            of_table.into_iter().for_each(|row| writer.row(row).unwrap());
+        }
+        writer.end().unwrap();
+        String::from_utf8(out).unwrap()
+    }
 
     fn habit(person: &UserId) -> Row {
         let mut row = Row::new(&HABITS, "h1", Scope::Person(person.clone()), person.clone(), 1000);
