@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::{Idempotency, Path, Person, Query};
 use super::{Api, ErrorBody};
-use crate::store::{ImportNote, StoreError};
+use crate::store::{ImportNote, ImportState, StoreError};
 use crate::transfer::{self, Contents, Form, Job, JobState, Outlook};
 
 /// The largest file.
@@ -101,8 +101,16 @@ impl ImportAnswer {
         Self { done: job.done(), total: job.total, message, ..Self::empty(Some(job.id.clone()), state) }
     }
 
-    fn of_note(note: ImportNote) -> Self {
-        let state = if note.undone_at.is_some() { "undone" } else { "done" };
+    fn of_note(mut note: ImportNote) -> Self {
+        if note.state == ImportState::Withdrawn {
+            (note.habits, note.entries) = (0, 0);
+        }
+        let state = match note.state {
+            ImportState::Running | ImportState::Undoing => "running",
+            ImportState::Done => "done",
+            ImportState::Undone => "undone",
+            ImportState::Withdrawn => "refused",
+        };
         let rows = usize::try_from(note.habits + note.entries).unwrap_or(0);
         Self {
             done: rows,
@@ -111,6 +119,7 @@ impl ImportAnswer {
             habits: Some(note.habits),
             entries: Some(note.entries),
             at: Some(note.at),
+            message: note.message,
             ..Self::empty(Some(note.id), state)
         }
     }
@@ -147,7 +156,7 @@ async fn import(
     let (contents, turn) = read(&api, &by, how.file_name.unwrap_or_default(), file, turn).await?;
     let outlook = contents.outlook.clone();
     if how.dry_run {
-        let total = contents.rows.len();
+        let total = contents.total();
         let answer = ImportAnswer { outlook: Some(outlook), total, ..ImportAnswer::empty(None, "dry_run") };
         return Ok((StatusCode::OK, Answer(answer)));
     }
@@ -187,8 +196,7 @@ async fn read(
     let person = api.days.calendar(&by.user).await?;
     let (user, now) = (by.user.clone(), api.store.clock().now());
     let read = tokio::task::spawn_blocking(move || {
-        let contents = transfer::read(&name, &file, &user, &person, now)?;
-        drop(file);
+        let contents = transfer::read(&name, file, &user, &person, now)?;
         Ok::<_, kairos_core::command::Rejection>((contents, turn))
     });
     let read = read.await.map_err(|_| {
@@ -229,7 +237,7 @@ async fn one(
 async fn note(api: &Api, by: &Principal, id: &str) -> Result<ImportNote, ApiError> {
     let (user, id) = (by.user.clone(), id.to_owned());
     let found = api.store.read(move |snapshot| {
-        let note = snapshot.imports(&user)?.into_iter().find(|note| note.id == id);
+        let note = snapshot.import(&user, &id)?;
         note.ok_or_else(|| StoreError::Rejected(kairos_core::command::Rejection::not_found("import")))
     });
     Ok(found.await?)
@@ -244,10 +252,15 @@ async fn undo(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
-    Idempotency(command): Idempotency,
+    // Saying it twice takes nothing back twice; the key is only looked at.
+    Idempotency(_): Idempotency,
 ) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
     let note = note(&api, &by, &id).await?;
-    let job = api.jobs.undo(by, command, note.id).map_err(|other| busy(&other))?;
+    if note.state == ImportState::Running {
+        let message = "This import is still running; it can be taken back once it has ended.";
+        return Err(ApiError::new(StatusCode::CONFLICT, "busy", message).with("retry_after", 5));
+    }
+    let job = api.jobs.undo(by, note.id).map_err(|other| busy(&other))?;
     Ok((StatusCode::ACCEPTED, Answer(ImportAnswer::of_job(&job))))
 }
 

@@ -32,11 +32,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kairos_core::change::Change;
 use kairos_core::scope::Scope;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 pub(crate) use apart::Turn;
 pub use error::{OpenError, StoreError};
-pub use imports::ImportNote;
+pub use imports::{ImportNote, ImportRow, ImportState};
 pub use life::Life;
 pub use people::{Account, StoredCode};
 pub use reader::Snapshot;
@@ -67,6 +67,10 @@ struct Inner {
     writer: Mutex<Option<mpsc::Sender<writer::Job>>>,
     readers: reader::Pool,
     apart: apart::Apart,
+    /// One file at a time is read and taken in.
+    files: Arc<Semaphore>,
+    /// Counts imports that ended, one way or the other.
+    settled: watch::Sender<u64>,
     feed: Arc<Feed>,
     identity: meta::Identity,
     clock: Clock,
@@ -117,6 +121,8 @@ impl Store {
             writer: Mutex::new(Some(sender)),
             readers,
             apart: apart::Apart::new(path.clone()),
+            files: Arc::new(Semaphore::new(1)),
+            settled: watch::Sender::new(0),
             feed,
             identity,
             clock,
@@ -197,6 +203,26 @@ impl Store {
         F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.heed(self.0.readers.run(work).await)
+    }
+
+    /// The turn to send a file; `None` while somebody else has it.
+    pub(crate) fn turn_for_file(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.files.clone().try_acquire_owned().ok()
+    }
+
+    /// Says in `/health`, while it is held, that an import is written, should the writer not come back for long.
+    pub(crate) fn importing(&self) -> health::Importing {
+        self.0.pulse.importing()
+    }
+
+    /// Notes that an import ended, one way or the other.
+    pub(crate) fn import_settled(&self) {
+        self.0.settled.send_modify(|count| *count += 1);
+    }
+
+    /// Hears of every import that ends.
+    pub(crate) fn watch_imports(&self) -> watch::Receiver<u64> {
+        self.0.settled.subscribe()
     }
 
     /// The turn for a read that takes as long as whoever listens takes; `None` while somebody else keeps it.

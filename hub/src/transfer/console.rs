@@ -4,17 +4,14 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-use kairos_core::command::{Command, Import, Outcome, Rejection, RejectionCode, Wish};
+use kairos_core::command::{Outcome, Progress, Rejection, RejectionCode};
 use kairos_core::ids::{CommandId, UserId};
 use kairos_core::scope::Scope;
 use serde_json::{Value, json};
 
-use super::{Form, export, read};
+use super::{Form, export, read, taking};
 use crate::auth::{Auth, AuthError};
-use crate::commands::Commands;
 use crate::days::Days;
 use crate::files::in_words;
 use crate::store::{Store, StoreError};
@@ -81,6 +78,12 @@ pub async fn read_file(
     file: &str,
     dry_run: bool,
 ) -> Result<Value, AuthError> {
+    let turn = store.turn_for_file().ok_or_else(|| {
+        Rejection::new(
+            RejectionCode::Conflict,
+            "Another file is being taken in just now; please try again in a moment.",
+        )
+    })?;
     let person = Days::new(store.clone()).calendar(user).await?;
     let (path, owner, now) = (file.to_owned(), user.clone(), store.clock().now());
     let contents = tokio::task::spawn_blocking(move || {
@@ -91,7 +94,7 @@ pub async fn read_file(
         let bytes = std::fs::read(&path)
             .map_err(|error| Rejection::field("file", format!("{path} cannot be read: {}.", in_words(&error))))?;
         let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        read(&name, &bytes, &owner, &person, now)
+        read(&name, bytes.into(), &owner, &person, now)
     });
     let contents = contents.await.map_err(|_| Rejection::field("file", format!("{file} could not be read.")))??;
     let outlook = contents.outlook.clone();
@@ -99,16 +102,11 @@ pub async fn read_file(
         return Ok(json!({ "state": "dry_run", "outlook": outlook }));
     }
     let command = CommandId::mint(now, crate::random::bytes());
-    let import = Import {
-        id: kairos_core::ids::derive(&format!("import|{user}|{command}")),
-        source: contents.outlook.source,
-        rows: contents.rows,
-        done: Arc::new(AtomicUsize::new(0)),
-    };
-    let id = import.id.clone();
-    let wish = Wish::TakeIn { import: Arc::new(import) };
-    let receipt = Commands::new(store.clone()).submit(Command { id: command, by: auth.acting_for(user), wish }).await?;
-    match receipt.outcome {
+    let id = kairos_core::ids::derive(&format!("import|{user}|{command}"));
+    let by = auth.acting_for(user);
+    let taken = taking::take_in(store, &by, command, &id, contents, &Progress::default()).await;
+    drop(turn);
+    match taken? {
         Outcome::Applied => Ok(json!({ "state": "done", "id": id, "outlook": outlook })),
         Outcome::Unchanged => Ok(json!({ "state": "unchanged", "outlook": outlook })),
         Outcome::Rejected(rejection) => Err(rejection.into()),

@@ -41,6 +41,9 @@ pub const HABITS: usize = 1000;
 /// The most days of all habits together.
 pub const ENTRIES: usize = 250_000;
 
+/// The most deeds of one habit on one day: somewhat more than the hub itself records.
+pub const DEEDS: usize = 6000;
+
 /// The longest note, in characters, as in the event's column.
 pub const NOTE: usize = 2000;
 

@@ -6,13 +6,14 @@
 //! another account.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write};
-use std::marker::PhantomData;
 
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{self, UserId};
+use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{
     COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, RECOVERY_SESSIONS, ROUTINE_EXECUTIONS,
@@ -20,7 +21,7 @@ use kairos_core::schema::{
 };
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fault::Fault;
@@ -31,7 +32,9 @@ pub const FORMAT: &str = "kairos-hub-export";
 /// The version that is written; no other is read.
 pub const VERSION: u32 = 1;
 /// The most rows of a file: decades of a person's days.
-const ROWS: usize = 250_000;
+const ROWS: usize = limits::ENTRIES;
+/// Where among the tables days are: cells, and with them their events.
+const DAYS: u8 = 4;
 /// The longest text of a column, in bytes.
 const LONGEST: usize = 1 << 20;
 /// The longest text of a column that this hub does not know, in bytes.
@@ -71,37 +74,164 @@ struct Line<'a> {
 }
 
 #[derive(Deserialize)]
-struct File<'a> {
+struct File {
     format: String,
     version: u32,
-    #[serde(borrow, deserialize_with = "lines")]
-    rows: Vec<Line<'a>>,
+    rows: Seen,
 }
 
-/// Reads the rows, and no more than there may be.
-fn lines<'de: 'a, 'a, D: Deserializer<'de>>(rows: D) -> Result<Vec<Line<'a>>, D::Error> {
-    struct Rows<'a>(PhantomData<Line<'a>>);
+/// What is known of the rows after looking at each once. No row is kept: as a tree it takes many times its text.
+#[derive(Default)]
+struct Seen {
+    rows: Vec<Place>,
+    /// The habits that days are of, numbered as they come.
+    habits: HashMap<String, u32>,
+    outlook: Outlook,
+    /// What is wrong with the first row that is.
+    fault: Option<String>,
+}
 
-    impl<'de: 'a, 'a> Visitor<'de> for Rows<'a> {
-        type Value = Vec<Line<'a>>;
+/// What there is to tell of an export before it is taken in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// How many habits.
+    pub habits: usize,
+    /// How many events.
+    pub entries: usize,
+    /// How many of them are skips.
+    pub skips: usize,
+    /// The oldest day, as it is written.
+    pub first: Option<String>,
+    /// The newest day.
+    pub last: Option<String>,
+}
 
-        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(out, "at most {ROWS} rows")
-        }
+/// When a row is taken in, and where in the file it stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Its table, in the order of [`TABLES`]; cells and events count as one.
+    table: u8,
+    /// What it is about: days of one habit together, in their order, each cell right before its events.
+    habit: u32,
+    day: i32,
+    actor: u32,
+    event: bool,
+    from: u32,
+    length: u32,
+}
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-            let mut lines = Vec::new();
-            while let Some(line) = rows.next_element()? {
-                if lines.len() >= ROWS {
-                    return Err(A::Error::custom(format!("at most {ROWS} rows are read")));
-                }
-                lines.push(line);
-            }
-            Ok(lines)
-        }
+impl Place {
+    fn day(&self) -> (u8, u32, i32, u32) {
+        (self.table, self.habit, self.day, self.actor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(rows: D) -> Result<Self, D::Error> {
+        rows.deserialize_seq(Looking)
+    }
+}
+
+/// Looks at the rows, and at no more than there may be.
+struct Looking;
+
+impl<'de> Visitor<'de> for Looking {
+    type Value = Seen;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "at most {ROWS} rows")
     }
 
-    rows.deserialize_seq(Rows(PhantomData))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Seen, A::Error> {
+        let nobody = UserId::new("nobody").map_err(A::Error::custom)?;
+        let mut seen = Seen::default();
+        while let Some(line) = rows.next_element::<Line<'de>>()? {
+            if seen.rows.len() >= ROWS {
+                return Err(A::Error::custom(format!("at most {ROWS} rows are read")));
+            }
+            match row(line, &nobody) {
+                Ok(row) => seen.note(&row),
+                Err(message) => {
+                    seen.fault = Some(format!("Row {}: {message}", seen.rows.len() + 1));
+                    // The rest need not be looked at; the file is refused.
+                    while rows.next_element::<IgnoredAny>()?.is_some() {}
+                    break;
+                }
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Seen {
+    fn note(&mut self, row: &Row) {
+        let table = TABLES.iter().position(|table| *table == row.table).unwrap_or(TABLES.len());
+        let mut place = Place { table: u8::try_from(table).unwrap_or(u8::MAX), ..Place::default() };
+        if row.table == &COMPLETIONS || row.table == &COMPLETION_EVENTS {
+            place.table = DAYS;
+            place.event = row.table == &COMPLETION_EVENTS;
+            let next = u32::try_from(self.habits.len()).unwrap_or(u32::MAX);
+            place.habit = *self.habits.entry(row.text("habit_id")).or_insert(next);
+            let date = row.text("date");
+            place.day = repair::parse_date(&date)
+                .map_or(0, |date| i32::from(date.year()) * 512 + i32::from(date.month()) * 32 + i32::from(date.day()));
+            let mut hasher = DefaultHasher::new();
+            row.text("actor").hash(&mut hasher);
+            #[allow(clippy::cast_possible_truncation)] // only keeps what belongs together side by side
+            let actor = hasher.finish() as u32;
+            place.actor = actor;
+            if place.event {
+                let outlook = &mut self.outlook;
+                outlook.entries += 1;
+                outlook.skips += usize::from(row.text("verb") == "skip");
+                if outlook.first.as_ref().is_none_or(|first| date < *first) {
+                    outlook.first = Some(date.clone());
+                }
+                if outlook.last.as_ref().is_none_or(|last| date > *last) {
+                    outlook.last = Some(date);
+                }
+            }
+        }
+        self.outlook.habits += usize::from(row.table == &HABITS);
+        self.rows.push(place);
+    }
+}
+
+/// Where each row stands in a text that was read already: the objects in a list in the file's own object. `None` when
+/// there are others, which no export has.
+fn find(bytes: &[u8], rows: &mut [Place]) -> Option<()> {
+    let (mut depth, mut quoted, mut escaped, mut found, mut from) = (0_usize, false, false, 0, 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        if quoted {
+            (quoted, escaped) = match byte {
+                _ if escaped => (true, false),
+                b'\\' => (true, true),
+                b'"' => (false, false),
+                _ => (true, false),
+            };
+            continue;
+        }
+        match byte {
+            b'"' => quoted = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth == 3 {
+                    from = at;
+                }
+            }
+            b'}' | b']' => {
+                if depth == 3 {
+                    let row = rows.get_mut(found)?;
+                    row.from = u32::try_from(from).ok()?;
+                    row.length = u32::try_from(at + 1 - from).ok()?;
+                    found += 1;
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+    (found == rows.len()).then_some(())
 }
 
 /// Writes a person's rows one after another, as they come: in the order of [`TABLES`], within each by their ids.
@@ -169,29 +299,85 @@ pub fn is_whole(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(head).contains(FORMAT)
 }
 
-/// Reads an export as rows of a person.
+/// An export that was looked through: its text, and where in it each row stands. Rows are made when they are asked for.
+#[derive(Debug)]
+pub struct Whole<B> {
+    file: B,
+    person: UserId,
+    rows: Vec<Place>,
+    outlook: Outlook,
+}
+
+impl<B: AsRef<[u8]>> Whole<B> {
+    /// Looks through an export of a person.
+    ///
+    /// # Errors
+    /// A sentence that names the row and what does not fit.
+    pub fn open(file: B, person: &UserId) -> Result<Self, Fault> {
+        let bytes = file.as_ref();
+        if bytes.len() > limits::FILE {
+            return Err(Fault::too_much("Bytes of a file", limits::FILE));
+        }
+        let seen: File = serde_json::from_slice(bytes)
+            .map_err(|error| Fault::new(format!("This is no export of a hub, or it is damaged: {error}.")))?;
+        if seen.format != FORMAT {
+            return Err(Fault::new("This is no export of a hub."));
+        }
+        if seen.version != VERSION {
+            return Err(Fault::new(format!("This export has version {}; this hub reads {VERSION}.", seen.version)));
+        }
+        let Seen { mut rows, outlook, fault, .. } = seen.rows;
+        if let Some(fault) = fault {
+            return Err(Fault::new(fault));
+        }
+        find(bytes, &mut rows).ok_or_else(|| Fault::new("This is no export of a hub: it holds something else too."))?;
+        rows.sort_unstable();
+        let days = rows.chunk_by(|a, b| a.day() == b.day()).filter(|day| day.iter().any(|row| row.event));
+        if days.into_iter().any(|day| day.len() > limits::DEEDS) {
+            return Err(Fault::too_much("Deeds of one habit on a day", limits::DEEDS));
+        }
+        Ok(Self { file, person: person.clone(), rows, outlook })
+    }
+
+    /// What there is to tell of it.
+    #[must_use]
+    pub fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// A row, in the order in which they are to be taken in: what others refer to first, the days of each habit in their
+    /// order, each cell right before its events.
+    ///
+    /// # Errors
+    /// Never for a file that was looked through.
+    pub fn row(&self, n: usize) -> Result<Option<Row>, Fault> {
+        let Some(place) = self.rows.get(n) else { return Ok(None) };
+        let (from, length) = (place.from as usize, place.length as usize);
+        let text = self.file.as_ref().get(from..from.saturating_add(length)).unwrap_or_default();
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|error| Fault::new(format!("{error}.")))?;
+        row(line, &self.person).map(Some).map_err(Fault::new)
+    }
+}
+
+/// Reads an export as rows of a person, all at once.
 ///
 /// # Errors
-/// A sentence that names the row and what does not fit.
+/// As [`Whole::open`].
 pub fn read(bytes: &[u8], person: &UserId) -> Result<Vec<Row>, Fault> {
-    if bytes.len() > limits::FILE {
-        return Err(Fault::too_much("Bytes of a file", limits::FILE));
-    }
-    let file: File<'_> = serde_json::from_slice(bytes)
-        .map_err(|error| Fault::new(format!("This is no export of a hub, or it is damaged: {error}.")))?;
-    if file.format != FORMAT {
-        return Err(Fault::new("This is no export of a hub."));
-    }
-    if file.version != VERSION {
-        return Err(Fault::new(format!("This export has version {}; this hub reads {VERSION}.", file.version)));
-    }
-    let mut rows = Vec::with_capacity(file.rows.len());
-    for (n, line) in file.rows.into_iter().enumerate() {
-        rows.push(row(line, person).map_err(|message| Fault::new(format!("Row {}: {message}", n + 1)))?);
-    }
-    let order = |row: &Row| TABLES.iter().position(|table| *table == row.table);
-    rows.sort_by_key(order);
-    Ok(rows)
+    let whole = Whole::open(bytes, person)?;
+    (0..whole.len()).filter_map(|n| whole.row(n).transpose()).collect()
 }
 
 fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
@@ -279,12 +465,41 @@ mod tests {
     }
 
     #[test]
+    fn days_come_after_their_habits_and_each_cell_right_before_its_events() {
+        let ada = UserId::new("ada").unwrap();
+        let at = Hlc::from_parts(5, 0, "a");
+        let day = |table: &'static Table, id: &str, habit: &str, date: &str| {
+            let mut row = Row::new(table, id, Scope::Person(ada.clone()), ada.clone(), 1);
+            row.set("habit_id", habit, &at);
+            row.set("date", date, &at);
+            row.stamp_all(&at);
+            row
+        };
+        assert_eq!(TABLES.map(|table| table.name).iter().position(|name| *name == "completions"), Some(DAYS.into()));
+        let out = write(&[
+            day(&COMPLETION_EVENTS, "e1", "h1", "2026-01-02"),
+            day(&COMPLETION_EVENTS, "e2", "h2", "2026-01-01"),
+            day(&COMPLETION_EVENTS, "e3", "h1", "2026-01-01"),
+            day(&COMPLETIONS, "c1", "h1", "2026-01-02"),
+            day(&COMPLETIONS, "c2", "h1", "2026-01-01"),
+            habit(&ada),
+        ]);
+        let whole = Whole::open(out.as_bytes(), &ada).unwrap();
+        let ids: Vec<String> = (0..whole.len()).map(|n| whole.row(n).unwrap().unwrap().id).collect();
+        assert_eq!(ids, ["h1", "c2", "e3", "c1", "e1", "e2"]);
+        assert_eq!((whole.outlook().habits, whole.outlook().entries), (1, 3));
+        assert_eq!(whole.outlook().last.as_deref(), Some("2026-01-02"));
+    }
+
+    #[test]
     fn what_does_not_fit_is_said_with_its_row() {
         let ada = UserId::new("ada").unwrap();
         let said = |text: &str| read(text.as_bytes(), &ada).unwrap_err().to_string();
         assert!(said("{").contains("damaged"));
         assert!(said(r#"{"format":"other","version":1,"rows":[]}"#).contains("no export"));
         assert!(said(r#"{"format":"kairos-hub-export","version":9,"rows":[]}"#).contains("version 9"));
+        let more = r#"{"more":[{}],"format":"kairos-hub-export","version":1,"rows":[]}"#;
+        assert!(said(more).contains("something else"));
         let with = |row: &str| format!(r#"{{"format":"kairos-hub-export","version":1,"rows":[{row}]}}"#);
         assert!(said(&with(r#"{"table":"secrets","id":"x","created_at":1,"columns":{}}"#)).contains("Row 1"));
         assert!(said(&with(r#"{"table":"habits","id":"x","created_at":1,"columns":{}}"#)).contains("no clock"));

@@ -12,6 +12,7 @@ mod disk;
 mod doors;
 mod hostile;
 mod kill;
+mod large_transfer;
 mod peers;
 mod press;
 mod privacy;
