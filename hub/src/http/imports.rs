@@ -194,9 +194,10 @@ async fn read(
     turn: OwnedSemaphorePermit,
 ) -> Result<(Contents, OwnedSemaphorePermit), ApiError> {
     let person = api.days.calendar(&by.user).await?;
+    let known = transfer::known(&api.store, &by.user).await?;
     let (user, now) = (by.user.clone(), api.store.clock().now());
     let read = tokio::task::spawn_blocking(move || {
-        let contents = transfer::read(&name, file, &user, &person, now)?;
+        let contents = transfer::read(&name, file, &user, (&person, &known), now)?;
         Ok::<_, kairos_core::command::Rejection>((contents, turn))
     });
     let read = read.await.map_err(|_| {

@@ -10,7 +10,7 @@ use kairos_core::ids::{CommandId, UserId};
 use kairos_core::scope::Scope;
 use serde_json::{Value, json};
 
-use super::{Form, export, read, taking};
+use super::{Form, export, known, read, taking};
 use crate::auth::{Auth, AuthError};
 use crate::days::Days;
 use crate::files::in_words;
@@ -85,6 +85,7 @@ pub async fn read_file(
         )
     })?;
     let person = Days::new(store.clone()).calendar(user).await?;
+    let known = known(store, user).await?;
     let (path, owner, now) = (file.to_owned(), user.clone(), store.clock().now());
     let contents = tokio::task::spawn_blocking(move || {
         let size = std::fs::metadata(&path).map(|of| of.len());
@@ -94,7 +95,7 @@ pub async fn read_file(
         let bytes = std::fs::read(&path)
             .map_err(|error| Rejection::field("file", format!("{path} cannot be read: {}.", in_words(&error))))?;
         let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        read(&name, bytes.into(), &owner, &person, now)
+        read(&name, bytes.into(), &owner, (&person, &known), now)
     });
     let contents = contents.await.map_err(|_| Rejection::field("file", format!("{file} could not be read.")))??;
     let outlook = contents.outlook.clone();

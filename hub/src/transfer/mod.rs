@@ -12,10 +12,14 @@ mod taking;
 pub use console::{read_file, write_file};
 pub use export::{Pieces, export};
 pub use jobs::{Job, JobState, Jobs};
-pub use rows::{Contents, Outlook, read};
+pub use rows::{Contents, Known, Outlook, read};
 
 use kairos_core::command::Rejection;
-use kairos_core::ids::HabitId;
+use kairos_core::ids::{HabitId, UserId};
+use kairos_core::schema::HABITS;
+use kairos_core::scope::Scope;
+
+use crate::store::{Store, StoreError};
 
 /// What an export looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,16 @@ impl Form {
             Self::Loop => ("application/zip", "loop.zip"),
         }
     }
+}
+
+/// What a person has already that files may tell of under another name.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database cannot be read.
+pub async fn known(store: &Store, user: &UserId) -> Result<Known, StoreError> {
+    let user = user.clone();
+    let scope = Scope::Person(user.clone());
+    store.read(move |snapshot| Ok(Known::of(&user, &snapshot.rows_in(&HABITS, &[scope], "", usize::MAX)?))).await
 }
 
 /// Reads a habit's id that came from a row.

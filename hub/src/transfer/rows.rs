@@ -1,6 +1,6 @@
 //! What a file brings, as rows of the person who imports it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kairos_core::Millis;
@@ -16,7 +16,7 @@ use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use kairos_transfer::completions::{CompletionRow, HEADS, each_completion};
 use kairos_transfer::whole::{self, Whole};
-use kairos_transfer::{Fault, Portable, PortableEntry, Report, limits};
+use kairos_transfer::{Fault, Origin, Portable, PortableEntry, Report, limits};
 use serde::Serialize;
 
 use super::habit_id;
@@ -190,6 +190,48 @@ pub struct Outlook {
     pub more_remarks: usize,
 }
 
+/// The habits that a person has from Loop: the reference of each by its name, where one name is one habit.
+///
+/// Loop's database knows habits by a uuid, its zip only by their names. Whichever came first, the other finds its habits
+/// again by this.
+#[derive(Debug, Clone, Default)]
+pub struct Known(BTreeMap<String, Option<String>>);
+
+impl Known {
+    /// Of a person's living habits.
+    pub(super) fn of(user: &UserId, habits: &[Row]) -> Self {
+        let mut known = BTreeMap::new();
+        for habit in habits {
+            let reference = habit.text("import_ref");
+            if Origin::Loop.habit_id(user, &reference).as_str() == habit.id {
+                let several = known.contains_key(&habit.text("name"));
+                known.insert(habit.text("name"), (!several).then_some(reference));
+            }
+        }
+        Self(known)
+    }
+
+    /// Names the habits of a file as those that are there are named.
+    fn rename(&self, portable: &mut Portable) {
+        if portable.source != Origin::Loop {
+            return;
+        }
+        let there: BTreeSet<&String> = self.0.values().flatten().collect();
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        for habit in &portable.habits {
+            *named.entry(habit.name().to_owned()).or_default() += 1;
+        }
+        for habit in &mut portable.habits {
+            if !there.contains(&habit.reference)
+                && named.get(habit.name()) == Some(&1)
+                && let Some(Some(reference)) = self.0.get(habit.name())
+            {
+                habit.reference.clone_from(reference);
+            }
+        }
+    }
+}
+
 /// Who imports, and when.
 struct Importer<'a> {
     user: &'a UserId,
@@ -203,7 +245,13 @@ struct Importer<'a> {
 ///
 /// # Errors
 /// A sentence about what is wrong with the file, with the place.
-pub fn read(name: &str, file: Bytes, user: &UserId, person: &Person, now: Millis) -> Result<Contents, Rejection> {
+pub fn read(
+    name: &str,
+    file: Bytes,
+    user: &UserId,
+    (person, known): (&Person, &Known),
+    now: Millis,
+) -> Result<Contents, Rejection> {
     let importer = Importer { user, scope: Scope::Person(user.clone()), person, now, today: person.today(now) };
     if whole::is_whole(&file) {
         return Ok(whole_export(Whole::open(file, user).map_err(wrong)?));
@@ -211,8 +259,9 @@ pub fn read(name: &str, file: Bytes, user: &UserId, person: &Person, now: Millis
     if file.starts_with(HEADS.join(",").as_bytes()) {
         return importer.table(&file);
     }
-    let portable = kairos_transfer::read(name, &file).map_err(wrong)?;
+    let mut portable = kairos_transfer::read(name, &file).map_err(wrong)?;
     drop(file);
+    known.rename(&mut portable);
     Ok(importer.portable(portable))
 }
 
@@ -410,5 +459,58 @@ fn outlook(report: &Report) -> Outlook {
         unknowns: report.unknowns,
         remarks: report.remarks.iter().take(REMARKS).map(ToString::to_string).collect(),
         more_remarks: report.more_remarks + report.remarks.len().saturating_sub(REMARKS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kairos_transfer::PortableHabit;
+
+    use super::*;
+
+    fn ids(contents: Contents) -> BTreeSet<String> {
+        let mut slices = contents.slices();
+        let mut ids = BTreeSet::new();
+        loop {
+            let rows = slices.next().unwrap();
+            if rows.is_empty() {
+                return ids;
+            }
+            ids.extend(rows.into_iter().map(|row| row.id));
+        }
+    }
+
+    #[test]
+    fn the_zip_and_the_database_of_loop_bring_the_same_habits() {
+        let ada = UserId::new("ada").unwrap();
+        let date = Date::constant(2026, 1, 2);
+        let habit = |reference: &str| PortableHabit {
+            reference: reference.into(),
+            fields: Fields::from([("name".to_owned(), "Read".into()), ("import_ref".to_owned(), reference.into())]),
+            entries: vec![PortableEntry::new(date, Verb::Full)],
+            scores: None,
+        };
+        let zip = Bytes::from(kairos_transfer::loop_zip(&[habit("any")], date).unwrap());
+        let now = 1_800_000_000_000;
+        let read = |known: &Known| ids(read("loop.zip", zip.clone(), &ada, (&Person::of(None), known), now).unwrap());
+        let of_database: BTreeSet<String> = [
+            Origin::Loop.habit_id(&ada, "uuid-1").to_string(),
+            Origin::Loop.event_id(&ada, "uuid-1", date).to_string(),
+        ]
+        .into();
+        let there = |id: &HabitId, reference: &str| {
+            let mut row = Row::new(&HABITS, id.as_str(), Scope::Person(ada.clone()), ada.clone(), 1);
+            row.columns.insert("name", "Read".into());
+            row.columns.insert("import_ref", reference.into());
+            row
+        };
+        let from_loop = there(&Origin::Loop.habit_id(&ada, "uuid-1"), "uuid-1");
+        assert_eq!(read(&Known::of(&ada, std::slice::from_ref(&from_loop))), of_database);
+        assert!(read(&Known::default()).is_disjoint(&of_database));
+        let own = there(&HabitId::new("own").unwrap(), "uuid-1");
+        assert!(read(&Known::of(&ada, &[own])).is_disjoint(&of_database), "a habit of one's own is not Loop's");
+        let mut second = there(&Origin::Loop.habit_id(&ada, "uuid-2"), "uuid-2");
+        second.columns.insert("name", "Read".into());
+        assert!(read(&Known::of(&ada, &[from_loop, second])).is_disjoint(&of_database), "two of one name");
     }
 }
