@@ -159,22 +159,14 @@ impl Engine {
             {
                 return Ok(Look::Held);
             }
-            Ok(snapshot
-                .life(&id)?
-                .map(|life| {
-                    let phase = life.habit.text("phase");
-                    let waits = life.sessions.iter().any(|session| session.text("status") == "PENDING");
-                    let eager = waits || phase == "LAPSED" || phase == "RELAPSED";
-                    let nothing = upkeep::upkeep(&life, now).is_nothing();
-                    Look::Seen(
-                        nothing,
-                        eager,
-                        life.habit.user_id.clone(),
-                        life.habit.scope.clone(),
-                        Box::new(life.person),
-                    )
-                })
-                .unwrap_or(Look::Gone))
+            Ok(snapshot.life(&id)?.map_or(Look::Gone, |life| {
+                let phase = life.habit.text("phase");
+                let waits = life.sessions.iter().any(|session| session.text("status") == "PENDING");
+                let eager = waits || phase == "LAPSED" || phase == "RELAPSED";
+                let nothing = upkeep::upkeep(&life, now).is_nothing();
+                let (user, scope) = (life.habit.user_id.clone(), life.habit.scope.clone());
+                Look::Seen(nothing, eager, user, scope, Box::new(life.person))
+            }))
         });
         let (nothing, eager, user, scope, person) = match read.await? {
             Look::Seen(nothing, eager, user, scope, person) => (nothing, eager, user, scope, *person),

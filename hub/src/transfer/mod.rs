@@ -4,15 +4,19 @@
 //! jobs ([`jobs`]) since they take longer than a request may, in slices ([`taking`]) so that nobody else waits. Exports are written piece by piece as they are read ([`export`]).
 
 mod console;
+mod contents;
 mod export;
 mod jobs;
+mod known;
 mod rows;
 mod taking;
 
 pub use console::{read_file, write_file};
+pub use contents::Contents;
 pub use export::{Pieces, export};
 pub use jobs::{Job, JobState, Jobs};
-pub use rows::{Contents, Known, Outlook, read};
+pub use known::Known;
+pub use rows::{Outlook, read};
 
 use kairos_core::command::Rejection;
 use kairos_core::ids::{HabitId, UserId};

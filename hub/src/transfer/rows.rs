@@ -1,171 +1,29 @@
 //! What a file brings, as rows of the person who imports it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kairos_core::Millis;
 use kairos_core::command::{Fields, Rejection};
-use kairos_core::day::{Date, day_begins};
-use kairos_core::event::{Event, Source, TimeSource, Verb};
-use kairos_core::hlc::Hlc;
-use kairos_core::ids::{EventId, HabitId, UserId};
+use kairos_core::day::Date;
+use kairos_core::event::{Source, Verb};
+use kairos_core::ids::{HabitId, UserId};
 use kairos_core::plan::Person;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETIONS, HABITS};
+use kairos_core::schema::HABITS;
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use kairos_transfer::completions::{CompletionRow, HEADS, each_completion};
 use kairos_transfer::whole::{self, Whole};
-use kairos_transfer::{Fault, Origin, Portable, PortableEntry, Report, limits};
+use kairos_transfer::{Fault, Portable, PortableEntry, Report, limits};
 use serde::Serialize;
 
+use super::contents::{Contents, Held, Listed, ListedHabit};
 use super::habit_id;
+use super::known::Known;
 
-/// Noon, in milliseconds after the day begins: when a deed is thought to have happened that does not say.
-const NOON: Millis = 12 * 3_600_000;
-/// How many rows are taken in at once: as long as that takes, a press may have to wait.
-const SLICE: usize = 200;
 /// How many remarks a person is shown.
 const REMARKS: usize = 200;
-
-/// What a file holds: enough to make its rows of, and no row yet. A row takes many times what the file has of it.
-#[derive(Debug)]
-pub struct Contents {
-    /// What a person is shown before anything is imported.
-    pub outlook: Outlook,
-    source: Held,
-}
-
-#[derive(Debug)]
-enum Held {
-    /// The hub's own export: its text, and where each row stands.
-    Whole(Whole<Bytes>),
-    /// Another app's habits with their days.
-    Listed(Listed),
-}
-
-impl Contents {
-    /// How many rows it has.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        match &self.source {
-            Held::Whole(whole) => whole.len(),
-            Held::Listed(listed) => listed.habits.iter().map(|habit| 1 + habit.entries.len()).sum(),
-        }
-    }
-
-    /// Its rows, slice by slice.
-    #[must_use]
-    pub fn slices(self) -> Slices {
-        Slices { source: self.source, habit: 0, at: 0, days: false }
-    }
-}
-
-/// The rows of a file, slice by slice, in the order in which they are taken in.
-#[derive(Debug)]
-pub struct Slices {
-    source: Held,
-    /// How far it is: the next row of an export; the next habit, or the next day of a habit.
-    at: usize,
-    habit: usize,
-    days: bool,
-}
-
-impl Slices {
-    /// The next rows; none at the end.
-    ///
-    /// # Errors
-    /// A sentence about a row that cannot be read.
-    pub fn next(&mut self) -> Result<Vec<Row>, Rejection> {
-        let mut rows = Vec::with_capacity(SLICE);
-        // A cell and its first event are not parted: alone it would say nothing.
-        while rows.len() < SLICE || rows.last().is_some_and(|row: &Row| row.table == &COMPLETIONS) {
-            match self.row()? {
-                Some(row) => rows.push(row),
-                None => break,
-            }
-        }
-        Ok(rows)
-    }
-
-    fn row(&mut self) -> Result<Option<Row>, Rejection> {
-        match &self.source {
-            Held::Whole(whole) => {
-                self.at += 1;
-                whole.row(self.at - 1).map_err(wrong)
-            }
-            Held::Listed(listed) => {
-                if !self.days {
-                    if let Some(habit) = listed.habits.get(self.habit) {
-                        self.habit += 1;
-                        return Ok(Some(habit.row.clone()));
-                    }
-                    (self.days, self.habit) = (true, 0);
-                }
-                while let Some(habit) = listed.habits.get(self.habit) {
-                    if let Some((entry, source)) = habit.entries.get(self.at) {
-                        self.at += 1;
-                        return Ok(Some(listed.event(habit, entry, *source)));
-                    }
-                    (self.habit, self.at) = (self.habit + 1, 0);
-                }
-                Ok(None)
-            }
-        }
-    }
-}
-
-/// Habits with their days, as an app lists them.
-#[derive(Debug)]
-struct Listed {
-    user: UserId,
-    scope: Scope,
-    person: Person,
-    now: Millis,
-    /// The app's word in ids.
-    origin: &'static str,
-    habits: Vec<ListedHabit>,
-}
-
-#[derive(Debug)]
-struct ListedHabit {
-    id: HabitId,
-    reference: String,
-    row: Row,
-    entries: Vec<(PortableEntry, Source)>,
-}
-
-impl Listed {
-    /// An event without clocks: the door gives them.
-    fn event(&self, habit: &ListedHabit, entry: &PortableEntry, source: Source) -> Row {
-        let begins = day_begins(entry.date, &self.person.zone, self.person.day_start_min);
-        let occurred_at = entry.occurred_at.unwrap_or(begins.saturating_add(NOON));
-        let event = Event {
-            id: EventId::imported(&self.user, self.origin, &habit.reference, entry.date),
-            user_id: self.user.clone(),
-            habit_id: habit.id.clone(),
-            date: entry.date,
-            actor: String::new(),
-            verb: entry.verb,
-            value: entry.value,
-            undo_of: None,
-            skip_reason: None,
-            occurred_at,
-            time_source: TimeSource::Import,
-            tz: self.person.tz.clone(),
-            tz_offset_min: self.person.zone.offset_minutes(occurred_at),
-            source,
-            device_id: None,
-            press_id: None,
-            note: entry.note.clone(),
-            at: Hlc::from_parts(self.now, 0, "import"),
-        };
-        let mut row = event.to_row(self.scope.clone());
-        row.clocks.clear();
-        row.touched = None;
-        row
-    }
-}
 
 /// What an import would bring.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -188,48 +46,6 @@ pub struct Outlook {
     pub remarks: Vec<String>,
     /// Remarks beyond those.
     pub more_remarks: usize,
-}
-
-/// The habits that a person has from Loop: the reference of each by its name, where one name is one habit.
-///
-/// Loop's database knows habits by a uuid, its zip only by their names. Whichever came first, the other finds its habits
-/// again by this.
-#[derive(Debug, Clone, Default)]
-pub struct Known(BTreeMap<String, Option<String>>);
-
-impl Known {
-    /// Of a person's living habits.
-    pub(super) fn of(user: &UserId, habits: &[Row]) -> Self {
-        let mut known = BTreeMap::new();
-        for habit in habits {
-            let reference = habit.text("import_ref");
-            if Origin::Loop.habit_id(user, &reference).as_str() == habit.id {
-                let several = known.contains_key(&habit.text("name"));
-                known.insert(habit.text("name"), (!several).then_some(reference));
-            }
-        }
-        Self(known)
-    }
-
-    /// Names the habits of a file as those that are there are named.
-    fn rename(&self, portable: &mut Portable) {
-        if portable.source != Origin::Loop {
-            return;
-        }
-        let there: BTreeSet<&String> = self.0.values().flatten().collect();
-        let mut named: BTreeMap<String, usize> = BTreeMap::new();
-        for habit in &portable.habits {
-            *named.entry(habit.name().to_owned()).or_default() += 1;
-        }
-        for habit in &mut portable.habits {
-            if !there.contains(&habit.reference)
-                && named.get(habit.name()) == Some(&1)
-                && let Some(Some(reference)) = self.0.get(habit.name())
-            {
-                habit.reference.clone_from(reference);
-            }
-        }
-    }
 }
 
 /// Who imports, and when.
@@ -266,7 +82,7 @@ pub fn read(
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
-fn wrong(fault: Fault) -> Rejection {
+pub(super) fn wrong(fault: Fault) -> Rejection {
     Rejection::field("file", fault.to_string())
 }
 
@@ -459,58 +275,5 @@ fn outlook(report: &Report) -> Outlook {
         unknowns: report.unknowns,
         remarks: report.remarks.iter().take(REMARKS).map(ToString::to_string).collect(),
         more_remarks: report.more_remarks + report.remarks.len().saturating_sub(REMARKS),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use kairos_transfer::PortableHabit;
-
-    use super::*;
-
-    fn ids(contents: Contents) -> BTreeSet<String> {
-        let mut slices = contents.slices();
-        let mut ids = BTreeSet::new();
-        loop {
-            let rows = slices.next().unwrap();
-            if rows.is_empty() {
-                return ids;
-            }
-            ids.extend(rows.into_iter().map(|row| row.id));
-        }
-    }
-
-    #[test]
-    fn the_zip_and_the_database_of_loop_bring_the_same_habits() {
-        let ada = UserId::new("ada").unwrap();
-        let date = Date::constant(2026, 1, 2);
-        let habit = |reference: &str| PortableHabit {
-            reference: reference.into(),
-            fields: Fields::from([("name".to_owned(), "Read".into()), ("import_ref".to_owned(), reference.into())]),
-            entries: vec![PortableEntry::new(date, Verb::Full)],
-            scores: None,
-        };
-        let zip = Bytes::from(kairos_transfer::loop_zip(&[habit("any")], date).unwrap());
-        let now = 1_800_000_000_000;
-        let read = |known: &Known| ids(read("loop.zip", zip.clone(), &ada, (&Person::of(None), known), now).unwrap());
-        let of_database: BTreeSet<String> = [
-            Origin::Loop.habit_id(&ada, "uuid-1").to_string(),
-            Origin::Loop.event_id(&ada, "uuid-1", date).to_string(),
-        ]
-        .into();
-        let there = |id: &HabitId, reference: &str| {
-            let mut row = Row::new(&HABITS, id.as_str(), Scope::Person(ada.clone()), ada.clone(), 1);
-            row.columns.insert("name", "Read".into());
-            row.columns.insert("import_ref", reference.into());
-            row
-        };
-        let from_loop = there(&Origin::Loop.habit_id(&ada, "uuid-1"), "uuid-1");
-        assert_eq!(read(&Known::of(&ada, std::slice::from_ref(&from_loop))), of_database);
-        assert!(read(&Known::default()).is_disjoint(&of_database));
-        let own = there(&HabitId::new("own").unwrap(), "uuid-1");
-        assert!(read(&Known::of(&ada, &[own])).is_disjoint(&of_database), "a habit of one's own is not Loop's");
-        let mut second = there(&Origin::Loop.habit_id(&ada, "uuid-2"), "uuid-2");
-        second.columns.insert("name", "Read".into());
-        assert!(read(&Known::of(&ada, &[from_loop, second])).is_disjoint(&of_database), "two of one name");
     }
 }

@@ -14,7 +14,7 @@ use kairos_core::principal::{Principal, Via};
 use kairos_core::scope::Scope;
 
 use super::Contents;
-use super::rows::Slices;
+use super::contents::Slices;
 use crate::commands::Commands;
 use crate::store::{ImportNote, ImportState, Store, StoreError};
 

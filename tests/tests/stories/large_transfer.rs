@@ -67,7 +67,7 @@ async fn heavy_a_large_import_keeps_nobody_waiting_and_little_in_memory() {
     };
     let (path, most) = house.most_memory(taking).await;
     let grew = most.saturating_sub(before) / 1024;
-    eprintln!("importing {} days took {grew} MiB", HABITS * DAYS as usize);
+    eprintln!("importing {HABITS} times {DAYS} days took {grew} MiB");
     assert!(grew < 90, "an import took {grew} MiB");
     assert_eq!(bo.item(&water).await["value"], 10.0);
 

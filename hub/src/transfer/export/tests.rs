@@ -46,6 +46,7 @@ async fn an_export_comes_in_small_pieces_and_waits_for_whoever_takes_it() {
     let mut pieces = export(&store, &ada, Form::Json).await.unwrap();
     full(&pieces).await;
     // Every reader that answers people is free, and what is written meanwhile is not part of it.
+    #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is not general enough in its lifetime
     let reads = (0..8).map(|_| store.read(|snapshot| snapshot.head()));
     assert!(futures_util::future::join_all(reads).await.into_iter().all(|head| head.is_ok()));
     let scope = Scope::Person(ada.clone());
