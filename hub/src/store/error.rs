@@ -33,6 +33,11 @@ impl StoreError {
         matches!(self, Self::Unavailable(reason) if reason == STOPPING)
     }
 
+    /// Whether a command panicked: it will again.
+    pub(crate) fn is_fault(&self) -> bool {
+        matches!(self, Self::Unavailable(reason) if reason == FAULT)
+    }
+
     /// A wish came upon a fault of ours.
     pub(super) fn fault() -> Self {
         Self::Unavailable(FAULT.into())

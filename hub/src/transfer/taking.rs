@@ -110,7 +110,7 @@ async fn say(store: &Store, door: &Commands, by: &Principal, wish: Wish) -> Resu
 }
 
 /// Takes an import back, all of it: also where the disk does not answer for a while. `true`: there was something to take
-/// back. Only a hub that stops leaves some of it, until it starts again.
+/// back. Only a hub that stops, or a fault of ours, leaves some of it, until it starts again.
 pub(super) async fn withdraw(store: &Store, by: &Principal, id: &str, why: Option<String>, done: &Progress) -> bool {
     let door = Commands::new(store.clone());
     let _writing = store.importing();
@@ -120,7 +120,7 @@ pub(super) async fn withdraw(store: &Store, by: &Principal, id: &str, why: Optio
         match say(store, &door, by, wish).await.map(|receipt| receipt.outcome) {
             Ok(Outcome::Applied) => any = true,
             Ok(Outcome::Unchanged | Outcome::Rejected(_)) => break,
-            Err(error) if error.is_stopping() => break,
+            Err(error) if error.is_stopping() || error.is_fault() => break,
             Err(_) => tokio::time::sleep(RETRY).await,
         }
     }
