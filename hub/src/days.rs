@@ -122,8 +122,17 @@ impl Days {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn next_day(&self, user: &UserId) -> Result<Millis, StoreError> {
+        Ok(self.turn(user).await?.1)
+    }
+
+    /// A person's present date, and when the next day begins.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub async fn turn(&self, user: &UserId) -> Result<(Date, Millis), StoreError> {
         let calendar = self.calendar(user).await?;
-        Ok(next_day_start(self.store.clock().now(), &calendar.zone, calendar.day_start_min))
+        let now = self.store.clock().now();
+        Ok((calendar.today(now), next_day_start(now, &calendar.zone, calendar.day_start_min)))
     }
 
     /// Asks a question of a day, from memory when it is there.

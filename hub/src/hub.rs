@@ -173,9 +173,11 @@ impl Hub {
         let screens = Arc::new(http::Sockets::new(shares.http / 4 * 3));
         let streams = Arc::<http::Streams>::default();
         let (backups, orders) = Backups::new(config.into(), store.clone(), board.clone());
+        let jobs = Jobs::new(store.clone());
+        jobs.settle().await.map_err(|error| unusable(store.path(), &error))?;
         let api = Api {
             store: store.clone(),
-            jobs: Jobs::new(commands.clone()),
+            jobs,
             commands,
             auth: auth.clone(),
             roster: roster.clone(),

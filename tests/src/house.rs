@@ -200,6 +200,16 @@ impl House {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// The most memory the running hub held while something was done, in KiB.
+    pub async fn most_memory<T>(&self, meanwhile: impl Future<Output = T>) -> (T, u64) {
+        let process = format!("/proc/{}", self.pid());
+        std::fs::write(format!("{process}/clear_refs"), "5").unwrap();
+        let done = meanwhile.await;
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        (done, line.split_whitespace().nth(1).unwrap().parse().unwrap())
+    }
+
     /// Starts the hub again, after a stop or a kill.
     pub async fn boot(&mut self) {
         self.try_boot().await.unwrap_or_else(|ended| panic!("{ended}"));

@@ -91,13 +91,19 @@ impl Person {
 
     /// Adds a button whose press does `action` for a habit.
     pub async fn button(&self, name: &str, habit_id: &str, action: &str) -> Button {
-        let device = self.post("/api/devices", json!({ "name": name, "kind": "button" })).await;
-        let device_id = device["device_id"].as_str().unwrap().to_owned();
+        let Button { device_id, password, .. } = self.bare_button(name).await;
         let binding = json!({ "trigger": "press", "button": "1", "action": action, "habit_id": habit_id });
         let path = format!("/api/devices/{device_id}/bindings");
         let (status, answer) = self.ask(Method::PUT, &path, Some(json!({ "bindings": [binding] }))).await;
         assert!(status.is_success(), "PUT {path}: {status} {answer}");
-        Button { device_id, password: device["password"].as_str().unwrap().to_owned(), habit_id: habit_id.to_owned() }
+        Button { device_id, password, habit_id: habit_id.to_owned() }
+    }
+
+    /// Adds a button that does nothing yet.
+    pub async fn bare_button(&self, name: &str) -> Button {
+        let device = self.post("/api/devices", json!({ "name": name, "kind": "button" })).await;
+        let word = |name: &str| device[name].as_str().unwrap().to_owned();
+        Button { device_id: word("device_id"), password: word("password"), habit_id: String::new() }
     }
 
     /// Today's item of a habit.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::Millis;
 use crate::change::{Change, Cursor};
 use crate::command::{Binding, Command, Receipt, Rejection};
+use crate::day::Date;
 use crate::ids::{DeviceId, HabitId, RoutineId, UserId};
 use crate::principal::Principal;
 use crate::routine::Stage;
@@ -73,8 +74,8 @@ pub trait Hub: Send + Sync {
         by: &'a Principal,
         routine: &'a RoutineId,
     ) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>>;
-    /// When the person's next day begins.
-    fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>>;
+    /// The person's present day, and when the next one begins.
+    fn today<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<(Date, Millis), Unavailable>>;
     /// The changes after a cursor; waits until there is at least one.
     fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>>;
     /// Sends a message to a device: `QoS` 1, and retained when it is the present state.

@@ -88,15 +88,24 @@ pub enum Wish {
         /// What the person says.
         answer: Saying,
     },
-    /// Take in what a file brought, all of it or nothing.
+    /// Begin to take in what a file brought; slices follow.
+    OpenImport {
+        /// The import's id.
+        id: String,
+        /// The app it comes from.
+        source: String,
+    },
+    /// Take in the next slice of what a file brought.
     TakeIn {
         /// What.
-        import: Arc<Import>,
+        slice: Arc<Slice>,
     },
-    /// Take an import back as a whole.
+    /// Take back the next slice of an import, until nothing of it is left.
     UndoImport {
         /// Which.
         id: String,
+        /// Why, where it is not the person's wish.
+        why: Option<String>,
         /// Counts rows as they go, for whoever waits.
         done: Progress,
     },
@@ -173,20 +182,18 @@ pub struct Deed {
 /// Counts what is done of something long.
 pub type Progress = Arc<AtomicUsize>;
 
-/// What a file brought, as rows of the person who imports it.
+/// A part of what a file brought, as rows of the person who imports it.
 ///
 /// A row without clocks is new: it is added where its id is unknown or was deleted, and left alone where it lives. A row
 /// with clocks is a version of its row and merges. Cells are folded from their events.
 #[derive(Debug)]
-pub struct Import {
-    /// Its id.
-    pub id: String,
-    /// The app it comes from.
-    pub source: String,
-    /// The rows: habits before their events.
+pub struct Slice {
+    /// The import's id.
+    pub import: String,
+    /// The rows: habits before their events, a cell right before its events.
     pub rows: Vec<Row>,
-    /// Counts rows as they are taken in, for whoever waits.
-    pub done: Progress,
+    /// Whether this is the last one.
+    pub last: bool,
 }
 
 /// What a person says to an offer of a way back.

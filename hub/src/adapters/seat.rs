@@ -6,6 +6,7 @@ use kairos_core::Millis;
 use kairos_core::adapter::{BoxFuture, Device, Hub, Page, Unavailable};
 use kairos_core::change::Cursor;
 use kairos_core::command::{Command, Receipt};
+use kairos_core::day::Date;
 use kairos_core::ids::{DeviceId, HabitId, RoutineId, UserId};
 use kairos_core::principal::Principal;
 use kairos_core::routine::Stage;
@@ -59,8 +60,8 @@ impl<F: Fn() + Send + Sync> Hub for Seat<'_, F> {
         self.hub.routine(by, routine)
     }
 
-    fn next_day<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {
-        self.hub.next_day(user)
+    fn today<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Result<(Date, Millis), Unavailable>> {
+        self.hub.today(user)
     }
 
     fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>> {

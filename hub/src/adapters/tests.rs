@@ -34,8 +34,8 @@ impl Hub for Damaged {
     fn routine<'a>(&'a self, _: &'a Principal, _: &'a RoutineId) -> BoxFuture<'a, Result<Option<Stage>, Unavailable>> {
         Box::pin(std::future::ready(Ok(None)))
     }
-    fn next_day<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<Millis, Unavailable>> {
-        Box::pin(std::future::ready(Ok(Millis::MAX)))
+    fn today<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<(Date, Millis), Unavailable>> {
+        panic!("no device, no day")
     }
     fn changes<'a>(&'a self, after: Option<Cursor>) -> BoxFuture<'a, Result<Page, Unavailable>> {
         Box::pin(async move {

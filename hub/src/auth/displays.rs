@@ -16,6 +16,7 @@ use kairos_core::schema::DEVICES;
 
 use super::throttle::Lane;
 use super::{Auth, AuthError, secret};
+use crate::net::network;
 
 /// How long a code is good.
 pub const LIFETIME: Millis = 10 * 60 * 1000;
@@ -29,6 +30,7 @@ pub(super) struct Pairings(Mutex<HashMap<String, Pairing>>);
 
 struct Pairing {
     poll_hash: [u8; 32],
+    /// The network it was asked for from, as all throttles count addresses.
     from: IpAddr,
     expires_at: Millis,
     state: State,
@@ -80,7 +82,7 @@ impl Auth {
     /// [`AuthError::Throttled`], and [`AuthError::Busy`] when too many codes wait already.
     pub fn ask_pairing(&self, from: IpAddr) -> Result<NewPairing, AuthError> {
         self.0.throttle.address(Lane::Display, from)?;
-        let now = self.now();
+        let (now, from) = (self.now(), network(from));
         let mut all = self.0.pairings.living(now);
         let theirs = all.values().filter(|pairing| pairing.from == from).count();
         if all.len() >= PENDING || theirs >= PENDING_EACH {

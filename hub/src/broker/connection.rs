@@ -4,9 +4,9 @@ use super::connect::{self, Code, Connect, Unreadable};
 use super::guard::{Guard, Parts};
 use super::handle::Core;
 use super::hooks::LINK;
-use super::registry::{Candidate, Denied, OwnedWill, Registered};
+use super::registry::{Candidate, Denied, Link, OwnedWill, Registered};
 use super::settings::small;
-use super::{Class, Login, Refusal, Refused, access};
+use super::{BoxFuture, Class, Login, Refusal, Refused, access};
 use crate::net::Permit;
 use mqtt5::broker::client_handler::ClientHandler;
 use mqtt5::broker::transport::BrokerTransport;
@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tracing::debug;
 
 /// Serves one client until its connection ends. Every step before the engine shares the permit's deadline.
@@ -156,11 +157,33 @@ async fn turn_away<S: AsyncWrite + Unpin>(stream: &mut S, level: u8, code: Code)
     }
 }
 
+/// How long a connection has for its end after the next one of its session has come. A link that is alive needs
+/// microseconds; one that takes no bytes any more is cut.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Waits until older connections of a session have ended and their wills are out, so that a device's `online` is
+/// never followed by the `offline` of its own past.
+async fn last_words(elders: Vec<Arc<Link>>, patience: Duration) {
+    let all_gone = async || {
+        for elder in &elders {
+            elder.gone().await;
+        }
+    };
+    if timeout(GRACE, all_gone()).await.is_ok() {
+        return;
+    }
+    for elder in &elders {
+        elder.token.cancel();
+    }
+    // It takes longer only while the disk hangs; then the newcomer goes on all the same.
+    let _ = timeout(patience, all_gone()).await;
+}
+
 async fn run<S>(core: &Arc<Core>, client: Client, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let Client { registered, connect, early, assigned } = client;
+    let Client { mut registered, connect, early, assigned } = client;
     // In this order: a shutdown that is not seen here will be heard.
     let goodbye = core.shutdown.subscribe();
     if core.stop.is_cancelled() {
@@ -170,6 +193,10 @@ where
         core.forget(session).await;
     }
     let link = Arc::clone(&registered.link);
+    let elders = std::mem::take(&mut registered.elders);
+    let after: Option<BoxFuture<'static, ()>> =
+        // What holds an older one up longest is an event that is being saved.
+        (!elders.is_empty()).then(|| Box::pin(last_words(elders, core.settings.commit_timeout)) as _);
     let class = link.grant.class;
     let guard = Guard::new(Parts {
         stream,
@@ -178,6 +205,7 @@ where
         connect,
         early,
         assigned,
+        after,
         token: link.token.clone(),
         bucket: Arc::clone(&link.bucket),
         verdicts: Arc::clone(&link.verdicts),
@@ -211,7 +239,7 @@ where
 /// Says that a credential is offline when its connection ends, also by a panic.
 struct Presence<'a> {
     core: &'a Core,
-    link: &'a super::registry::Link,
+    link: &'a Link,
 }
 
 impl Drop for Presence<'_> {

@@ -1,9 +1,11 @@
 //! The stream between a client and the crate behind: the one place every byte passes, on TCP, TLS and websocket.
 //!
-//! Inbound it replays the rewritten CONNECT, keeps the credential's rate by reading less, and ends the connection at
-//! a packet that is too large. Outbound it shapes whole packets. Once the connection's token is cancelled neither
-//! direction moves again, so that an acknowledgement the hub withholds never leaves.
+//! Inbound it replays the rewritten CONNECT, waits until an older connection of the session has had its last word,
+//! keeps the credential's rate by reading less, and ends the connection at a packet that is too large. Outbound it
+//! shapes whole packets. Once the connection's token is cancelled neither direction moves again, so that an
+//! acknowledgement the hub withholds never leaves.
 
+use super::BoxFuture;
 use super::rate::Bucket;
 use super::shape::{Shape, shape};
 use super::wire::{Boundaries, frame};
@@ -38,6 +40,8 @@ pub(super) struct Parts<S> {
     pub(super) early: Vec<u8>,
     /// The client id the hub chose.
     pub(super) assigned: Option<String>,
+    /// Nothing is read behind the CONNECT before this is over.
+    pub(super) after: Option<BoxFuture<'static, ()>>,
     pub(super) token: CancellationToken,
     pub(super) bucket: Arc<Bucket>,
     pub(super) verdicts: Verdicts,
@@ -99,6 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         if !self.parts.connect.is_empty() {
             give(&mut self.parts.connect, buf);
             return Poll::Ready(Ok(()));
+        }
+        if let Some(after) = self.parts.after.as_mut() {
+            ready!(after.as_mut().poll(cx));
+            self.parts.after = None;
         }
         loop {
             if let Some(pause) = self.pause.as_mut() {

@@ -20,6 +20,7 @@ fn rig(level: u8, rate: Rate, early: &[u8], pipe: usize) -> Rig {
         connect: b"CONNECT".to_vec(),
         early: early.to_vec(),
         assigned: None,
+        after: None,
         token: token.clone(),
         bucket: Arc::new(Bucket::new(rate, Instant::now())),
         verdicts: Verdicts::default(),

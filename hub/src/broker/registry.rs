@@ -28,6 +28,8 @@ pub(super) struct Link {
     pub(super) token: CancellationToken,
     pub(super) bucket: Arc<Bucket>,
     pub(super) verdicts: Verdicts,
+    /// Cancelled once the connection has ended and its will is out.
+    gone: CancellationToken,
     online: AtomicBool,
     revoked: AtomicBool,
 }
@@ -46,6 +48,11 @@ impl Link {
     /// The hub forgot this credential while it was connected.
     pub(super) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the connection has ended and its will is out.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
     }
 }
 
@@ -108,6 +115,8 @@ pub(super) struct Registered {
     transient: bool,
     /// Stored sessions that had to make room.
     pub(super) forgotten: Vec<String>,
+    /// Older connections of the same session, which end now.
+    pub(super) elders: Vec<Arc<Link>>,
 }
 
 impl Registry {
@@ -171,14 +180,16 @@ impl Registry {
             token: CancellationToken::new(),
             bucket: Arc::clone(&entry.bucket),
             verdicts: Verdicts::default(),
+            gone: CancellationToken::new(),
             online: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
         });
+        let elders = entry.links.iter().filter(|other| other.session == link.session).map(Arc::clone).collect();
         entry.links.push(Arc::clone(&link));
         table.live += 1;
         table.delayed.remove(&link.session);
         drop(table);
-        Ok(Registered { registry: Arc::clone(self), link, transient, forgotten })
+        Ok(Registered { registry: Arc::clone(self), link, transient, forgotten, elders })
     }
 
     /// Ends every connection of `credential` now, and every login that is on its way. Returns the sessions that
@@ -272,6 +283,7 @@ impl Registry {
 
 impl Drop for Registered {
     fn drop(&mut self) {
+        self.link.gone.cancel();
         let mut table = self.registry.table();
         table.live -= 1;
         let link = &self.link;

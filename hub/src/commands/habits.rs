@@ -35,15 +35,18 @@ pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields
     let at = tx.tick();
     row.stamp_all(&at);
     set_fields(tx, &mut row, fields, CLOSED)?;
+    let today = record::person(tx, &by.user)?.today(tx.now());
     if row.look("start_date").is_null() {
         // Written down, since a person who travels would otherwise move it.
-        let today = record::person(tx, &by.user)?.today(tx.now());
         row.set("start_date", today.to_string(), &at);
     }
     match row.text("status").as_str() {
         "PAUSED" => row.set("paused_at", tx.now(), &at),
         "ARCHIVED" => row.set("archived_at", tx.now(), &at),
         _ => {}
+    }
+    if row.text("status") != "ACTIVE" {
+        plans::open_rest(tx, &row, today)?;
     }
     Ok(applied(tx.put(&row, Origin::Local)?))
 }

@@ -6,7 +6,7 @@ use kairos_core::day::{Date, day_begins};
 use kairos_core::event::{Event, Source, TimeSource, Verb};
 use kairos_core::ids::{self, EventId, HabitId};
 use kairos_core::row::Row;
-use kairos_core::schema::RECOVERY_SESSIONS;
+use kairos_core::schema::{HABITS, RECOVERY_SESSIONS};
 
 use super::{applied, record, unchanged};
 use crate::engine::upkeep::{SessionState, upkeep, words};
@@ -16,6 +16,12 @@ use crate::store::{Life, StoreError, Tx};
 pub(super) fn keep(tx: &mut Tx<'_>, habit: &HabitId) -> Result<Receipt, StoreError> {
     // Without the time nobody knows which days have passed.
     if tx.is_guessing() {
+        return Ok(unchanged());
+    }
+    // Of half a file nothing follows.
+    if let Some(row) = tx.known(&HABITS, habit.as_str())?
+        && tx.is_importing(row.user_id.as_str())?
+    {
         return Ok(unchanged());
     }
     let Some(life) = tx.life(habit)? else { return Ok(unchanged()) };
@@ -31,7 +37,7 @@ pub(super) fn keep(tx: &mut Tx<'_>, habit: &HabitId) -> Result<Receipt, StoreErr
         seq = note(tx, &life, habit, date, Verb::Undo)?;
     }
     if let Some(phase) = upkeep.phase
-        && let Some(mut row) = tx.row(&kairos_core::schema::HABITS, habit.as_str())?
+        && let Some(mut row) = tx.row(&HABITS, habit.as_str())?
     {
         let at = tx.tick();
         row.set("phase", phase.as_str(), &at);

@@ -53,8 +53,8 @@ impl Commands {
 }
 
 fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
-    if let Wish::NoteDevice { .. } | Wish::Keep { .. } = command.wish {
-        // The hub mints its id each time: nobody asks again under it, and noting the same twice changes nothing.
+    if let Wish::NoteDevice { .. } | Wish::Keep { .. } | Wish::TakeIn { .. } | Wish::UndoImport { .. } = command.wish {
+        // The hub mints its id each time: nobody asks again under it, and doing the same twice changes nothing.
         return answer(tx, command);
     }
     let (author, id) = (command.by.author(), command.id.as_str());
@@ -97,8 +97,9 @@ fn carry_out(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> 
         Wish::EditPause { id, fields } => plans::edit_pause(tx, by, id, fields),
         Wish::DeletePause { id } => plans::delete_pause(tx, by, id),
         Wish::Recover { session, answer } => recovery::answer(tx, by, session, answer),
-        Wish::TakeIn { import } => take_in::take_in(tx, by, import),
-        Wish::UndoImport { id, done } => take_in::undo(tx, by, id, done),
+        Wish::OpenImport { id, source } => take_in::open(tx, by, id, source),
+        Wish::TakeIn { slice } => take_in::take_in(tx, by, slice),
+        Wish::UndoImport { id, why, done } => take_in::undo(tx, by, id, why.as_deref(), done),
         Wish::Routine(wish) => routines::carry_out(tx, by, &command.id, wish),
         Wish::Settle { id, how } => upload::settle(tx, by, id, *how),
         Wish::Keep { habit } => match by.via {
@@ -129,8 +130,7 @@ fn fingerprint(command: &Command) -> Vec<u8> {
         // Ids and secrets are minted anew at each repetition.
         Wish::AddHabit { fields, .. } => format!("add habit {fields:?}"),
         Wish::AddDevice { fields, .. } => format!("add device {fields:?}"),
-        Wish::TakeIn { import } => format!("import {}", import.id),
-        Wish::UndoImport { id, .. } => format!("undo import {id}"),
+        Wish::OpenImport { id, .. } => format!("import {id}"),
         Wish::AddPause { fields, .. } => format!("add pause {fields:?}"),
         other => format!("{other:?}"),
     };

@@ -4,12 +4,11 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::day::Date;
 use kairos_core::ids;
-use kairos_core::plan::{DATED, Person, Plan, rests_since};
+use kairos_core::plan::{DATED, Person, Plan, is_rest_of, rests_since};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, USER_PREFERENCES};
 use kairos_core::scope::Scope;
-use kairos_core::value::Value;
 
 use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
@@ -65,61 +64,61 @@ fn put_schedule(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> R
 pub(super) fn follow_status(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<(), StoreError> {
     let active = |row: &Row| row.text("status") == "ACTIVE";
     match (active(before), active(after)) {
-        (true, false) => {
-            let id = ids::derive(&format!("pause|{}|{today}", after.id));
-            let at = tx.tick();
-            let mut row = match tx.row(&PAUSES, &id)? {
-                Some(row) => row,
-                None => {
-                    let mut row = Row::new(&PAUSES, id, after.scope.clone(), after.user_id.clone(), tx.now());
-                    row.stamp_all(&at);
-                    row
-                }
-            };
-            row.set_deleted(None, &at);
-            row.set("habit_id", after.id.as_str(), &at);
-            row.set("from_date", today.to_string(), &at);
-            row.set("to_date", Value::Null, &at);
-            tx.put(&row, Origin::Local)?;
+        (true, true) => return Ok(()),
+        (true, false) => return open_rest(tx, after, today),
+        (false, _) => {}
+    }
+    let mut rests = tx.rows_where(&PAUSES, "scope", &after.scope.to_string())?;
+    rests.retain(|row| is_rest_of(row, after));
+    if rests.is_empty() {
+        return note_rest(tx, before, after, today);
+    }
+    for mut row in rests.into_iter().filter(|_| active(after)) {
+        let at = tx.tick();
+        if row.text("from_date") >= today.to_string() {
+            row.set_deleted(Some(tx.now()), &at);
+        } else {
+            row.set("to_date", today.yesterday().ok().map(|date| date.to_string()), &at);
         }
-        (false, true) => {
-            let mut ended = false;
-            for mut row in tx.rows_where(&PAUSES, "scope", &after.scope.to_string())? {
-                let open = row.deleted_at.is_none() && row.opt_text("to_date").is_none();
-                if !open || row.opt_text("habit_id").as_deref() != Some(after.id.as_str()) {
-                    continue;
-                }
-                let at = tx.tick();
-                ended = true;
-                if row.text("from_date") >= today.to_string() {
-                    row.set_deleted(Some(tx.now()), &at);
-                } else {
-                    row.set("to_date", today.yesterday().ok().map(|date| date.to_string()), &at);
-                }
-                tx.put(&row, Origin::Local)?;
-            }
-            if !ended {
-                note_rest(tx, before, today)?;
-            }
-        }
-        _ => {}
+        tx.put(&row, Origin::Local)?;
     }
     Ok(())
 }
 
-/// A habit that rested without a break of its own (it came so in a file) gets one now that it goes on.
-fn note_rest(tx: &mut Tx<'_>, habit: &Row, today: Date) -> Result<(), StoreError> {
-    let person = super::record::person(tx, &habit.user_id)?;
-    let from = rests_since(habit, &person);
-    let Some(to) = today.yesterday().ok().filter(|to| *to >= from) else { return Ok(()) };
+/// Opens a habit's own break.
+pub(super) fn open_rest(tx: &mut Tx<'_>, habit: &Row, from: Date) -> Result<(), StoreError> {
+    put_rest(tx, habit, from, None)
+}
+
+/// A habit that rested without a break of its own (it came so in a file) gets one now that its status changes: else the
+/// days until now would be asked for afterwards.
+fn note_rest(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<(), StoreError> {
+    let person = super::record::person(tx, &before.user_id)?;
+    let from = rests_since(before, &person);
+    if after.text("status") != "ACTIVE" {
+        return open_rest(tx, after, from);
+    }
+    match today.yesterday().ok().filter(|to| *to >= from) {
+        Some(to) => put_rest(tx, after, from, Some(to)),
+        None => Ok(()),
+    }
+}
+
+fn put_rest(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {
     let id = ids::derive(&format!("pause|{}|{from}", habit.id));
     let at = tx.tick();
-    let mut row = Row::new(&PAUSES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
-    row.stamp_all(&at);
+    let mut row = match tx.row(&PAUSES, &id)? {
+        Some(row) => row,
+        None => {
+            let mut row = Row::new(&PAUSES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
+            row.stamp_all(&at);
+            row
+        }
+    };
     row.set_deleted(None, &at);
     row.set("habit_id", habit.id.as_str(), &at);
     row.set("from_date", from.to_string(), &at);
-    row.set("to_date", to.to_string(), &at);
+    row.set("to_date", to.map(|date| date.to_string()), &at);
     tx.put(&row, Origin::Local).map(drop)
 }
 

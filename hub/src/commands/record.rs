@@ -172,12 +172,16 @@ pub(super) fn fold_what_is_left(
     write(tx, habit, (date, actor), Some(known), standing.as_ref(), None)
 }
 
-/// Folds the cell of a habit that is new, whose events are all at hand.
-pub(super) fn fold_new(tx: &mut Tx<'_>, habit: &Row, date: Date, events: &[Event]) -> Result<i64, StoreError> {
-    let Some(last) = events.last() else { return Ok(0) };
-    let known = tx.row(&COMPLETIONS, CellId::of(&last.habit_id, date, &last.actor).as_str())?;
+/// As [`refold`], for a day of which something came in from a file: a cell that is new takes its note from there.
+pub(super) fn fold_imported(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> Result<i64, StoreError> {
+    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let events = tx.cell_events(&habit_id, &date.to_string(), actor)?;
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let known = tx.row(&COMPLETIONS, CellId::of(&habit_id, date, actor).as_str())?;
     let note = events.iter().rev().find_map(|event| event.note.as_deref()).filter(|_| known.is_none());
-    write(tx, habit, (date, &last.actor), known, fold(events, &measure(tx, habit, date)?).as_ref(), note)
+    write(tx, habit, (date, actor), known, fold(&events, &measure(tx, habit, date)?).as_ref(), note)
 }
 
 /// Writes how a cell stands.

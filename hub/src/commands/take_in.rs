@@ -1,11 +1,14 @@
-//! Taking in what a file brought, and taking it back: all of it or nothing, in one transaction.
+//! Taking in what a file brought, and taking it back: slice by slice, so that others are heard in between. What has come is
+//! noted with each slice; an import that ends half-way is taken back as one that somebody does not want any more
+//! ([decision 3](../../../docs/decisions/0003-imports-in-slices.md)).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use kairos_core::Millis;
 use kairos_core::change::Origin;
-use kairos_core::command::{Import, Progress, Receipt, Rejection, RejectionCode};
+use kairos_core::command::{Progress, Receipt, Rejection, RejectionCode, Slice};
 use kairos_core::day::Date;
 use kairos_core::event::Event;
 use kairos_core::hlc::Hlc;
@@ -16,14 +19,19 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, ROUTINES, Table};
 use kairos_core::scope::Scope;
+use kairos_core::value::Value;
+use kairos_transfer::limits;
 
 use super::habits::MAX_HABITS;
 use super::plans::MAX_PAUSES;
 use super::{applied, record, require_edit, unchanged};
-use crate::store::{ImportNote, StoreError, Tx};
+use crate::store::{ImportState, StoreError, Tx};
 
 /// How far ahead of ours a clock in a file may be before it is held.
 const MAX_AHEAD: Millis = 5 * 60 * 1000;
+
+/// How many rows are taken back at once.
+const SLICE: usize = 200;
 
 /// How much a person may have, also by way of a file.
 const MOST: [(&Table, usize, &str); 4] = [
@@ -36,49 +44,62 @@ const MOST: [(&Table, usize, &str); 4] = [
 /// A cell: habit, day, actor.
 type Cell = (String, Date, String);
 
-pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, import: &Import) -> Result<Receipt, StoreError> {
+/// Begins an import. Until it is settled the engine leaves this person's habits alone: of half a file nothing follows.
+pub(super) fn open(tx: &mut Tx<'_>, by: &Principal, id: &str, source: &str) -> Result<Receipt, StoreError> {
+    require_edit(by, &Scope::Person(by.user.clone()))?;
+    if tx.is_importing(by.user.as_str())? {
+        let message = "Another import of yours is still running; please wait for it.";
+        return Err(Rejection::new(RejectionCode::Conflict, message).into());
+    }
+    if tx.import(id)?.is_some() {
+        return Ok(unchanged());
+    }
+    tx.open_import(id, &by.user, source)?;
+    Ok(applied(0))
+}
+
+/// Takes in a slice. After the last one the import is settled: done, or forgotten when nothing was new.
+pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, slice: &Slice) -> Result<Receipt, StoreError> {
     let scope = Scope::Person(by.user.clone());
     require_edit(by, &scope)?;
+    let import = tx.import(&slice.import)?.filter(|import| import.user == by.user.as_str());
+    if import.is_none_or(|import| import.state != ImportState::Running) {
+        return Err(Rejection::new(RejectionCode::Conflict, "This import does not run any more.").into());
+    }
     let at = tx.tick();
     let mut taken = Taken::default();
-    for row in &import.rows {
+    for row in &slice.rows {
         if row.scope != scope {
             return Err(Rejection::new(RejectionCode::Forbidden, "An import is for oneself.").into());
         }
-        taken.place(tx, row, &at, &import.id)?;
-        import.done.fetch_add(1, Ordering::Relaxed);
+        taken.place(tx, row, &at, &slice.import)?;
     }
     for (table, most, what) in MOST {
-        if tx.count_living(table, &scope)? > most {
+        if slice.rows.iter().any(|row| row.table == table) && tx.count_living(table, &scope)? > most {
             let message = format!("A person has at most {most} {what}; with this file there would be more.");
             return Err(Rejection::new(RejectionCode::Conflict, message).into());
         }
     }
-    if taken.seq == 0 {
+    let seq = taken.fold(tx)?;
+    tx.count_import(&slice.import, taken.habits, taken.entries)?;
+    if !slice.last {
+        return Ok(applied(seq));
+    }
+    if tx.import_rows(&slice.import, 1)?.is_empty() {
+        tx.forget_import(&slice.import)?;
         return Ok(unchanged());
     }
-    let seq = taken.fold(tx)?;
-    tx.note_import(&ImportNote {
-        id: import.id.clone(),
-        user: by.user.to_string(),
-        source: import.source.clone(),
-        at: tx.now(),
-        habits: taken.habits,
-        entries: taken.entries,
-        undone_at: None,
-    })?;
+    tx.set_import(&slice.import, ImportState::Done, None)?;
     Ok(applied(seq))
 }
 
-/// What was taken in so far.
+/// What a slice brought so far.
 #[derive(Default)]
 struct Taken {
     seq: i64,
     habits: i64,
     entries: i64,
-    /// Habits that were not there before: all their events are in the file.
-    fresh: BTreeSet<String>,
-    cells: BTreeMap<Cell, Vec<Event>>,
+    cells: BTreeSet<Cell>,
 }
 
 impl Taken {
@@ -88,25 +109,29 @@ impl Taken {
             let message = "This file belongs to somebody else on this hub; some of it already lives there.";
             return Err(Rejection::new(RejectionCode::Conflict, message).into());
         }
-        let was_there = known.as_ref().is_some_and(|known| known.deleted_at.is_none());
+        let before = known.clone().filter(|known| known.deleted_at.is_none());
         let Some(placed) = self.placed(tx, row, known, at)? else { return Ok(()) };
+        if before.is_none()
+            && let Some(event) = Event::from_row(&placed)
+            && tx.cell_is_full(&event.habit_id, &event.date.to_string(), limits::DEEDS)?
+        {
+            let full =
+                format!("A day holds at most {} deeds of one habit; with this file it would be more.", limits::DEEDS);
+            return Err(Rejection::new(RejectionCode::Conflict, full).into());
+        }
         self.seq = tx.put(&placed, Origin::Local)?;
-        if !was_there && placed.deleted_at.is_none() && placed.table != &COMPLETIONS {
-            tx.note_import_row(import, placed.table.name, &placed.id)?;
-            if placed.table == &HABITS {
-                self.habits += 1;
-            } else if placed.table == &COMPLETION_EVENTS {
-                self.entries += 1;
-            }
+        let changed = before.map(|before| changes(&before, &placed));
+        tx.note_import_row(import, placed.table.name, &placed.id, changed.as_deref())?;
+        if changed.is_none() && placed.table == &HABITS {
+            self.habits += 1;
+        } else if changed.is_none() && placed.table == &COMPLETION_EVENTS {
+            self.entries += 1;
         }
         Ok(())
     }
 
     /// The row as it is to be written; `None` when nothing changes.
     fn placed(&mut self, tx: &mut Tx<'_>, row: &Row, known: Option<Row>, at: &Hlc) -> Result<Option<Row>, StoreError> {
-        if row.table == &HABITS && known.is_none() {
-            self.fresh.insert(row.id.clone());
-        }
         let mut placed = row.clone();
         let placed = if row.clocks.is_empty() {
             match known {
@@ -146,12 +171,11 @@ impl Taken {
             return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
         }
         if let Some(event) = Event::from_row(&placed) {
-            let cell = (event.habit_id.to_string(), event.date, event.actor.clone());
-            self.cells.entry(cell).or_default().push(event);
+            self.cells.insert((event.habit_id.to_string(), event.date, event.actor));
         } else if placed.table == &COMPLETIONS
             && let Some(date) = repair::parse_date(&placed.text("date"))
         {
-            self.cells.entry((placed.text("habit_id"), date, placed.text("actor"))).or_default();
+            self.cells.insert((placed.text("habit_id"), date, placed.text("actor")));
         }
         Ok(Some(placed))
     }
@@ -159,50 +183,112 @@ impl Taken {
     /// Folds every cell that something was taken in for.
     fn fold(&mut self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
         let mut habit: Option<Row> = None;
-        for ((id, date, actor), events) in std::mem::take(&mut self.cells) {
+        for (id, date, actor) in std::mem::take(&mut self.cells) {
             if habit.as_ref().is_none_or(|habit| habit.id != id) {
                 habit = tx.row(&HABITS, &id)?.map(repair::sound);
             }
             let Some(habit) = &habit else {
                 return Err(Rejection::field("habit_id", "The file has days of a habit that it does not have.").into());
             };
-            let fresh = self.fresh.contains(&id) && !events.is_empty();
-            let seq = if fresh {
-                record::fold_new(tx, habit, date, &events)?
-            } else {
-                record::refold(tx, habit, date, &actor)?
-            };
-            self.seq = self.seq.max(seq);
+            self.seq = self.seq.max(record::fold_imported(tx, habit, date, &actor)?);
         }
         Ok(self.seq)
     }
 }
 
-/// Takes an import back: what came with it goes, what was done since stays.
-pub(super) fn undo(tx: &mut Tx<'_>, by: &Principal, id: &str, done: &Progress) -> Result<Receipt, StoreError> {
+/// What an import changes in a row that was there: each column's earlier value, and the clock of the new one. Taken back,
+/// a column gets the earlier value again, unless somebody has changed it since.
+fn changes(before: &Row, after: &Row) -> String {
+    let described = after.table.columns.iter().filter(|column| !column.derived);
+    let described = described.map(|column| (column.name, column.register));
+    let unknown = after.extra.keys().map(|name| (name.as_str(), name.as_str()));
+    let value = |row: &Row, name: &str| match row.table.column(name) {
+        Some(_) => row.get(name),
+        None => row.extra.get(name).cloned().unwrap_or(Value::Null),
+    };
+    let changed = described.chain(unknown).filter_map(|(name, register)| {
+        let (old, new) = (value(before, name), value(after, name));
+        let clock = after.clocks.get(register)?;
+        (old != new).then(|| (name.to_owned(), serde_json::json!([old.to_json(), clock.to_string()])))
+    });
+    serde_json::Value::Object(changed.collect()).to_string()
+}
+
+/// Gives columns their earlier values again. Whether there was one to give.
+fn restore(row: &mut Row, changed: &str, at: &Hlc) -> bool {
+    let changed: BTreeMap<String, (serde_json::Value, String)> = serde_json::from_str(changed).unwrap_or_default();
+    let clocks = row.clocks.clone();
+    let mut restored = false;
+    for (name, (old, clock)) in changed {
+        let register = row.table.column(&name).map_or(name.as_str(), |column| column.register);
+        if clocks.get(register).is_none_or(|now| now.to_string() != clock) {
+            continue;
+        }
+        restored = true;
+        let old = Value::from_json(old);
+        if row.table.column(&name).is_some() {
+            row.set(&name, old, at);
+        } else {
+            row.clocks.insert(Cow::Owned(name.clone()), at.clone());
+            row.extra.insert(name, old);
+            row.touch(at);
+        }
+    }
+    restored
+}
+
+/// Takes back a slice of an import: what came with it goes, what it changed is as it was, what was done since stays. When
+/// nothing is left it is settled.
+pub(super) fn undo(
+    tx: &mut Tx<'_>,
+    by: &Principal,
+    id: &str,
+    why: Option<&str>,
+    done: &Progress,
+) -> Result<Receipt, StoreError> {
     let import = tx.import(id)?.filter(|import| import.user == by.user.as_str());
     let Some(import) = import else { return Err(Rejection::not_found("import").into()) };
     require_edit(by, &Scope::Person(by.user.clone()))?;
-    if import.undone_at.is_some() {
-        return Ok(unchanged());
+    match import.state {
+        ImportState::Undone | ImportState::Withdrawn => return Ok(unchanged()),
+        ImportState::Done => tx.set_import(id, ImportState::Undoing, None)?,
+        ImportState::Running | ImportState::Undoing => {}
+    }
+    let rows = tx.import_rows(id, SLICE)?;
+    if rows.is_empty() {
+        let state = if import.state == ImportState::Running { ImportState::Withdrawn } else { ImportState::Undone };
+        tx.set_import(id, state, why)?;
+        return Ok(applied(0));
     }
     let at = tx.tick();
     let mut cells: BTreeSet<Cell> = BTreeSet::new();
     let mut seq = 0;
-    let mut rows = tx.import_rows(id)?;
-    // Habits last: one in which something was done since stays.
-    rows.sort_by_key(|(table, _)| table == HABITS.name);
-    for (table, row) in rows {
+    for noted in rows {
         done.fetch_add(1, Ordering::Relaxed);
-        let Some(table) = Table::named(&table) else { continue };
-        let Some(mut row) = tx.row(table, &row)?.filter(|row| row.deleted_at.is_none()) else { continue };
-        if table == &HABITS && tx.habit_is_used(&row.id)? {
-            continue;
-        }
+        tx.forget_import_row(id, &noted)?;
+        let Some(table) = Table::named(&noted.table) else { continue };
+        let Some(mut row) = tx.row(table, &noted.id)?.filter(|row| row.deleted_at.is_none()) else { continue };
         if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
             cells.insert((event.habit_id.to_string(), event.date, event.actor));
         }
-        row.set_deleted(Some(tx.now()), &at);
+        if let Some(changed) = &noted.changed {
+            if !restore(&mut row, changed, &at) {
+                continue;
+            }
+            if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
+                cells.insert((event.habit_id.to_string(), event.date, event.actor));
+            }
+        } else if table == &COMPLETIONS {
+            // A cell is there while its events are.
+            if let Some(date) = repair::parse_date(&row.text("date")) {
+                cells.insert((row.text("habit_id"), date, row.text("actor")));
+            }
+            continue;
+        } else if table == &HABITS && tx.habit_is_used(&row.id)? {
+            continue;
+        } else {
+            row.set_deleted(Some(tx.now()), &at);
+        }
         seq = tx.put(&row, Origin::Local)?;
     }
     for (habit, date, actor) in cells {
@@ -210,6 +296,5 @@ pub(super) fn undo(tx: &mut Tx<'_>, by: &Principal, id: &str, done: &Progress) -
         let id = HabitId::new(habit).map_err(|_| Rejection::not_found("habit"))?;
         seq = record::fold_what_is_left(tx, &row, &id, date, &actor)?.max(seq);
     }
-    tx.import_undone(id)?;
     Ok(applied(seq))
 }

@@ -323,43 +323,6 @@ async fn bad_values_name_their_field_and_leave_nothing_behind() {
 }
 
 #[tokio::test]
-async fn bindings_are_replaced_as_a_whole_and_go_with_their_habit() {
-    let house = House::new().await;
-    let ada = person("ada");
-    let (water, walk) = (house.habit(&ada, &[]).await, house.habit(&ada, &[]).await);
-    let device = DeviceId::new("b1").unwrap();
-    let fields: Fields =
-        [("name".to_owned(), Value::from("Button")), ("kind".to_owned(), Value::from("button"))].into();
-    house.wish(&ada, Wish::AddDevice { id: device.clone(), fields, secret_hash: vec![1] }).await;
-    let bind = |trigger: &str, habit: &HabitId| Binding {
-        button: "1".into(),
-        trigger: trigger.into(),
-        action: Action::Complete,
-        habit: Some(habit.clone()),
-        routine: None,
-        value: None,
-        act_as: None,
-    };
-    let set = |bindings: Vec<Binding>| house.wish(&ada, Wish::Bind { device: device.clone(), bindings });
-    assert_eq!(set(vec![bind("press", &water), bind("long", &walk)]).await.outcome, Outcome::Applied);
-    assert_eq!(set(vec![bind("press", &water), bind("long", &walk)]).await.outcome, Outcome::Unchanged);
-    assert_eq!(set(vec![bind("press", &water)]).await.outcome, Outcome::Applied);
-    assert_eq!(house.count(&DEVICE_BINDINGS).await, 1);
-    assert_eq!(
-        set(vec![bind("press", &walk), bind("press", &water)]).await.outcome,
-        set(vec![bind("press", &walk), bind("press", &water)]).await.outcome
-    );
-    assert_eq!(house.count(&DEVICE_BINDINGS).await, 1, "a refused list changes nothing");
-    let logged = house.store.read(|snapshot| snapshot.changes_after(0, None, 1000)).await.unwrap();
-    let announced = house.store.feed().after(0, 1000).unwrap();
-    let places =
-        |changes: &[std::sync::Arc<kairos_core::change::Change>]| changes.iter().map(|c| c.seq).collect::<Vec<_>>();
-    assert_eq!(places(&announced), places(&logged), "what was undone is not announced");
-    house.wish(&ada, Wish::DeleteHabit { id: water }).await;
-    assert_eq!(house.count(&DEVICE_BINDINGS).await, 0);
-}
-
-#[tokio::test]
 async fn many_wishes_at_once_share_commits_and_each_gets_its_own_answer() {
     let house = House::new().await;
     let ada = person("ada");
@@ -380,14 +343,6 @@ async fn many_wishes_at_once_share_commits_and_each_gets_its_own_answer() {
     assert_eq!(count, 200);
     let added: i64 = house.store.read(|snapshot| snapshot.sum_checksums("u:ada", "completion_events")).await.unwrap();
     assert_eq!(sum, added % (1 << 32), "the running checksum is that of the log");
-}
-
-#[tokio::test]
-async fn a_fault_in_one_wish_does_not_end_the_writer() {
-    let house = House::new().await;
-    let broken: Result<(), StoreError> = house.store.write(|_| panic!("a bug")).await;
-    assert!(matches!(broken, Err(StoreError::Unavailable(_))));
-    house.habit(&person("ada"), &[]).await;
 }
 
 #[tokio::test]

@@ -71,8 +71,9 @@ fn limits(config: &Config, notes: &mut Notes) {
     range(notes, "mqtt.commit_timeout", &mqtt.commit_timeout, &waits, ("100ms", "5m"));
     let backup = &config.store.backup;
     if let Some(period) = backup.every.period() {
-        let periods = Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 3600);
-        range(notes, "store.backup.every", &period, &periods, ("1s", "366d"));
+        // Each copies and reads the whole database; and the hub tries no sooner again after one that did not work.
+        let periods = Duration::from_secs(600)..=Duration::from_secs(366 * 24 * 3600);
+        range(notes, "store.backup.every", &period, &periods, ("10m", "366d"));
     }
     range(notes, "store.backup.keep", &backup.keep, &(1..=100_000), ("1", "100000"));
 }

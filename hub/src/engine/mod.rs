@@ -14,11 +14,13 @@ use kairos_core::Millis;
 use kairos_core::change::{Change, Op};
 use kairos_core::command::{Command, Wish};
 use kairos_core::day::{Date, next_day_start};
-use kairos_core::ids::{CommandId, HabitId};
+use kairos_core::ids::{CommandId, HabitId, UserId};
 use kairos_core::plan::Person;
 use kairos_core::principal::{Principal, Via};
+use kairos_core::schema::HABITS;
 use kairos_core::scope::Scope;
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use crate::commands::Commands;
 use crate::health::{Board, State};
@@ -34,6 +36,8 @@ const REST: Duration = Duration::from_secs(5);
 pub(crate) async fn run(store: Store, commands: Commands, board: Board) {
     let mut engine = Engine {
         as_of: store.feed().head(),
+        settled: store.watch_imports(),
+        held: BTreeSet::new(),
         store,
         commands,
         people: BTreeMap::new(),
@@ -62,6 +66,10 @@ struct Engine {
     due: BTreeSet<HabitId>,
     /// Whether every habit is to be looked at.
     all: bool,
+    /// Habits of people whose import is not settled: of half a file nothing follows.
+    held: BTreeSet<HabitId>,
+    /// Hears of imports that are settled.
+    settled: watch::Receiver<u64>,
 }
 
 /// A person, as far as their days concern the engine.
@@ -96,6 +104,7 @@ impl Engine {
         tokio::select! {
             () = clock.sleep_until(wake) => {}
             () = newer(&mut news, self.as_of) => tokio::time::sleep(GATHER).await,
+            () = settles(&mut self.settled) => self.due.append(&mut self.held),
         }
         self.follow();
         Ok(())
@@ -145,15 +154,28 @@ impl Engine {
         let id = habit.clone();
         let read = self.store.read(move |snapshot| {
             let now = clock.now();
-            Ok(snapshot.life(&id)?.map(|life| {
+            if let Some(row) = snapshot.row(&HABITS, id.as_str())?
+                && snapshot.is_importing(row.user_id.as_str())?
+            {
+                return Ok(Look::Held);
+            }
+            Ok(snapshot.life(&id)?.map_or(Look::Gone, |life| {
                 let phase = life.habit.text("phase");
                 let waits = life.sessions.iter().any(|session| session.text("status") == "PENDING");
                 let eager = waits || phase == "LAPSED" || phase == "RELAPSED";
                 let nothing = upkeep::upkeep(&life, now).is_nothing();
-                (nothing, eager, life.habit.user_id.clone(), life.habit.scope.clone(), life.person)
+                let (user, scope) = (life.habit.user_id.clone(), life.habit.scope.clone());
+                Look::Seen(nothing, eager, user, scope, Box::new(life.person))
             }))
         });
-        let Some((nothing, eager, user, scope, person)) = read.await? else { return Ok(()) };
+        let (nothing, eager, user, scope, person) = match read.await? {
+            Look::Seen(nothing, eager, user, scope, person) => (nothing, eager, user, scope, *person),
+            Look::Held => {
+                self.held.insert(habit.clone());
+                return Ok(());
+            }
+            Look::Gone => return Ok(()),
+        };
         let looked_at = today(&person, self.store.clock().now());
         let watched = self.people.entry(user.to_string()).or_insert_with(|| Watched {
             person: person.clone(),
@@ -193,8 +215,25 @@ impl Engine {
     }
 }
 
+/// What a look at a habit found.
+enum Look {
+    /// Whether nothing is to be written and whether it waits for deeds; whose it is.
+    Seen(bool, bool, UserId, Scope, Box<Person>),
+    /// An import of its person is not settled.
+    Held,
+    /// There is no such habit.
+    Gone,
+}
+
+/// Waits until an import is settled; for ever once the store is gone.
+async fn settles(settled: &mut watch::Receiver<u64>) {
+    if settled.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Waits until the log has gone on; for ever once the store is closed.
-async fn newer(news: &mut tokio::sync::watch::Receiver<i64>, than: i64) {
+async fn newer(news: &mut watch::Receiver<i64>, than: i64) {
     if news.wait_for(|head| *head > than).await.is_err() {
         std::future::pending::<()>().await;
     }

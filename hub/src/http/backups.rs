@@ -26,6 +26,8 @@ use crate::backup::{Backup, Backups, Fault};
 const AT: &str = "/api/backups";
 /// How long whoever asks for a restore waits to hear that the file is refused.
 const JUDGED: Duration = Duration::from_secs(8);
+/// How long whoever asks for a backup waits until it is whole; less than such a request may take at most.
+const MADE: Duration = Duration::from_secs(240);
 /// How much of a file is read at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -108,13 +110,23 @@ async fn list(State(desk): State<Desk>, _: Keeper) -> Result<Answer<List>, ApiEr
 /// Makes a backup now, checks it, and takes away the oldest beyond the number to keep.
 #[utoipa::path(
     post, path = "/api/backups", tag = "hub",
-    responses((status = 201, body = Backup), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody, description = "It could not be written, and why"))
+    responses((status = 201, body = Backup), (status = 202, body = Making, description = "It takes long and goes on: it stands in the list once it is whole"), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody, description = "It could not be written, and why"))
 )]
-async fn make(State(desk): State<Desk>, _: Keeper) -> Result<(StatusCode, Answer<Backup>), ApiError> {
+async fn make(State(desk): State<Desk>, _: Keeper) -> Result<Response, ApiError> {
     // Goes on when nobody waits any more: half a backup is no use to anybody.
     let made = tokio::spawn(async move { desk.backups.make().await });
-    let backup = made.await.map_err(|_| Fault::Unavailable("There was an internal fault.".into()))??;
-    Ok((StatusCode::CREATED, Answer(backup)))
+    let Ok(made) = tokio::time::timeout(MADE, made).await else {
+        return Ok((StatusCode::ACCEPTED, Answer(Making { status: "running" })).into_response());
+    };
+    let backup = made.map_err(|_| Fault::Unavailable("There was an internal fault.".into()))??;
+    Ok((StatusCode::CREATED, Answer(backup)).into_response())
+}
+
+/// A backup that is being made.
+#[derive(Serialize, ToSchema)]
+struct Making {
+    /// `running`.
+    status: &'static str,
 }
 
 /// The file of a backup.
@@ -148,7 +160,9 @@ fn chunks(file: File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>
     })
 }
 
-/// Restores a backup: the hub checks it, ends every connection, and starts again with it. Everybody signs in anew.
+/// Restores a backup: the hub checks it, ends every connection, and starts again with it. Everybody signs in anew. A file
+/// that takes longer than eight seconds to check is answered with 202 first; should it be refused then, the hub goes on as it
+/// was, and the log says why.
 #[utoipa::path(
     post, path = "/api/backups/{name}/restore", tag = "hub",
     params(("name" = String, Path, example = "kairos-2026-11-24T081500Z.sqlite")),

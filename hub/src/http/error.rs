@@ -156,12 +156,53 @@ impl From<JsonRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", rejection.body_text())
+        let text = rejection.body_text();
+        let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", text.as_str());
+        match key_of(&text) {
+            Some(key) => error.with("field", key),
+            None => error,
+        }
     }
+}
+
+/// Which key of a query the library's sentence is about: it names an unknown, absent or doubled one in backticks, and begins
+/// with the name of one whose value is not as it should be.
+fn key_of(text: &str) -> Option<&str> {
+    if let Some((_, named)) = text.split_once(" field `") {
+        return named.split_once('`').map(|(key, _)| key);
+    }
+    let (key, _) = text.strip_prefix("Failed to deserialize query string: ")?.split_once(": ")?;
+    key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some(key)
 }
 
 impl From<PathRejection> for ApiError {
     fn from(_: PathRejection) -> Self {
         Self::not_found("There is nothing at this address.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only read
+    struct Asked {
+        limit: Option<u32>,
+        from: String,
+    }
+
+    #[test]
+    fn a_wrong_key_of_a_query_is_named() {
+        let said = |query: &str| {
+            let uri = format!("/x?{query}").parse().unwrap();
+            let rejection = axum::extract::Query::<Asked>::try_from_uri(&uri).unwrap_err();
+            ApiError::from(rejection).details.get("field").and_then(|key| key.as_str().map(str::to_owned))
+        };
+        assert_eq!(said("from=1&colour=red").as_deref(), Some("colour"));
+        assert_eq!(said("from=1&limit=many").as_deref(), Some("limit"));
+        assert_eq!(said("limit=1").as_deref(), Some("from"));
+        assert_eq!(said("from=1&from=2").as_deref(), Some("from"));
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use kairos_core::principal::Principal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::{Idempotency, Path, Person, Query};
 use super::{Api, ErrorBody};
-use crate::store::{ImportNote, StoreError};
+use crate::store::{ImportNote, ImportState, StoreError};
 use crate::transfer::{self, Contents, Form, Job, JobState, Outlook};
 
 /// The largest file.
@@ -100,8 +101,16 @@ impl ImportAnswer {
         Self { done: job.done(), total: job.total, message, ..Self::empty(Some(job.id.clone()), state) }
     }
 
-    fn of_note(note: ImportNote) -> Self {
-        let state = if note.undone_at.is_some() { "undone" } else { "done" };
+    fn of_note(mut note: ImportNote) -> Self {
+        if note.state == ImportState::Withdrawn {
+            (note.habits, note.entries) = (0, 0);
+        }
+        let state = match note.state {
+            ImportState::Running | ImportState::Undoing => "running",
+            ImportState::Done => "done",
+            ImportState::Undone => "undone",
+            ImportState::Withdrawn => "refused",
+        };
         let rows = usize::try_from(note.habits + note.entries).unwrap_or(0);
         Self {
             done: rows,
@@ -110,6 +119,7 @@ impl ImportAnswer {
             habits: Some(note.habits),
             entries: Some(note.entries),
             at: Some(note.at),
+            message: note.message,
             ..Self::empty(Some(note.id), state)
         }
     }
@@ -146,7 +156,7 @@ async fn import(
     let (contents, turn) = read(&api, &by, how.file_name.unwrap_or_default(), file, turn).await?;
     let outlook = contents.outlook.clone();
     if how.dry_run {
-        let total = contents.rows.len();
+        let total = contents.total();
         let answer = ImportAnswer { outlook: Some(outlook), total, ..ImportAnswer::empty(None, "dry_run") };
         return Ok((StatusCode::OK, Answer(answer)));
     }
@@ -184,10 +194,10 @@ async fn read(
     turn: OwnedSemaphorePermit,
 ) -> Result<(Contents, OwnedSemaphorePermit), ApiError> {
     let person = api.days.calendar(&by.user).await?;
+    let known = transfer::known(&api.store, &by.user).await?;
     let (user, now) = (by.user.clone(), api.store.clock().now());
     let read = tokio::task::spawn_blocking(move || {
-        let contents = transfer::read(&name, &file, &user, &person, now)?;
-        drop(file);
+        let contents = transfer::read(&name, file, &user, (&person, &known), now)?;
         Ok::<_, kairos_core::command::Rejection>((contents, turn))
     });
     let read = read.await.map_err(|_| {
@@ -228,7 +238,7 @@ async fn one(
 async fn note(api: &Api, by: &Principal, id: &str) -> Result<ImportNote, ApiError> {
     let (user, id) = (by.user.clone(), id.to_owned());
     let found = api.store.read(move |snapshot| {
-        let note = snapshot.imports(&user)?.into_iter().find(|note| note.id == id);
+        let note = snapshot.import(&user, &id)?;
         note.ok_or_else(|| StoreError::Rejected(kairos_core::command::Rejection::not_found("import")))
     });
     Ok(found.await?)
@@ -243,10 +253,15 @@ async fn undo(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
-    Idempotency(command): Idempotency,
+    // Saying it twice takes nothing back twice; the key is only looked at.
+    Idempotency(_): Idempotency,
 ) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
     let note = note(&api, &by, &id).await?;
-    let job = api.jobs.undo(by, command, note.id).map_err(|other| busy(&other))?;
+    if note.state == ImportState::Running {
+        let message = "This import is still running; it can be taken back once it has ended.";
+        return Err(ApiError::new(StatusCode::CONFLICT, "busy", message).with("retry_after", 5));
+    }
+    let job = api.jobs.undo(by, note.id).map_err(|other| busy(&other))?;
     Ok((StatusCode::ACCEPTED, Answer(ImportAnswer::of_job(&job))))
 }
 
@@ -258,10 +273,11 @@ struct HowToExport {
     format: Option<String>,
 }
 
-/// All that a person has, as a file.
+/// All that a person has, as a file: one moment of it, however long it takes to come. There is one at a time on a hub;
+/// who does not take it for half a minute, or not all of it in ten, is cut off.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
-    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Another export runs"), (status = 503, body = ErrorBody))
 )]
 async fn export(
     State(api): State<Api>,
@@ -270,8 +286,19 @@ async fn export(
 ) -> Result<Response, ApiError> {
     let word = how.format.as_deref().unwrap_or("json");
     let form = Form::parse(word).ok_or_else(|| ApiError::field("format", "format is json, csv or loop."))?;
-    let file = transfer::export(&api.store, &by.user, form).await?;
+    let Some(mut pieces) = transfer::export(&api.store, &by.user, form).await else {
+        let message = "Another export is being written just now; please try again in a moment.";
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).with("retry_after", 5));
+    };
+    // What cannot be written at all is said before the file begins.
+    let first = pieces.next().await.transpose()?;
+    let body = Body::from_stream(stream::unfold((first.map(Ok), pieces), |(next, mut pieces)| async {
+        let piece = next?;
+        // After a cut nothing follows, and the connection ends so that nobody takes a part for the whole.
+        let next = if piece.is_ok() { pieces.next().await } else { None };
+        Some((piece, (next, pieces)))
+    }));
     let (kind, name) = form.names();
     let disposition = format!("attachment; filename=\"{name}\"");
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file).into_response())
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
 }

@@ -20,8 +20,8 @@ const UPKEEP: Duration = Duration::from_secs(60);
 const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
 
 /// What is said while the machine does not know the time.
-const NO_TIME: &str = "this machine does not know the time; the hub goes on from the last time it knew. Presses are kept, \
-     their day may be wrong until the clock is set";
+const NO_TIME: &str = "this machine does not know the time: its clock is behind what the hub has seen. The hub goes on from \
+     the last time it knew; presses are kept, their day may be wrong until the clock is set";
 
 /// Keeps the names the hub answers to, and the board, in step with discovery.
 pub(super) async fn follow_names(

@@ -25,7 +25,22 @@ impl StoreError {
 
     /// The hub is stopping.
     pub(crate) fn stopping() -> Self {
-        Self::Unavailable("the hub is stopping".into())
+        Self::Unavailable(STOPPING.into())
+    }
+
+    /// Whether it is that the hub is stopping: nothing will be saved any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        matches!(self, Self::Unavailable(reason) if reason == STOPPING)
+    }
+
+    /// Whether a command panicked: it will again.
+    pub(crate) fn is_fault(&self) -> bool {
+        matches!(self, Self::Unavailable(reason) if reason == FAULT)
+    }
+
+    /// A wish came upon a fault of ours.
+    pub(super) fn fault() -> Self {
+        Self::Unavailable(FAULT.into())
     }
 }
 
@@ -35,6 +50,9 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// What is said where a command panicked, to whoever wished it and to those who shared its commit.
+pub(super) const FAULT: &str = "an internal fault in a command";
+const STOPPING: &str = "the hub is stopping";
 const NO_DATABASE: &str = "the file is not a database";
 const DAMAGED: &str = "the database is damaged";
 

@@ -1,6 +1,7 @@
 //! Watches the writer: says when it cannot commit or does not come back, and tries again meanwhile. Says also when the
 //! file is damaged, whoever comes upon it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,21 @@ const DAMAGE: &str =
 
 /// What the store tells of itself.
 #[derive(Debug, Default)]
-pub(super) struct Pulse(Mutex<Beat>);
+pub(super) struct Pulse {
+    beat: Mutex<Beat>,
+    /// How many imports are being written.
+    imports: Arc<AtomicUsize>,
+}
+
+/// An import is being written, for as long as this is held.
+#[derive(Debug)]
+pub(crate) struct Importing(Arc<AtomicUsize>);
+
+impl Drop for Importing {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 #[derive(Debug, Default, Clone)]
 struct Beat {
@@ -37,26 +52,31 @@ struct Beat {
 
 impl Pulse {
     pub(super) fn begin(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).busy_since = Some(Instant::now());
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner).busy_since = Some(Instant::now());
     }
 
     pub(super) fn end(&self, outcome: Result<(), String>) {
-        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
         *beat = Beat { busy_since: None, trouble: outcome.err(), damaged: beat.damaged };
+    }
+
+    pub(super) fn importing(&self) -> Importing {
+        self.imports.fetch_add(1, Ordering::Relaxed);
+        Importing(self.imports.clone())
     }
 
     /// Notes that the file is damaged, whoever came upon it.
     pub(super) fn damaged(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).damaged = true;
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner).damaged = true;
     }
 
     #[cfg(test)]
     pub(super) fn is_damaged(&self) -> bool {
-        self.beat().damaged
+        self.beats().damaged
     }
 
-    fn beat(&self) -> Beat {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn beats(&self) -> Beat {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -65,9 +85,13 @@ pub(super) fn watch(pulse: Arc<Pulse>, writer: mpsc::WeakSender<Job>, board: Boa
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut tried = Instant::now();
         loop {
-            let beat = pulse.beat();
+            let beat = pulse.beats();
             let stalled = beat.busy_since.is_some_and(|since| since.elapsed() > STALLED);
             let state = match (stalled, beat.trouble) {
+                (true, _) if pulse.imports.load(Ordering::Relaxed) > 0 => State::Degraded(
+                    "an import is being written, and the disk is slow; presses are acknowledged once they are saved"
+                        .into(),
+                ),
                 (true, _) => {
                     State::Degraded("the disk does not answer; presses are not acknowledged until it does".into())
                 }

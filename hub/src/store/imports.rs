@@ -1,5 +1,7 @@
 //! What came in with each import, so that it can be taken back as a whole. Only this hub knows.
 
+use std::fmt;
+
 use kairos_core::Millis;
 use kairos_core::ids::UserId;
 use rusqlite::OptionalExtension;
@@ -7,7 +9,45 @@ use rusqlite::OptionalExtension;
 use super::error::StoreError;
 use super::{Snapshot, Tx};
 
-/// An import that was carried out.
+/// How many imports of a person that came to nothing are remembered.
+const WITHDRAWN: i64 = 50;
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportState {
+    /// Its slices are taken in, or, after it ended half-way, taken back.
+    Running,
+    /// All of it is there.
+    Done,
+    /// It is being taken back, as somebody wished.
+    Undoing,
+    /// It was taken back, as somebody wished.
+    Undone,
+    /// It ended half-way, and what had come was taken back.
+    Withdrawn,
+}
+
+impl ImportState {
+    const ALL: [Self; 5] = [Self::Running, Self::Done, Self::Undoing, Self::Undone, Self::Withdrawn];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl fmt::Display for ImportState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportNote {
     /// Its id.
@@ -16,7 +56,7 @@ pub struct ImportNote {
     pub user: String,
     /// The app it came from.
     pub source: String,
-    /// When.
+    /// When it began.
     pub at: Millis,
     /// How many habits were new.
     pub habits: i64,
@@ -24,11 +64,28 @@ pub struct ImportNote {
     pub entries: i64,
     /// When it was taken back.
     pub undone_at: Option<Millis>,
+    /// How far it is.
+    pub state: ImportState,
+    /// Why it was withdrawn.
+    pub message: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT id, user_id, source, at, habits, entries, undone_at FROM imports";
+/// A row that an import brought or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRow {
+    /// Its table.
+    pub table: String,
+    /// Its id.
+    pub id: String,
+    /// Where it was there before: each column that was changed, with its earlier value and the clock of the new one, as
+    /// JSON.
+    pub changed: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT id, user_id, source, at, habits, entries, undone_at, state, message FROM imports";
 
 fn note(row: &rusqlite::Row<'_>) -> rusqlite::Result<ImportNote> {
+    let state: String = row.get(7)?;
     Ok(ImportNote {
         id: row.get(0)?,
         user: row.get(1)?,
@@ -37,34 +94,70 @@ fn note(row: &rusqlite::Row<'_>) -> rusqlite::Result<ImportNote> {
         habits: row.get(4)?,
         entries: row.get(5)?,
         undone_at: row.get(6)?,
+        state: ImportState::ALL.into_iter().find(|known| known.as_str() == state).unwrap_or(ImportState::Done),
+        message: row.get(8)?,
     })
 }
 
+const BUSY: &str = "SELECT 1 FROM imports WHERE user_id = ?1 AND state IN ('running', 'undoing')";
+
 impl Tx<'_> {
-    /// Notes an import.
+    /// Notes that an import begins. Those that came to nothing long ago are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub fn note_import(&self, import: &ImportNote) -> Result<(), StoreError> {
-        let sql = "INSERT INTO imports (id, user_id, source, at, habits, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.connection.prepare_cached(sql)?.execute((
-            &import.id,
-            &import.user,
-            &import.source,
-            import.at,
-            import.habits,
-            import.entries,
-        ))?;
+    pub fn open_import(&self, id: &str, user: &UserId, source: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO imports (id, user_id, source, at, habits, entries, state) VALUES (?1, ?2, ?3, ?4, 0, 0, 'running')";
+        self.connection.prepare_cached(sql)?.execute((id, user.as_str(), source, self.now))?;
+        let sql = "DELETE FROM imports WHERE user_id = ?1 AND state = 'withdrawn' AND id NOT IN
+                   (SELECT id FROM imports WHERE user_id = ?1 AND state = 'withdrawn' ORDER BY at DESC LIMIT ?2)";
+        self.connection.prepare_cached(sql)?.execute((user.as_str(), WITHDRAWN))?;
         Ok(())
     }
 
-    /// Notes a row that came with an import.
+    /// Counts what a slice brought.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub fn note_import_row(&self, import: &str, table: &str, row: &str) -> Result<(), StoreError> {
-        let sql = "INSERT OR IGNORE INTO import_rows (import_id, tbl, row_id) VALUES (?1, ?2, ?3)";
-        self.connection.prepare_cached(sql)?.execute((import, table, row))?;
+    pub fn count_import(&self, id: &str, habits: i64, entries: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE imports SET habits = habits + ?2, entries = entries + ?3 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute((id, habits, entries))?;
+        Ok(())
+    }
+
+    /// Notes how far an import is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn set_import(&self, id: &str, state: ImportState, message: Option<&str>) -> Result<(), StoreError> {
+        let undone = matches!(state, ImportState::Undone | ImportState::Withdrawn).then_some(self.now);
+        let sql = "UPDATE imports SET state = ?2, message = ?3, undone_at = ?4 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute((id, state.as_str(), message, undone))?;
+        Ok(())
+    }
+
+    /// Forgets an import that brought nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn forget_import(&self, id: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached("DELETE FROM imports WHERE id = ?1")?.execute([id])?;
+        Ok(())
+    }
+
+    /// Notes a row that an import brought, or changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn note_import_row(
+        &self,
+        import: &str,
+        table: &str,
+        row: &str,
+        changed: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT OR IGNORE INTO import_rows (import_id, tbl, row_id, changed) VALUES (?1, ?2, ?3, ?4)";
+        self.connection.prepare_cached(sql)?.execute((import, table, row, changed))?;
         Ok(())
     }
 
@@ -76,15 +169,43 @@ impl Tx<'_> {
         Ok(self.connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?.query_row([id], note).optional()?)
     }
 
-    /// The rows that came with an import: table and id.
+    /// Whether an import of a person is taken in or back just now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn import_rows(&self, id: &str) -> Result<Vec<(String, String)>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT tbl, row_id FROM import_rows WHERE import_id = ?1")?;
-        let found = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+    pub fn is_importing(&self, user: &str) -> Result<bool, StoreError> {
+        Ok(self.connection.prepare_cached(BUSY)?.exists([user])?)
+    }
+
+    /// Some rows of an import that are not yet taken back; habits last.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn import_rows(&self, id: &str, limit: usize) -> Result<Vec<ImportRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        for habits in ["<>", "="] {
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT tbl, row_id, changed FROM import_rows WHERE import_id = ?1 AND tbl {habits} 'habits' LIMIT ?2"
+            ))?;
+            let found = statement.query_map((id, limit), |row| {
+                Ok(ImportRow { table: row.get(0)?, id: row.get(1)?, changed: row.get(2)? })
+            })?;
+            let found: Vec<ImportRow> = found.collect::<rusqlite::Result<_>>()?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Forgets a row of an import: it was taken back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn forget_import_row(&self, id: &str, row: &ImportRow) -> Result<(), StoreError> {
+        let sql = "DELETE FROM import_rows WHERE import_id = ?1 AND tbl = ?2 AND row_id = ?3";
+        self.connection.prepare_cached(sql)?.execute((id, &row.table, &row.id))?;
+        Ok(())
     }
 
     /// Whether something was done in a habit, the engine's notes left out.
@@ -95,16 +216,6 @@ impl Tx<'_> {
         let sql = "SELECT 1 FROM completion_events
                    WHERE habit_id = ?1 AND deleted_at IS NULL AND source <> 'engine' LIMIT 1";
         Ok(self.connection.prepare_cached(sql)?.exists([habit])?)
-    }
-
-    /// Notes that an import was taken back; what came with it need not be known any more.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub fn import_undone(&self, id: &str) -> Result<(), StoreError> {
-        self.connection.prepare_cached("UPDATE imports SET undone_at = ?2 WHERE id = ?1")?.execute((id, self.now))?;
-        self.connection.prepare_cached("DELETE FROM import_rows WHERE import_id = ?1")?.execute([id])?;
-        Ok(())
     }
 }
 
@@ -118,5 +229,33 @@ impl Snapshot<'_> {
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement.query_map([user.as_str()], note)?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// A person's import by its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn import(&self, user: &UserId, id: &str) -> Result<Option<ImportNote>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE id = ?1 AND user_id = ?2");
+        Ok(self.connection.prepare_cached(&sql)?.query_row([id, user.as_str()], note).optional()?)
+    }
+
+    /// Imports that are half there: when a hub starts, those that it left so.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn half_imports(&self) -> Result<Vec<ImportNote>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE state IN ('running', 'undoing') ORDER BY at");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let found = statement.query_map([], note)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Whether an import of a person is taken in or back just now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn is_importing(&self, user: &str) -> Result<bool, StoreError> {
+        Ok(self.connection.prepare_cached(BUSY)?.exists([user])?)
     }
 }

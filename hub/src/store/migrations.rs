@@ -11,7 +11,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_spine.sql"),
     include_str!("../../migrations/0002_people.sql"),
     include_str!("../../migrations/0003_over_time.sql"),
-    include_str!("../../migrations/0004_sync.sql"),
+    include_str!("../../migrations/0004_imports.sql"),
+    include_str!("../../migrations/0005_sync.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -3,10 +3,11 @@
 //! - [`writer`]: the one thread that writes. Many wishes share a commit; none is answered before it.
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
-//! - [`reader`]: read-only connections.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
+//! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`uploads`], [`meta`], [`migrations`].
 
 mod answers;
+mod apart;
 pub(crate) mod buckets;
 mod check;
 pub(crate) mod checkpoints;
@@ -35,11 +36,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kairos_core::change::Change;
 use kairos_core::scope::Scope;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+pub(crate) use apart::Turn;
 pub use compact::Compacted;
 pub use error::{OpenError, StoreError};
-pub use imports::ImportNote;
+pub use imports::{ImportNote, ImportRow, ImportState};
 pub use life::Life;
 pub use people::{Account, StoredCode};
 pub use reader::Snapshot;
@@ -70,6 +72,11 @@ struct Inner {
     /// Gone once the store is closed.
     writer: Mutex<Option<mpsc::Sender<writer::Job>>>,
     readers: reader::Pool,
+    apart: apart::Apart,
+    /// One file at a time is read and taken in.
+    files: Arc<Semaphore>,
+    /// Counts imports that ended, one way or the other.
+    settled: watch::Sender<u64>,
     feed: Arc<Feed>,
     identity: meta::Identity,
     clock: Clock,
@@ -121,6 +128,9 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(Some(sender)),
             readers,
+            apart: apart::Apart::new(path.clone()),
+            files: Arc::new(Semaphore::new(1)),
+            settled: watch::Sender::new(0),
             feed,
             identity,
             clock,
@@ -157,7 +167,13 @@ impl Store {
         let writer = self.writer().clone().ok_or_else(StoreError::stopping)?;
         writer.send(job).await.map_err(|_| StoreError::stopping())?;
         drop(writer);
-        self.heed(answered.await.map_err(|_| StoreError::stopping())?)
+        self.heed(answered.await.map_err(|_| self.unanswered())?)
+    }
+
+    /// Why a wish that was taken got no answer: it panicked, unless the writer has ended.
+    fn unanswered(&self) -> StoreError {
+        let ended = self.0.alive.has_changed().is_err();
+        if ended { StoreError::stopping() } else { StoreError::fault() }
     }
 
     /// Looks whether an answer tells of a damaged file.
@@ -172,6 +188,7 @@ impl Store {
     /// file is whole. Whoever wishes something afterwards hears that the hub is stopping.
     pub async fn close(&self) {
         self.0.check.stop().await;
+        self.0.apart.stop().await;
         // The last connection takes the write-ahead log away, but only when it may write.
         self.0.readers.close();
         drop(self.writer().take());
@@ -195,6 +212,31 @@ impl Store {
         F: FnOnce(&Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.heed(self.0.readers.run(work).await)
+    }
+
+    /// The turn to send a file; `None` while somebody else has it.
+    pub(crate) fn turn_for_file(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.files.clone().try_acquire_owned().ok()
+    }
+
+    /// Says in `/health`, while it is held, that an import is written, should the writer not come back for long.
+    pub(crate) fn importing(&self) -> health::Importing {
+        self.0.pulse.importing()
+    }
+
+    /// Notes that an import ended, one way or the other.
+    pub(crate) fn import_settled(&self) {
+        self.0.settled.send_modify(|count| *count += 1);
+    }
+
+    /// Hears of every import that ends.
+    pub(crate) fn watch_imports(&self) -> watch::Receiver<u64> {
+        self.0.settled.subscribe()
+    }
+
+    /// The turn for a read that takes as long as whoever listens takes; `None` while somebody else keeps it.
+    pub(crate) async fn turn_apart(&self) -> Option<Turn> {
+        self.0.apart.turn().await
     }
 
     /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.
@@ -240,5 +282,28 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wish_with_a_fault_is_told_so_and_the_hub_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Clock::manual(1_000), &Board::default()).await.unwrap();
+        let wish = store.write(|tx| -> Result<(), StoreError> {
+            meta::set(tx.connection, "half", "done")?;
+            panic!("a fault of ours")
+        });
+        let told = wish.await.unwrap_err();
+        assert_eq!(told, StoreError::Unavailable("an internal fault in a command".into()));
+        let half = store.write(|tx| Ok(meta::get(tx.connection, "half")?)).await.unwrap();
+        assert_eq!(half, None, "undone");
+        store.close().await;
+        let told = store.write(|_| Ok(())).await.unwrap_err();
+        assert_eq!(told, StoreError::stopping());
     }
 }

@@ -61,7 +61,7 @@ impl Pool {
 }
 
 /// One transaction, so that what is read together belongs together.
-fn snapshot<T>(
+pub(super) fn snapshot<T>(
     connection: &Connection,
     work: impl FnOnce(&Snapshot<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -136,6 +136,22 @@ impl Snapshot<'_> {
         found.sort_by(|a, b| a.id.cmp(&b.id));
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// The next living rows of one scope in the order of their ids: for reading a whole table page by page.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn next_rows(
+        &self,
+        table: &'static Table,
+        scope: &Scope,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        // The plus keeps the index of scopes out: by it, every page would sort all of the person's rows anew.
+        let condition = "WHERE +scope = ?1 AND deleted_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3";
+        Ok(rows::select(self.connection, table, condition, (scope.to_string(), after, bounded(limit)))?)
     }
 
     /// What a day of the given scopes is made of, repaired.

@@ -13,7 +13,7 @@ use kairos_core::hlc::HybridClock;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, watch};
 
-use super::error::{OpenError, StoreError, in_words};
+use super::error::{FAULT, OpenError, StoreError, in_words};
 use super::health::Pulse;
 use super::known::Known;
 use super::{Tx, meta, migrations};
@@ -146,7 +146,10 @@ impl Writer {
             // wish left half-done is not known.
             match catch_unwind(AssertUnwindSafe(|| job(Ok(&mut tx)))) {
                 Ok(reply) => replies.push(reply),
-                Err(_) => return Err(refuse(replies, group, "an internal fault in a command".into())),
+                Err(_) => {
+                    tracing::error!("A command came upon an internal fault; what was to be saved with it was undone.");
+                    return Err(refuse(replies, group, FAULT.into()));
+                }
             }
             if self.connection.is_autocommit() {
                 // SQLite undoes everything by itself when, say, the disk is full.

@@ -1,21 +1,20 @@
 //! `export` and `import` from the command line: the hub itself reads and writes the file.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-use kairos_core::command::{Command, Import, Outcome, Rejection, Wish};
+use kairos_core::command::{Outcome, Progress, Rejection, RejectionCode};
 use kairos_core::ids::{CommandId, UserId};
+use kairos_core::scope::Scope;
 use serde_json::{Value, json};
 
-use super::{Form, export, read};
+use super::{Form, export, known, read, taking};
 use crate::auth::{Auth, AuthError};
-use crate::commands::Commands;
 use crate::days::Days;
 use crate::files::in_words;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Writes a person's data into a new file.
 ///
@@ -23,22 +22,45 @@ use crate::store::Store;
 /// [`AuthError`], for a person: no such account, the file is there already or cannot be written.
 pub async fn write_file(store: &Store, user: &UserId, form: &str, file: &str) -> Result<Value, AuthError> {
     let form = Form::parse(form).ok_or_else(|| Rejection::field("format", "The format is json, csv or loop."))?;
-    let bytes = export(store, user, form).await?;
-    let (size, path) = (bytes.len(), file.to_owned());
-    let written = tokio::task::spawn_blocking(move || write_new(Path::new(&path), &bytes)).await;
-    match written {
-        Ok(Ok(())) => Ok(json!({ "file": file, "bytes": size })),
-        Ok(Err(error)) => {
-            Err(Rejection::field("file", format!("{file} cannot be written: {}.", in_words(&error))).into())
-        }
+    let turn = store.turn_apart().await.ok_or_else(|| {
+        Rejection::new(
+            RejectionCode::Conflict,
+            "Another export is being written just now; please try again in a moment.",
+        )
+    })?;
+    let (scope, path) = (Scope::Person(user.clone()), file.to_owned());
+    let written = tokio::task::spawn_blocking(move || {
+        write_new(Path::new(&path), |out| {
+            let stop = turn.stopping();
+            let mut size = 0;
+            turn.read(|snapshot| {
+                export::write(snapshot, &scope, form, |piece| {
+                    if stop.is_cancelled() {
+                        return Err(StoreError::stopping());
+                    }
+                    size += piece.len();
+                    out.write_all(&piece).map_err(|error| cannot(&path, &error).into())
+                })
+            })?;
+            Ok(size)
+        })
+    });
+    match written.await {
+        Ok(written) => Ok(json!({ "file": file, "bytes": written? })),
         Err(_) => Err(Rejection::field("file", format!("{file} could not be written.")).into()),
     }
 }
 
-/// Never over another file, and for this user's eyes only.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+fn cannot(file: &str, error: &std::io::Error) -> Rejection {
+    Rejection::field("file", format!("{file} cannot be written: {}.", in_words(error)))
+}
+
+/// Never over another file, and for this user's eyes only. What could not be written whole goes.
+fn write_new<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let unwritten = |error: std::io::Error| cannot(&path.display().to_string(), &error);
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(unwritten)?;
+    let written = write(&mut file).and_then(|done| Ok(file.sync_all().map(|()| done).map_err(unwritten)?));
     if written.is_err() {
         let _ = std::fs::remove_file(path);
     }
@@ -56,7 +78,14 @@ pub async fn read_file(
     file: &str,
     dry_run: bool,
 ) -> Result<Value, AuthError> {
+    let turn = store.turn_for_file().ok_or_else(|| {
+        Rejection::new(
+            RejectionCode::Conflict,
+            "Another file is being taken in just now; please try again in a moment.",
+        )
+    })?;
     let person = Days::new(store.clone()).calendar(user).await?;
+    let known = known(store, user).await?;
     let (path, owner, now) = (file.to_owned(), user.clone(), store.clock().now());
     let contents = tokio::task::spawn_blocking(move || {
         let size = std::fs::metadata(&path).map(|of| of.len());
@@ -66,7 +95,7 @@ pub async fn read_file(
         let bytes = std::fs::read(&path)
             .map_err(|error| Rejection::field("file", format!("{path} cannot be read: {}.", in_words(&error))))?;
         let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        read(&name, &bytes, &owner, &person, now)
+        read(&name, bytes.into(), &owner, (&person, &known), now)
     });
     let contents = contents.await.map_err(|_| Rejection::field("file", format!("{file} could not be read.")))??;
     let outlook = contents.outlook.clone();
@@ -74,16 +103,11 @@ pub async fn read_file(
         return Ok(json!({ "state": "dry_run", "outlook": outlook }));
     }
     let command = CommandId::mint(now, crate::random::bytes());
-    let import = Import {
-        id: kairos_core::ids::derive(&format!("import|{user}|{command}")),
-        source: contents.outlook.source,
-        rows: contents.rows,
-        done: Arc::new(AtomicUsize::new(0)),
-    };
-    let id = import.id.clone();
-    let wish = Wish::TakeIn { import: Arc::new(import) };
-    let receipt = Commands::new(store.clone()).submit(Command { id: command, by: auth.acting_for(user), wish }).await?;
-    match receipt.outcome {
+    let id = kairos_core::ids::derive(&format!("import|{user}|{command}"));
+    let by = auth.acting_for(user);
+    let taken = taking::take_in(store, &by, command, &id, contents, &Progress::default()).await;
+    drop(turn);
+    match taken? {
         Outcome::Applied => Ok(json!({ "state": "done", "id": id, "outlook": outlook })),
         Outcome::Unchanged => Ok(json!({ "state": "unchanged", "outlook": outlook })),
         Outcome::Rejected(rejection) => Err(rejection.into()),

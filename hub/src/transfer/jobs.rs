@@ -4,15 +4,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kairos_core::command::{Command, Import, Outcome, Progress, Wish};
+use kairos_core::command::{Outcome, Progress};
 use kairos_core::ids::{CommandId, UserId};
 use kairos_core::principal::Principal;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::Contents;
-use crate::commands::Commands;
-use crate::store::StoreError;
+use super::{Contents, taking};
+use crate::store::{Store, StoreError};
 
 /// How many jobs are remembered, finished ones included.
 const REMEMBERED: usize = 64;
@@ -20,9 +19,7 @@ const REMEMBERED: usize = 64;
 /// Import jobs of this run of the hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs {
-    commands: Commands,
-    /// One file at a time: read, it takes several times its size.
-    turn: Arc<Semaphore>,
+    store: Store,
     known: Arc<Mutex<VecDeque<Arc<Job>>>>,
 }
 
@@ -72,14 +69,32 @@ impl Job {
 impl Jobs {
     /// No jobs yet.
     #[must_use]
-    pub fn new(commands: Commands) -> Self {
-        Self { commands, turn: Arc::new(Semaphore::new(1)), known: Arc::default() }
+    pub fn new(store: Store) -> Self {
+        Self { store, known: Arc::default() }
     }
 
-    /// The turn to send a file; `None` while somebody else has it.
+    /// Takes back what the hub left half-way when it stopped last. Until that is done no file is taken in, lest some of
+    /// it goes with the other.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is not general enough in its lifetime
+        let halves = self.store.read(|snapshot| snapshot.half_imports()).await?;
+        if !halves.is_empty() {
+            let (store, turn) = (self.store.clone(), self.turn());
+            tokio::spawn(async move {
+                taking::settle(&store, halves).await;
+                drop(turn);
+            });
+        }
+        Ok(())
+    }
+
+    /// The turn to send a file, one at a time on a hub; `None` while somebody else has it.
     #[must_use]
     pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        self.turn.clone().try_acquire_owned().ok()
+        self.store.turn_for_file()
     }
 
     /// A person's job by its import's id.
@@ -101,68 +116,65 @@ impl Jobs {
         contents: Contents,
         turn: OwnedSemaphorePermit,
     ) -> Result<Arc<Job>, Arc<Job>> {
-        let (source, rows) = (contents.outlook.source, contents.rows);
-        let total = rows.len();
-        self.begin(&by.user.clone(), id, total, Some(turn), |job| {
-            let import = Import { id: job.id.clone(), source, rows, done: job.done.clone() };
-            Command { id: command, by, wish: Wish::TakeIn { import: Arc::new(import) } }
-        })
+        let store = self.store.clone();
+        let (job, new) = self.begin(&by.user, id, contents.total())?;
+        if new {
+            let working = job.clone();
+            tokio::spawn(async move {
+                let answer = taking::take_in(&store, &by, command, &working.id, contents, &working.done).await;
+                // The next file may come once this one is gone.
+                drop(turn);
+                working.ends(match answer {
+                    Ok(Outcome::Applied) => JobState::Done,
+                    Ok(Outcome::Unchanged) => JobState::Unchanged,
+                    Ok(Outcome::Rejected(rejection)) | Err(StoreError::Rejected(rejection)) => {
+                        JobState::Refused(rejection.message)
+                    }
+                    Err(StoreError::Unavailable(_)) => {
+                        JobState::Refused("The hub could not save; nothing was changed. Please try again.".into())
+                    }
+                });
+            });
+        }
+        Ok(job)
     }
 
     /// Begins to take an import back.
     ///
     /// # Errors
     /// The person's other job that still runs: one at a time.
-    pub fn undo(&self, by: Principal, command: CommandId, id: String) -> Result<Arc<Job>, Arc<Job>> {
-        self.begin(&by.user.clone(), id, 0, None, |job| {
-            let wish = Wish::UndoImport { id: job.id.clone(), done: job.done.clone() };
-            Command { id: command, by, wish }
-        })
+    pub fn undo(&self, by: Principal, id: String) -> Result<Arc<Job>, Arc<Job>> {
+        let store = self.store.clone();
+        let (job, new) = self.begin(&by.user, id, 0)?;
+        if new {
+            let working = job.clone();
+            tokio::spawn(async move {
+                let any = taking::withdraw(&store, &by, &working.id, None, &working.done).await;
+                working.ends(if any { JobState::Done } else { JobState::Unchanged });
+            });
+        }
+        Ok(job)
     }
 
-    fn begin(
-        &self,
-        user: &UserId,
-        id: String,
-        total: usize,
-        turn: Option<OwnedSemaphorePermit>,
-        command: impl FnOnce(&Job) -> Command,
-    ) -> Result<Arc<Job>, Arc<Job>> {
-        let job = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(running) = known.iter().find(|job| job.user == *user && job.state() == JobState::Running) {
-                return if running.id == id { Ok(running.clone()) } else { Err(running.clone()) };
-            }
-            if known.len() >= REMEMBERED
-                && let Some(ended) = known.iter().position(|job| job.state() != JobState::Running)
-            {
-                known.remove(ended);
-            }
-            let job = Arc::new(Job {
-                id,
-                user: user.clone(),
-                total,
-                done: Arc::new(AtomicUsize::new(0)),
-                state: Mutex::new(JobState::Running),
-            });
-            known.push_back(job.clone());
-            job
-        };
-        let (commands, command, working) = (self.commands.clone(), command(&job), job.clone());
-        tokio::spawn(async move {
-            let answer = commands.submit(command).await;
-            // The next file may come once this one's rows are gone.
-            drop(turn);
-            working.ends(match answer.map(|receipt| receipt.outcome) {
-                Ok(Outcome::Applied) => JobState::Done,
-                Ok(Outcome::Unchanged) => JobState::Unchanged,
-                Ok(Outcome::Rejected(rejection)) => JobState::Refused(rejection.message),
-                Err(StoreError::Rejected(rejection)) => JobState::Refused(rejection.message),
-                Err(StoreError::Unavailable(_)) => {
-                    JobState::Refused("The hub could not save; nothing was changed. Please try again.".into())
-                }
-            });
+    /// Notes a job; the one that is running when there is one under this id, and whether this one is new.
+    fn begin(&self, user: &UserId, id: String, total: usize) -> Result<(Arc<Job>, bool), Arc<Job>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = known.iter().find(|job| job.user == *user && job.state() == JobState::Running) {
+            return if running.id == id { Ok((running.clone(), false)) } else { Err(running.clone()) };
+        }
+        if known.len() >= REMEMBERED
+            && let Some(ended) = known.iter().position(|job| job.state() != JobState::Running)
+        {
+            known.remove(ended);
+        }
+        let job = Arc::new(Job {
+            id,
+            user: user.clone(),
+            total,
+            done: Arc::new(AtomicUsize::new(0)),
+            state: Mutex::new(JobState::Running),
         });
-        Ok(job)
+        known.push_back(job.clone());
+        Ok((job, true))
     }
 }

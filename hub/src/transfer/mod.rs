@@ -1,28 +1,29 @@
 //! Bringing habits in from files, and taking them away.
 //!
 //! `kairos_transfer` reads and writes the files; here they become rows for the one door ([`rows`]), and imports run as
-//! jobs ([`jobs`]) since they take longer than a request may.
+//! jobs ([`jobs`]) since they take longer than a request may, in slices ([`taking`]) so that nobody else waits. Exports are written piece by piece as they are read ([`export`]).
 
 mod console;
+mod contents;
+mod export;
 mod jobs;
+mod known;
 mod rows;
+mod taking;
 
 pub use console::{read_file, write_file};
+pub use contents::Contents;
+pub use export::{Pieces, export};
 pub use jobs::{Job, JobState, Jobs};
-pub use rows::{Contents, Outlook, read};
-
-use std::collections::{HashMap, HashSet};
+pub use known::Known;
+pub use rows::{Outlook, read};
 
 use kairos_core::command::Rejection;
 use kairos_core::ids::{HabitId, UserId};
-use kairos_core::repair;
-use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETIONS, HABITS};
+use kairos_core::schema::HABITS;
 use kairos_core::scope::Scope;
-use kairos_transfer::completions::{CompletionRow, completions_csv};
-use kairos_transfer::{PortableEntry, PortableHabit, loop_zip, whole};
 
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What an export looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,102 +59,14 @@ impl Form {
     }
 }
 
-/// Writes what a person has.
+/// What a person has already that files may tell of under another name.
 ///
 /// # Errors
-/// [`StoreError`]: the database cannot be read, or something cannot be written in this form.
-pub async fn export(store: &Store, user: &UserId, form: Form) -> Result<Vec<u8>, StoreError> {
+/// [`StoreError::Unavailable`] when the database cannot be read.
+pub async fn known(store: &Store, user: &UserId) -> Result<Known, StoreError> {
+    let user = user.clone();
     let scope = Scope::Person(user.clone());
-    store.read(move |snapshot| written(snapshot, &scope, form)).await
-}
-
-fn written(snapshot: &Snapshot<'_>, scope: &Scope, form: Form) -> Result<Vec<u8>, StoreError> {
-    let alive = |table| snapshot.rows_in(table, std::slice::from_ref(scope), "", usize::MAX);
-    let habits: Vec<Row> = alive(&HABITS)?;
-    let ids: HashSet<&str> = habits.iter().map(|habit| habit.id.as_str()).collect();
-    let known = |row: &Row| row.opt_text("habit_id").is_none_or(|id| ids.contains(id.as_str()));
-    if form == Form::Json {
-        let mut rows = Vec::new();
-        for table in whole::TABLES {
-            // Days of habits that were deleted stay here: without their habit they could not come back.
-            rows.extend(alive(table)?.into_iter().filter(known));
-        }
-        return Ok(whole::write(&rows).into_bytes());
-    }
-    let mut cells: Vec<Row> = alive(&COMPLETIONS)?.into_iter().filter(known).map(repair::sound).collect();
-    cells.sort_by_cached_key(|cell| (cell.text("habit_id"), cell.text("date"), cell.text("actor")));
-    let habits: Vec<Row> = habits.iter().map(repair::repaired).collect();
-    let written = match form {
-        Form::Csv => completions_csv(&table(&habits, &cells)),
-        _ => loop_zip(&portable(&habits, &cells), last(&cells)),
-    };
-    written.map_err(|fault| Rejection::field("format", format!("This cannot be written so: {fault}")).into())
-}
-
-fn last(cells: &[Row]) -> kairos_core::day::Date {
-    let dates = cells.iter().filter_map(|cell| repair::parse_date(&cell.text("date")));
-    dates.max().unwrap_or(kairos_core::day::Date::ZERO)
-}
-
-fn table(habits: &[Row], cells: &[Row]) -> Vec<CompletionRow> {
-    let by_id: HashMap<&str, &Row> = habits.iter().map(|habit| (habit.id.as_str(), habit)).collect();
-    let mut rows: Vec<CompletionRow> = cells
-        .iter()
-        .filter_map(|cell| {
-            let habit = by_id.get(cell.text("habit_id").as_str())?;
-            Some(CompletionRow {
-                habit: habit.text("name"),
-                date: repair::parse_date(&cell.text("date"))?,
-                kind: cell.text("type"),
-                percent: cell.integer("partial_percent"),
-                amount: cell.number("amount"),
-                unit: habit.text("unit"),
-                note: cell.text("note"),
-                source: cell.text("source"),
-                completed_at: cell.integer("completed_at"),
-            })
-        })
-        .collect();
-    rows.sort_by(|a, b| (&a.habit, a.date).cmp(&(&b.habit, b.date)));
-    rows
-}
-
-fn portable(habits: &[Row], cells: &[Row]) -> Vec<PortableHabit> {
-    let entry = |cell: &Row| {
-        use kairos_core::event::Verb;
-        let amount = cell.number("amount");
-        let (verb, value) = match cell.text("type").as_str() {
-            "SKIPPED" => (Verb::Skip, None),
-            "MISSED" if cell.text("source") == "engine" => return None,
-            "MISSED" => (Verb::Lapse, amount),
-            _ if amount.is_some() => (Verb::Set, amount),
-            "PARTIAL" => (Verb::Partial, cell.number("partial_percent")),
-            _ => (Verb::Full, None),
-        };
-        let date = repair::parse_date(&cell.text("date"))?;
-        Some(PortableEntry { value, note: cell.opt_text("note"), ..PortableEntry::new(date, verb) })
-    };
-    // In the order of habits: each one's cells are one stretch.
-    let days = |habit: &Row| {
-        let from = cells.partition_point(|cell| cell.text("habit_id") < habit.id);
-        let to = cells.partition_point(|cell| cell.text("habit_id") <= habit.id);
-        cells.get(from..to).unwrap_or_default().iter().filter_map(entry).collect()
-    };
-    habits
-        .iter()
-        .map(|habit| PortableHabit {
-            reference: habit.id.clone(),
-            fields: habit
-                .table
-                .columns
-                .iter()
-                .map(|column| (column.name.to_owned(), habit.get(column.name)))
-                .filter(|(_, value)| !value.is_null())
-                .collect(),
-            entries: days(habit),
-            scores: None,
-        })
-        .collect()
+    store.read(move |snapshot| Ok(Known::of(&user, &snapshot.rows_in(&HABITS, &[scope], "", usize::MAX)?))).await
 }
 
 /// Reads a habit's id that came from a row.

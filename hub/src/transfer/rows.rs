@@ -2,36 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use kairos_core::Millis;
-use kairos_core::command::Rejection;
-use kairos_core::day::{Date, day_begins};
-use kairos_core::event::{Event, Source, TimeSource, Verb};
-use kairos_core::hlc::Hlc;
-use kairos_core::ids::{EventId, HabitId, UserId};
+use kairos_core::command::{Fields, Rejection};
+use kairos_core::day::Date;
+use kairos_core::event::{Source, Verb};
+use kairos_core::ids::{HabitId, UserId};
 use kairos_core::plan::Person;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, HABITS};
+use kairos_core::schema::HABITS;
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use kairos_transfer::completions::{CompletionRow, HEADS, read_completions_csv};
-use kairos_transfer::{Origin, Portable, PortableEntry, PortableHabit, Report, whole};
+use kairos_transfer::completions::{CompletionRow, HEADS, each_completion};
+use kairos_transfer::whole::{self, Whole};
+use kairos_transfer::{Fault, Portable, PortableEntry, Report, limits};
 use serde::Serialize;
 
+use super::contents::{Contents, Held, Listed, ListedHabit};
 use super::habit_id;
+use super::known::Known;
 
-/// Noon, in milliseconds after the day begins: when a deed is thought to have happened that does not say.
-const NOON: Millis = 12 * 3_600_000;
 /// How many remarks a person is shown.
 const REMARKS: usize = 200;
-
-/// What a file holds.
-#[derive(Debug)]
-pub struct Contents {
-    /// What a person is shown before anything is imported.
-    pub outlook: Outlook,
-    /// The rows.
-    pub rows: Vec<Row>,
-}
 
 /// What an import would bring.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -69,63 +61,80 @@ struct Importer<'a> {
 ///
 /// # Errors
 /// A sentence about what is wrong with the file, with the place.
-pub fn read(name: &str, bytes: &[u8], user: &UserId, person: &Person, now: Millis) -> Result<Contents, Rejection> {
+pub fn read(
+    name: &str,
+    file: Bytes,
+    user: &UserId,
+    (person, known): (&Person, &Known),
+    now: Millis,
+) -> Result<Contents, Rejection> {
     let importer = Importer { user, scope: Scope::Person(user.clone()), person, now, today: person.today(now) };
-    let wrong = |fault: kairos_transfer::Fault| Rejection::field("file", fault.to_string());
-    if whole::is_whole(bytes) {
-        return Ok(whole_export(whole::read(bytes, user).map_err(wrong)?));
+    if whole::is_whole(&file) {
+        return Ok(whole_export(Whole::open(file, user).map_err(wrong)?));
     }
-    if bytes.starts_with(HEADS.join(",").as_bytes()) {
-        return importer.table(&read_completions_csv(bytes).map_err(wrong)?);
+    if file.starts_with(HEADS.join(",").as_bytes()) {
+        return importer.table(&file);
     }
-    let portable = kairos_transfer::read(name, bytes).map_err(wrong)?;
-    importer.portable(&portable)
+    let mut portable = kairos_transfer::read(name, &file).map_err(wrong)?;
+    drop(file);
+    known.rename(&mut portable);
+    Ok(importer.portable(portable))
 }
 
-fn whole_export(rows: Vec<Row>) -> Contents {
-    let of = |table| rows.iter().filter(move |row| row.table == table);
-    let dates: Vec<String> = of(&COMPLETION_EVENTS).map(|row| row.text("date")).collect();
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+pub(super) fn wrong(fault: Fault) -> Rejection {
+    Rejection::field("file", fault.to_string())
+}
+
+fn whole_export(whole: Whole<Bytes>) -> Contents {
+    let seen = whole.outlook().clone();
     let outlook = Outlook {
         source: "Kairos Hub".into(),
-        habits: of(&HABITS).count(),
-        entries: dates.len(),
-        skips: of(&COMPLETION_EVENTS).filter(|row| row.text("verb") == "skip").count(),
-        first: dates.iter().min().cloned(),
-        last: dates.iter().max().cloned(),
+        habits: seen.habits,
+        entries: seen.entries,
+        skips: seen.skips,
+        first: seen.first,
+        last: seen.last,
         unknowns: 0,
         remarks: Vec::new(),
         more_remarks: 0,
     };
-    Contents { outlook, rows }
+    Contents { outlook, source: Held::Whole(whole) }
 }
 
 impl Importer<'_> {
-    fn portable(&self, portable: &Portable) -> Result<Contents, Rejection> {
-        let mut rows = Vec::new();
+    fn listed(&self, origin: &'static str, outlook: Outlook, habits: Vec<ListedHabit>) -> Contents {
+        let (user, scope, person) = (self.user.clone(), self.scope.clone(), self.person.clone());
+        Contents { outlook, source: Held::Listed(Listed { user, scope, person, now: self.now, origin, habits }) }
+    }
+
+    fn portable(&self, portable: Portable) -> Contents {
+        let mut outlook = outlook(&portable.report());
+        let mut habits = Vec::with_capacity(portable.habits.len());
         let mut ahead = 0;
-        for habit in &portable.habits {
+        for habit in portable.habits {
             let id = portable.source.habit_id(self.user, &habit.reference);
-            rows.push(self.habit(&id, habit));
-            for entry in &habit.entries {
+            let row = self.habit(&id, &habit.fields);
+            let mut entries = Vec::with_capacity(habit.entries.len());
+            for entry in habit.entries {
                 if entry.date > self.today || entry.date.year() < 1970 {
                     ahead += 1;
-                    continue;
+                } else {
+                    entries.push((entry, Source::Import));
                 }
-                rows.push(self.entry(portable.source, habit, &id, entry));
             }
+            habits.push(ListedHabit { id, reference: habit.reference, row, entries });
         }
-        rows.sort_by_key(|row| row.table != &HABITS);
-        let mut outlook = outlook(&portable.report());
         if ahead > 0 {
             outlook.entries -= ahead;
             outlook.remarks.insert(0, format!("{ahead} days lie ahead, or before 1970, and are left out."));
         }
-        Ok(Contents { outlook, rows })
+        self.listed(portable.source.as_str(), outlook, habits)
     }
 
-    fn habit(&self, id: &HabitId, habit: &PortableHabit) -> Row {
+    fn habit(&self, id: &HabitId, fields: &Fields) -> Row {
         let mut row = Row::new(&HABITS, id.as_str(), self.scope.clone(), self.user.clone(), self.now);
-        for (name, value) in &habit.fields {
+        for (name, value) in fields {
             if let Some(column) = HABITS.column(name) {
                 row.columns.insert(column.name, value.clone());
             }
@@ -135,92 +144,100 @@ impl Importer<'_> {
         row
     }
 
-    fn entry(&self, source: Origin, habit: &PortableHabit, id: &HabitId, entry: &PortableEntry) -> Row {
-        let event = source.event_id(self.user, &habit.reference, entry.date);
-        self.event(event, id, entry, Source::Import)
-    }
-
-    /// An event without clocks: the door gives them.
-    fn event(&self, id: EventId, habit: &HabitId, entry: &PortableEntry, source: Source) -> Row {
-        let begins = day_begins(entry.date, &self.person.zone, self.person.day_start_min);
-        let occurred_at = entry.occurred_at.unwrap_or(begins.saturating_add(NOON));
-        let event = Event {
-            id,
-            user_id: self.user.clone(),
-            habit_id: habit.clone(),
-            date: entry.date,
-            actor: String::new(),
-            verb: entry.verb,
-            value: entry.value,
-            undo_of: None,
-            skip_reason: None,
-            occurred_at,
-            time_source: TimeSource::Import,
-            tz: self.person.tz.clone(),
-            tz_offset_min: self.person.zone.offset_minutes(occurred_at),
-            source,
-            device_id: None,
-            press_id: None,
-            note: entry.note.clone(),
-            at: Hlc::from_parts(self.now, 0, "import"),
-        };
-        let mut row = event.to_row(self.scope.clone());
-        row.clocks.clear();
-        row.touched = None;
-        row
-    }
-
     /// Days of our own table: habits by their names.
-    fn table(&self, lines: &[CompletionRow]) -> Result<Contents, Rejection> {
-        let mut by_name: BTreeMap<&str, Vec<&CompletionRow>> = BTreeMap::new();
-        for line in lines {
-            by_name.entry(&line.habit).or_default().push(line);
-        }
-        let (mut rows, mut skips) = (Vec::new(), 0);
-        for (name, lines) in &by_name {
-            let id = habit_id(HabitId::imported(self.user, "table", name).as_str())?;
-            rows.push(self.table_habit(&id, name, lines));
-            for line in lines {
-                if line.date > self.today {
-                    return Err(Rejection::field("file", format!("{} has not come yet.", line.date)));
-                }
-                skips += usize::from(line.kind == "SKIPPED");
-                rows.push(self.table_line(&id, name, line));
-            }
-        }
-        rows.sort_by_key(|row| row.table != &HABITS);
-        let dates = || lines.iter().map(|line| line.date);
-        let outlook = Outlook {
+    fn table(&self, file: &[u8]) -> Result<Contents, Rejection> {
+        let mut by_name: BTreeMap<String, Tabled> = BTreeMap::new();
+        let mut outlook = Outlook {
             source: "A table of days".into(),
-            habits: by_name.len(),
-            entries: lines.len(),
-            skips,
-            first: dates().min().map(|date| date.to_string()),
-            last: dates().max().map(|date| date.to_string()),
+            habits: 0,
+            entries: 0,
+            skips: 0,
+            first: None,
+            last: None,
             unknowns: 0,
             remarks: vec!["A table has no schedules: its habits are daily.".into()],
             more_remarks: 0,
         };
-        Ok(Contents { outlook, rows })
+        let mut days: Option<(Date, Date)> = None;
+        each_completion(file, |line| {
+            if line.date > self.today {
+                return Err(Fault::new(format!("{} has not come yet.", line.date)));
+            }
+            outlook.entries += 1;
+            outlook.skips += usize::from(line.kind == "SKIPPED");
+            let (first, last) = days.unwrap_or((line.date, line.date));
+            days = Some((first.min(line.date), last.max(line.date)));
+            if let Some(habit) = by_name.get_mut(&line.habit) {
+                habit.add(line);
+            } else if by_name.len() >= limits::HABITS {
+                return Err(Fault::too_much("Habits", limits::HABITS));
+            } else {
+                by_name.entry(line.habit.clone()).or_default().add(line);
+            }
+            Ok(())
+        })
+        .map_err(wrong)?;
+        outlook.habits = by_name.len();
+        (outlook.first, outlook.last) = days.map(|(first, last)| (first.to_string(), last.to_string())).unzip();
+        let mut habits = Vec::with_capacity(by_name.len());
+        for (name, tabled) in by_name {
+            let id = habit_id(HabitId::imported(self.user, "table", &name).as_str())?;
+            let row = self.tabled(&id, &name, &tabled);
+            habits.push(ListedHabit { id, reference: name, row, entries: tabled.entries });
+        }
+        Ok(self.listed("table", outlook, habits))
     }
 
-    fn table_habit(&self, id: &HabitId, name: &str, lines: &[&CompletionRow]) -> Row {
-        let mut row = Row::new(&HABITS, id.as_str(), self.scope.clone(), self.user.clone(), self.now);
+    fn tabled(&self, id: &HabitId, name: &str, tabled: &Tabled) -> Row {
+        let mut row = self.habit(id, &Fields::new());
         row.columns.insert("name", name.into());
         row.columns.insert("import_ref", name.into());
-        row.columns.insert("start_date", self.today.to_string().into());
-        if lines.iter().any(|line| line.amount.is_some()) {
+        if tabled.counted {
             row.columns.insert("kind", "measurable".into());
-            row.columns.insert("target_value", target(lines).into());
-            let unit = lines.iter().map(|line| line.unit.as_str()).find(|unit| !unit.is_empty());
-            row.columns.insert("unit", unit.into());
-        } else if lines.iter().any(|line| line.kind == "MISSED" && line.source != "engine") {
+            row.columns.insert("target_value", tabled.target().into());
+            row.columns.insert("unit", tabled.unit.clone().into());
+        } else if tabled.lapsed {
             row.columns.insert("kind", "avoid".into());
         }
         row
     }
+}
 
-    fn table_line(&self, id: &HabitId, name: &str, line: &CompletionRow) -> Row {
+/// A habit as the table of days tells of it.
+struct Tabled {
+    counted: bool,
+    lapsed: bool,
+    unit: Option<String>,
+    /// The least amount of a day that is done.
+    least: f64,
+    /// What the parts of days allow: a percent is rounded down, and the next lower one would begin here.
+    bound: f64,
+    entries: Vec<(PortableEntry, Source)>,
+}
+
+impl Default for Tabled {
+    fn default() -> Self {
+        let (least, bound) = (f64::INFINITY, f64::INFINITY);
+        Self { counted: false, lapsed: false, unit: None, least, bound, entries: Vec::new() }
+    }
+}
+
+impl Tabled {
+    #[allow(clippy::cast_precision_loss)] // 1 to 99
+    fn add(&mut self, line: CompletionRow) {
+        self.counted |= line.amount.is_some();
+        self.lapsed |= line.kind == "MISSED" && line.source != "engine";
+        if self.unit.is_none() && !line.unit.is_empty() {
+            self.unit = Some(line.unit);
+        }
+        if let Some(amount) = line.amount.filter(|amount| *amount > 0.0) {
+            if line.kind == "FULL" {
+                self.least = self.least.min(amount);
+            }
+            if let Some(percent) = line.percent {
+                self.bound = self.bound.min(amount * 100.0 / percent as f64);
+            }
+        }
         let (verb, value) = match (line.kind.as_str(), line.amount, line.percent) {
             ("SKIPPED", ..) => (Verb::Skip, None),
             ("MISSED", ..) if line.source == "engine" => (Verb::Miss, None),
@@ -229,15 +246,15 @@ impl Importer<'_> {
             ("PARTIAL", _, percent) => (Verb::Partial, percent.map(percent_value)),
             _ => (Verb::Full, None),
         };
-        let entry = PortableEntry {
-            date: line.date,
-            verb,
-            value,
-            note: Some(line.note.clone()).filter(|note| !note.is_empty()),
-            occurred_at: line.completed_at,
-        };
-        let event = EventId::imported(self.user, "table", name, line.date);
-        self.event(event, id, &entry, Source::parse(&line.source).unwrap_or(Source::Import))
+        let note = Some(line.note).filter(|note| !note.is_empty());
+        let entry = PortableEntry { date: line.date, verb, value, note, occurred_at: line.completed_at };
+        self.entries.push((entry, Source::parse(&line.source).unwrap_or(Source::Import)));
+    }
+
+    /// The target under which its amounts stand as the table says.
+    fn target(&self) -> f64 {
+        let target = self.least.min(self.bound);
+        if target.is_finite() { target } else { 1.0 }
     }
 }
 
@@ -245,19 +262,6 @@ impl Importer<'_> {
 #[allow(clippy::cast_precision_loss)] // 1 to 99
 fn percent_value(percent: i64) -> f64 {
     percent as f64 + 0.001
-}
-
-/// The target under which a table's amounts stand as the table says.
-#[allow(clippy::cast_precision_loss)] // 1 to 99
-fn target(lines: &[&CompletionRow]) -> f64 {
-    let full = lines.iter().filter(|line| line.kind == "FULL").filter_map(|line| line.amount);
-    let least = full.filter(|amount| *amount > 0.0).fold(f64::INFINITY, f64::min);
-    // A percent is rounded down: the largest target of each part is where the next lower percent would begin.
-    let parts = lines.iter().filter_map(|line| Some((line.amount?, line.percent? as f64)));
-    let most = parts.filter(|(amount, _)| *amount > 0.0).map(|(amount, percent)| amount * 100.0 / percent);
-    let bound = most.fold(f64::INFINITY, f64::min);
-    let target = least.min(bound);
-    if target.is_finite() { target } else { 1.0 }
 }
 
 fn outlook(report: &Report) -> Outlook {

@@ -55,6 +55,8 @@ pub struct Log {
     pub refused: Vec<(Option<String>, Refusal)>,
     pub presence: Vec<(String, bool)>,
     pub saving: Saving,
+    /// Events whose saving hangs.
+    pub waiting: usize,
     pub revoked: HashSet<String>,
     pub logins: usize,
 }
@@ -147,7 +149,10 @@ impl Gate for TestGate {
                 }
                 Saving::Refuses(reason) => Ok(Settled::Refused(reason)),
                 Saving::Fails => Err(NotSaved),
-                Saving::Hangs => std::future::pending().await,
+                Saving::Hangs => {
+                    self.with(|log| log.waiting += 1);
+                    std::future::pending().await
+                }
             }
         })
     }

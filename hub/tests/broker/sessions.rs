@@ -1,7 +1,7 @@
 //! Sessions belong to credentials.
 
-use super::house::{House, settings};
-use super::wire::{Hello, Via, hello};
+use super::house::{House, Saving, settings};
+use super::wire::{Client, Hello, Via, hello};
 use kairos_hub::broker::{Refusal, Settings};
 
 fn lasting<'a>(level: u8, user: &'a str, id: &'a str) -> Hello<'a> {
@@ -56,6 +56,81 @@ async fn the_owner_takes_its_own_session_over() {
     assert_eq!(house.gate.with(|log| log.presence.clone()), [("a".to_string(), true)], "it never was away");
 }
 
+const STATUS: &str = "kairos/device/a/status";
+
+/// A device that says `online` as soon as it is let in, and leaves `offline` behind.
+async fn arrives(house: &House, level: u8, clean: bool) -> Client {
+    let hello = Hello { clean, will: Some((STATUS, "offline", true)), ..lasting(level, "a", "board") };
+    let mut device = Client::raw(house.open(Via::Tcp).await, level);
+    let mut bytes = hello.bytes();
+    bytes.extend(device.publish_bytes(STATUS.as_bytes(), b"online", 1, true));
+    device.send(&bytes).await;
+    device
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_comes_back_before_its_old_link_is_gone_stays_online() {
+    let house = House::new().await;
+    let mut tool = house.client(5, "tool", "t").await;
+    assert_eq!(tool.subscribe(STATUS).await, 1);
+    for (level, clean) in [(4, true), (5, true), (4, false), (5, false)] {
+        let mut old = arrives(&house, level, clean).await;
+        assert_eq!(tool.message().await.payload, b"online");
+        for round in 0..25 {
+            let new = arrives(&house, level, clean).await;
+            assert_eq!(tool.message().await.payload, b"offline", "{level} {clean} {round}: the will is first");
+            assert_eq!(tool.message().await.payload, b"online", "{level} {clean} {round}");
+            old.ended().await;
+            old = new;
+        }
+        assert_eq!(house.gate.with(|log| log.retained[STATUS].clone()), b"online");
+        drop(old);
+        assert_eq!(tool.message().await.payload, b"offline");
+    }
+}
+
+#[tokio::test]
+async fn an_old_link_that_is_busy_has_its_last_word_first() {
+    let house = House::new().await;
+    let mut tool = house.client(5, "tool", "t").await;
+    assert_eq!(tool.subscribe(STATUS).await, 1);
+    for level in [4, 5] {
+        let mut old = arrives(&house, level, true).await;
+        assert_eq!(tool.message().await.payload, b"online");
+        house.gate.with(|log| log.saving = Saving::Hangs);
+        let press = old.publish_bytes(b"kairos/device/a/event", b"{}", 1, false);
+        old.send(&press).await;
+        house.gate.until("the press", |log| (log.waiting == 1).then_some(())).await;
+        house.gate.with(|log| (log.saving, log.waiting) = (Saving::Works, 0));
+        let mut new = arrives(&house, level, true).await;
+        assert_eq!(tool.message().await.payload, b"offline", "{level}");
+        assert_eq!(tool.message().await.payload, b"online", "{level}");
+        assert!(new.expect(2).await.is_some() && new.expect(4).await.is_some());
+        drop(new);
+        assert_eq!(tool.message().await.payload, b"offline");
+    }
+}
+
+#[tokio::test]
+async fn an_old_link_that_takes_nothing_holds_its_successor_up_for_a_second() {
+    let house = House::new().await;
+    let mut tool = house.client(5, "tool", "t").await;
+    assert_eq!(tool.subscribe(STATUS).await, 1);
+    let mut old = arrives(&house, 4, true).await;
+    assert!(old.expect(2).await.is_some() && old.expect(4).await.is_some());
+    assert_eq!(old.subscribe("kairos/device/a/state").await, 1);
+    assert_eq!(tool.message().await.payload, b"online");
+    let state = "x".repeat(1_000_000);
+    for _ in 0..40 {
+        house.broker.publish("kairos/device/a/state", state.clone(), 1, false).await;
+    }
+    let start = std::time::Instant::now();
+    let _new = arrives(&house, 4, true).await;
+    assert_eq!(tool.message().await.payload, b"offline");
+    assert_eq!(tool.message().await.payload, b"online");
+    assert!((900..2500).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 async fn odd_client_ids_are_served_like_any_other() {
     let house = House::new().await;
@@ -73,7 +148,7 @@ async fn odd_client_ids_are_served_like_any_other() {
 #[tokio::test]
 async fn a_client_without_a_name_gets_one_it_can_use_again() {
     let house = House::new().await;
-    let mut client = super::wire::Client::raw(house.open(Via::Tcp).await, 5);
+    let mut client = Client::raw(house.open(Via::Tcp).await, 5);
     client.send(&Hello { expiry: 3600, ..hello(5, "a", "") }.bytes()).await;
     let connack = client.next().await.unwrap();
     let at = connack.body.windows(5).position(|w| w == b"auto-").expect("an assigned name");

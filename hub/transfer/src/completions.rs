@@ -3,6 +3,8 @@
 //! Reading and writing are each other's reverse: what was written, read and written again is the same
 //! to the byte. A line that does not fit is a fault, as the table is ours.
 
+use std::io::Write;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kairos_core::Millis;
@@ -44,15 +46,46 @@ pub struct CompletionRow {
 
 /// Writes the table.
 ///
-/// It is written however long it gets; one beyond [`limits::FILE`] has to be divided to come back.
-///
 /// # Errors
 /// The number of the row, when it holds what could not be read back.
 pub fn completions_csv(rows: &[CompletionRow]) -> Result<Vec<u8>, Fault> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let unwritten = |_| Fault::new("The table could not be written.");
-    table.write_record(HEADS).map_err(unwritten)?;
-    for (index, row) in rows.iter().enumerate() {
+    let mut out = Vec::new();
+    let mut table = Writer::begin(&mut out)?;
+    rows.iter().try_for_each(|row| table.row(row))?;
+    table.end()?;
+    Ok(out)
+}
+
+/// Writes the table line by line.
+///
+/// It is written however long it gets; one beyond [`limits::FILE`] has to be divided to come back.
+pub struct Writer<W: Write> {
+    table: csv::Writer<W>,
+    rows: usize,
+}
+
+fn unwritten<E>(_: E) -> Fault {
+    Fault::new("The table could not be written.")
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins it with its heads.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(out: W) -> Result<Self, Fault> {
+        let mut table = csv::Writer::from_writer(out);
+        table.write_record(HEADS).map_err(unwritten)?;
+        Ok(Self { table, rows: 0 })
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// The number of the row, when it holds what could not be read back.
+    pub fn row(&mut self, row: &CompletionRow) -> Result<(), Fault> {
+        let index = self.rows;
+        self.rows += 1;
         let bad = |message: &str| Fault::at(Place::Item("row", index), message);
         if !TYPES.contains(&row.kind.as_str()) {
             return Err(bad("`type` must be FULL, PARTIAL, SKIPPED or MISSED."));
@@ -76,9 +109,16 @@ pub fn completions_csv(rows: &[CompletionRow]) -> Result<Vec<u8>, Fault> {
         let amount = row.amount.map_or_else(String::new, |amount| amount.to_string());
         let cells: [&str; 9] =
             [&row.habit, &row.date.to_string(), &row.kind, &number, &amount, &row.unit, &row.note, &row.source, &time];
-        table.write_record(cells).map_err(unwritten)?;
+        self.table.write_record(cells).map_err(unwritten)
     }
-    table.into_inner().map_err(|_| Fault::new("The table could not be written."))
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn end(mut self) -> Result<(), Fault> {
+        self.table.flush().map_err(unwritten)
+    }
 }
 
 /// Reads the table.
@@ -86,10 +126,23 @@ pub fn completions_csv(rows: &[CompletionRow]) -> Result<Vec<u8>, Fault> {
 /// # Errors
 /// A sentence with the line and the column that does not fit.
 pub fn read_completions_csv(bytes: &[u8]) -> Result<Vec<CompletionRow>, Fault> {
+    let mut rows = Vec::new();
+    each_completion(bytes, |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Reads the table line by line; the caller says what to do with each.
+///
+/// # Errors
+/// A sentence with the line and the column that does not fit, or the caller's.
+pub fn each_completion(bytes: &[u8], mut each: impl FnMut(CompletionRow) -> Result<(), Fault>) -> Result<(), Fault> {
     if bytes.len() > limits::FILE {
         return Err(Fault::too_much("Bytes of a file", limits::FILE));
     }
-    let mut rows = Vec::new();
+    let mut rows = 0;
     let mut headed = false;
     table::each(bytes, "", |line| {
         let place = Place::Line("", line.number);
@@ -123,7 +176,11 @@ pub fn read_completions_csv(bytes: &[u8]) -> Result<Vec<CompletionRow>, Fault> {
             .map(|cell| cell.parse::<Timestamp>().map(Timestamp::as_millisecond))
             .map(|time| time.map_err(|_| bad(8, "must be a time such as 2026-11-24T08:00:00Z.")))
             .transpose()?;
-        rows.push(CompletionRow {
+        rows += 1;
+        if rows > limits::ENTRIES {
+            return Err(Fault::too_much("Days", limits::ENTRIES));
+        }
+        each(CompletionRow {
             habit: cell(0).to_owned(),
             date: parse_date(cell(1)).ok_or_else(|| bad(1, "must be a date such as 2026-11-24."))?,
             kind: kind.to_owned(),
@@ -133,8 +190,7 @@ pub fn read_completions_csv(bytes: &[u8]) -> Result<Vec<CompletionRow>, Fault> {
             note: cell(6).to_owned(),
             source: cell(7).to_owned(),
             completed_at,
-        });
-        Ok(())
+        })
     })?;
-    if headed { Ok(rows) } else { Err(Fault::new("The table is empty.")) }
+    if headed { Ok(()) } else { Err(Fault::new("The table is empty.")) }
 }

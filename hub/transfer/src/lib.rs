@@ -41,7 +41,7 @@ mod zipped;
 
 pub use fault::{Fault, Unknown};
 pub use formats::{Format, detect, read, read_as};
-pub use loop_app::loop_zip;
+pub use loop_app::{loop_zip, write_loop_zip};
 pub use model::{Origin, Portable, PortableEntry, PortableHabit, Remark, RemarkKind, Report};
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub const UNPACKED: u64 = 16 << 20;
 /// All that is unpacked of a zip, in bytes.
 pub const UNPACKED_ALL: u64 = 64 << 20;
 
-/// The most lines of a table.
-pub const ROWS: u64 = 2_000_000;
+/// The most lines of a table beside its heads, whichever app wrote it: decades of a person's days.
+pub const ROWS: u64 = 250_000;
 
 /// The most columns of a table's line.
 pub const COLUMNS: usize = 64;
@@ -39,7 +39,10 @@ pub const STEPS: u64 = 100_000_000;
 pub const HABITS: usize = 1000;
 
 /// The most days of all habits together.
-pub const ENTRIES: usize = 500_000;
+pub const ENTRIES: usize = 250_000;
+
+/// The most deeds of one habit on one day: somewhat more than the hub itself records.
+pub const DEEDS: usize = 6000;
 
 /// The longest note, in characters, as in the event's column.
 pub const NOTE: usize = 2000;

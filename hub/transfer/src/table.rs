@@ -55,7 +55,7 @@ pub(crate) fn each(bytes: &[u8], file: &str, mut line: impl FnMut(Line) -> Resul
             return Ok(());
         }
         lines += 1;
-        if lines > limits::ROWS {
+        if lines > limits::ROWS + 1 {
             return Err(Fault::at(file, format!("Lines: at most {} are read.", limits::ROWS)));
         }
         let start = record.position().map_or(0, csv::Position::byte);

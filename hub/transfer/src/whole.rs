@@ -5,10 +5,11 @@
 //! follows from other rows (how a day stands) is left out, and so is who the person is: the file can come back to
 //! another account.
 
+mod look;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
+use std::io::{self, Write};
 
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{self, UserId};
@@ -19,9 +20,9 @@ use kairos_core::schema::{
 };
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use self::look::{Place, Seen, find};
 use crate::fault::Fault;
 use crate::limits;
 
@@ -30,7 +31,9 @@ pub const FORMAT: &str = "kairos-hub-export";
 /// The version that is written; no other is read.
 pub const VERSION: u32 = 1;
 /// The most rows of a file: decades of a person's days.
-const ROWS: usize = 250_000;
+const ROWS: usize = limits::ENTRIES;
+/// Where among the tables days are: cells, and with them their events.
+const DAYS: u8 = 4;
 /// The longest text of a column, in bytes.
 const LONGEST: usize = 1 << 20;
 /// The longest text of a column that this hub does not know, in bytes.
@@ -70,56 +73,61 @@ struct Line<'a> {
 }
 
 #[derive(Deserialize)]
-struct File<'a> {
+struct File {
     format: String,
     version: u32,
-    #[serde(borrow, deserialize_with = "lines")]
-    rows: Vec<Line<'a>>,
+    rows: Seen,
 }
 
-/// Reads the rows, and no more than there may be.
-fn lines<'de: 'a, 'a, D: Deserializer<'de>>(rows: D) -> Result<Vec<Line<'a>>, D::Error> {
-    struct Rows<'a>(PhantomData<Line<'a>>);
-
-    impl<'de: 'a, 'a> Visitor<'de> for Rows<'a> {
-        type Value = Vec<Line<'a>>;
-
-        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(out, "at most {ROWS} rows")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-            let mut lines = Vec::new();
-            while let Some(line) = rows.next_element()? {
-                if lines.len() >= ROWS {
-                    return Err(A::Error::custom(format!("at most {ROWS} rows are read")));
-                }
-                lines.push(line);
-            }
-            Ok(lines)
-        }
-    }
-
-    rows.deserialize_seq(Rows(PhantomData))
+/// What there is to tell of an export before it is taken in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// How many habits.
+    pub habits: usize,
+    /// How many events.
+    pub entries: usize,
+    /// How many of them are skips.
+    pub skips: usize,
+    /// The oldest day, as it is written.
+    pub first: Option<String>,
+    /// The newest day.
+    pub last: Option<String>,
 }
 
-/// Writes a person's rows. Deleted ones, and tables that are not exported, are left out.
-#[must_use]
-pub fn write(rows: &[Row]) -> String {
-    let mut out = format!("{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"rows\":[");
-    let mut first = true;
-    for table in TABLES {
-        let mut of_table: Vec<&Row> =
-            rows.iter().filter(|row| row.table == table && row.deleted_at.is_none()).collect();
-        of_table.sort_by(|a, b| a.id.cmp(&b.id));
-        for row in of_table {
-            out.push_str(if first { "\n" } else { ",\n" });
-            first = false;
-            out.push_str(&serde_json::to_string(&line(row)).unwrap_or_default());
-        }
+/// Writes a person's rows one after another, as they come: in the order of [`TABLES`], within each by their ids.
+pub struct Writer<W> {
+    out: W,
+    first: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn begin(mut out: W) -> io::Result<Self> {
+        write!(out, "{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"rows\":[")?;
+        Ok(Self { out, first: true })
     }
-    out.push_str("\n]}\n");
-    out
+
+    /// Writes a living row.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn row(&mut self, row: &Row) -> io::Result<()> {
+        self.out.write_all(if self.first { b"\n" } else { b",\n" })?;
+        self.first = false;
+        Ok(serde_json::to_writer(&mut self.out, &line(row))?)
+    }
+
+    /// Ends the file: one without its end is damaged.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn end(mut self) -> io::Result<()> {
+        self.out.write_all(b"\n]}\n")?;
+        self.out.flush()
+    }
 }
 
 fn line(row: &Row) -> Line<'_> {
@@ -151,29 +159,85 @@ pub fn is_whole(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(head).contains(FORMAT)
 }
 
-/// Reads an export as rows of a person.
+/// An export that was looked through: its text, and where in it each row stands. Rows are made when they are asked for.
+#[derive(Debug)]
+pub struct Whole<B> {
+    file: B,
+    person: UserId,
+    rows: Vec<Place>,
+    outlook: Outlook,
+}
+
+impl<B: AsRef<[u8]>> Whole<B> {
+    /// Looks through an export of a person.
+    ///
+    /// # Errors
+    /// A sentence that names the row and what does not fit.
+    pub fn open(file: B, person: &UserId) -> Result<Self, Fault> {
+        let bytes = file.as_ref();
+        if bytes.len() > limits::FILE {
+            return Err(Fault::too_much("Bytes of a file", limits::FILE));
+        }
+        let seen: File = serde_json::from_slice(bytes)
+            .map_err(|error| Fault::new(format!("This is no export of a hub, or it is damaged: {error}.")))?;
+        if seen.format != FORMAT {
+            return Err(Fault::new("This is no export of a hub."));
+        }
+        if seen.version != VERSION {
+            return Err(Fault::new(format!("This export has version {}; this hub reads {VERSION}.", seen.version)));
+        }
+        let Seen { mut rows, outlook, fault, .. } = seen.rows;
+        if let Some(fault) = fault {
+            return Err(Fault::new(fault));
+        }
+        find(bytes, &mut rows).ok_or_else(|| Fault::new("This is no export of a hub: it holds something else too."))?;
+        rows.sort_unstable();
+        let days = rows.chunk_by(|a, b| a.day() == b.day()).filter(|day| day.iter().any(|row| row.event));
+        if days.into_iter().any(|day| day.len() > limits::DEEDS) {
+            return Err(Fault::too_much("Deeds of one habit on a day", limits::DEEDS));
+        }
+        Ok(Self { file, person: person.clone(), rows, outlook })
+    }
+
+    /// What there is to tell of it.
+    #[must_use]
+    pub fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// A row, in the order in which they are to be taken in: what others refer to first, the days of each habit in their
+    /// order, each cell right before its events.
+    ///
+    /// # Errors
+    /// Never for a file that was looked through.
+    pub fn row(&self, n: usize) -> Result<Option<Row>, Fault> {
+        let Some(place) = self.rows.get(n) else { return Ok(None) };
+        let (from, length) = (place.from as usize, place.length as usize);
+        let text = self.file.as_ref().get(from..from.saturating_add(length)).unwrap_or_default();
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|error| Fault::new(format!("{error}.")))?;
+        row(line, &self.person).map(Some).map_err(Fault::new)
+    }
+}
+
+/// Reads an export as rows of a person, all at once.
 ///
 /// # Errors
-/// A sentence that names the row and what does not fit.
+/// As [`Whole::open`].
 pub fn read(bytes: &[u8], person: &UserId) -> Result<Vec<Row>, Fault> {
-    if bytes.len() > limits::FILE {
-        return Err(Fault::too_much("Bytes of a file", limits::FILE));
-    }
-    let file: File<'_> = serde_json::from_slice(bytes)
-        .map_err(|error| Fault::new(format!("This is no export of a hub, or it is damaged: {error}.")))?;
-    if file.format != FORMAT {
-        return Err(Fault::new("This is no export of a hub."));
-    }
-    if file.version != VERSION {
-        return Err(Fault::new(format!("This export has version {}; this hub reads {VERSION}.", file.version)));
-    }
-    let mut rows = Vec::with_capacity(file.rows.len());
-    for (n, line) in file.rows.into_iter().enumerate() {
-        rows.push(row(line, person).map_err(|message| Fault::new(format!("Row {}: {message}", n + 1)))?);
-    }
-    let order = |row: &Row| TABLES.iter().position(|table| *table == row.table);
-    rows.sort_by_key(order);
-    Ok(rows)
+    let whole = Whole::open(bytes, person)?;
+    (0..whole.len()).filter_map(|n| whole.row(n).transpose()).collect()
 }
 
 fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
@@ -221,6 +285,19 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Writes rows, whatever their order.
+    fn write(rows: &[Row]) -> String {
+        let mut out = Vec::new();
+        let mut writer = Writer::begin(&mut out).unwrap();
+        for table in TABLES {
+            let mut of_table: Vec<&Row> = rows.iter().filter(|row| row.table == table).collect();
+            of_table.sort_by(|a, b| a.id.cmp(&b.id));
+            of_table.into_iter().for_each(|row| writer.row(row).unwrap());
+        }
+        writer.end().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
     fn habit(person: &UserId) -> Row {
         let mut row = Row::new(&HABITS, "h1", Scope::Person(person.clone()), person.clone(), 1000);
         row.stamp_all(&Hlc::from_parts(5, 0, "a"));
@@ -248,12 +325,41 @@ mod tests {
     }
 
     #[test]
+    fn days_come_after_their_habits_and_each_cell_right_before_its_events() {
+        let ada = UserId::new("ada").unwrap();
+        let at = Hlc::from_parts(5, 0, "a");
+        let day = |table: &'static Table, id: &str, habit: &str, date: &str| {
+            let mut row = Row::new(table, id, Scope::Person(ada.clone()), ada.clone(), 1);
+            row.set("habit_id", habit, &at);
+            row.set("date", date, &at);
+            row.stamp_all(&at);
+            row
+        };
+        assert_eq!(TABLES.map(|table| table.name).iter().position(|name| *name == "completions"), Some(DAYS.into()));
+        let out = write(&[
+            day(&COMPLETION_EVENTS, "e1", "h1", "2026-01-02"),
+            day(&COMPLETION_EVENTS, "e2", "h2", "2026-01-01"),
+            day(&COMPLETION_EVENTS, "e3", "h1", "2026-01-01"),
+            day(&COMPLETIONS, "c1", "h1", "2026-01-02"),
+            day(&COMPLETIONS, "c2", "h1", "2026-01-01"),
+            habit(&ada),
+        ]);
+        let whole = Whole::open(out.as_bytes(), &ada).unwrap();
+        let ids: Vec<String> = (0..whole.len()).map(|n| whole.row(n).unwrap().unwrap().id).collect();
+        assert_eq!(ids, ["h1", "c2", "e3", "c1", "e1", "e2"]);
+        assert_eq!((whole.outlook().habits, whole.outlook().entries), (1, 3));
+        assert_eq!(whole.outlook().last.as_deref(), Some("2026-01-02"));
+    }
+
+    #[test]
     fn what_does_not_fit_is_said_with_its_row() {
         let ada = UserId::new("ada").unwrap();
         let said = |text: &str| read(text.as_bytes(), &ada).unwrap_err().to_string();
         assert!(said("{").contains("damaged"));
         assert!(said(r#"{"format":"other","version":1,"rows":[]}"#).contains("no export"));
         assert!(said(r#"{"format":"kairos-hub-export","version":9,"rows":[]}"#).contains("version 9"));
+        let more = r#"{"more":[{}],"format":"kairos-hub-export","version":1,"rows":[]}"#;
+        assert!(said(more).contains("something else"));
         let with = |row: &str| format!(r#"{{"format":"kairos-hub-export","version":1,"rows":[{row}]}}"#);
         assert!(said(&with(r#"{"table":"secrets","id":"x","created_at":1,"columns":{}}"#)).contains("Row 1"));
         assert!(said(&with(r#"{"table":"habits","id":"x","created_at":1,"columns":{}}"#)).contains("no clock"));

@@ -136,9 +136,10 @@ async fn refresh(
     }
     // Revoked: its topics were cleared with its access.
     let Some(device) = &entry.device else { return Ok(()) };
-    entry.next_day = hub.next_day(&device.by.user).await?;
+    let (today, next_day) = hub.today(&device.by.user).await?;
+    entry.next_day = next_day;
     let mut buttons: Vec<(String, Option<Look>)> = Vec::new();
-    let mut date = String::new();
+    let mut date = today.to_string();
     for binding in &device.bindings {
         // One light a button: the plain press decides, else the first binding that names a habit or routine.
         if binding.habit.is_none() && binding.routine.is_none() {

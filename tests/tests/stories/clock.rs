@@ -27,6 +27,7 @@ async fn tell(night: Night) {
     assert!(ada.ask(Method::PATCH, "/api/me", Some(me)).await.0.is_success());
     let habit = ada.habit("Read").await;
     let button = ada.button("Bedside", &habit, "complete").await;
+    let spare = ada.bare_button("Spare").await;
     let mut wire = Wire::open(house.ports.mqtt, &button).await;
     wire.send(&press(&button, 1, false, "night:1")).await.unwrap();
     wire.puback().await.unwrap();
@@ -50,6 +51,9 @@ async fn tell(night: Night) {
     wire.subscribe(&format!("kairos/device/{}/state", button.device_id)).await;
     let state = wire.message().await;
     assert_eq!((&state["date"], &state["buttons"]["1"]["light"]), (&json!(night.yesterday), &json!("done")));
+    let mut bare = Wire::open(house.ports.mqtt, &spare).await;
+    bare.subscribe(&format!("kairos/device/{}/state", spare.device_id)).await;
+    assert_eq!(bare.message().await, json!({ "date": night.yesterday, "buttons": {} }));
 
     // Nobody does anything; the day begins.
     let shown = loop {
@@ -62,6 +66,7 @@ async fn tell(night: Night) {
     assert_eq!(shown["items"][0]["done"], false);
     let state = wire.message().await;
     assert_eq!((&state["date"], &state["buttons"]["1"]["light"]), (&json!(night.today), &json!("open")));
+    assert_eq!(bare.message().await, json!({ "date": night.today, "buttons": {} }));
     assert_eq!(ada.get("/api/today").await["date"], night.today);
 
     let said: Value = complete(&ada).await.unwrap().json().await.unwrap();
@@ -139,14 +144,18 @@ async fn a_machine_that_does_not_know_the_time_keeps_presses_and_says_so() {
     let button = ada.button("Bedside", &habit, "complete").await;
     assert!(house.stop().await.success());
 
-    // A board without a battery for its clock wakes up in 1970.
-    let mut house = House::builder().data_dir(&data_dir).clock("1970-01-01T00:00:30Z").start().await;
-    let mut wire = Wire::open(house.ports.mqtt, &button).await;
-    wire.send(&press(&button, 1, false, "boot:1")).await.unwrap();
-    wire.puback().await.unwrap();
-    assert_eq!(Database::open(&house.database()).date_of("boot:1"), "2026-11-24");
-    let clock = house.health().await["components"]["clock"].clone();
-    assert_eq!(clock["status"], "degraded");
-    assert!(clock["reason"].as_str().unwrap().contains("does not know the time"), "{clock}");
-    house.is_well().await;
+    // A board without a battery for its clock wakes up in 1970, or at the time it wrote down last.
+    for (n, wakes) in [(1, "1970-01-01T00:00:30Z"), (2, "2026-11-23T12:00:00Z")] {
+        let mut house = House::builder().data_dir(&data_dir).clock(wakes).start().await;
+        let mut wire = Wire::open(house.ports.mqtt, &button).await;
+        let name = format!("boot:{n}");
+        wire.send(&press(&button, n, false, &name)).await.unwrap();
+        wire.puback().await.unwrap();
+        assert_eq!(Database::open(&house.database()).date_of(&name), "2026-11-24");
+        let clock = house.health().await["components"]["clock"].clone();
+        assert_eq!(clock["status"], "degraded");
+        assert!(clock["reason"].as_str().unwrap().contains("does not know the time"), "{clock}");
+        house.is_well().await;
+        assert!(house.stop().await.success());
+    }
 }

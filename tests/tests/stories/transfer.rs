@@ -20,20 +20,20 @@ const HABITKIT: &str = r##"{
   "categories": [], "categoryMappings": [], "reminders": []
 }"##;
 
-async fn send(person: &Person, query: &str, file: impl Into<Vec<u8>>) -> (StatusCode, Value) {
+pub(crate) async fn send(person: &Person, query: &str, file: impl Into<Vec<u8>>) -> (StatusCode, Value) {
     let request = person.request(Method::POST, &format!("/api/imports{query}"));
     let answer = request.header("content-type", "application/octet-stream").body(file.into()).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
 /// Imports and waits for the end.
-async fn import(person: &Person, file: impl Into<Vec<u8>>) -> Value {
+pub(crate) async fn import(person: &Person, file: impl Into<Vec<u8>>) -> Value {
     let (status, begun) = send(person, "", file).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{begun}");
     ends(person, begun["id"].as_str().unwrap()).await
 }
 
-async fn ends(person: &Person, id: &str) -> Value {
+pub(crate) async fn ends(person: &Person, id: &str) -> Value {
     until("the import has ended", async || {
         let job = person.get(&format!("/api/imports/{id}")).await;
         (job["state"] != "running").then_some(job)
@@ -41,10 +41,19 @@ async fn ends(person: &Person, id: &str) -> Value {
     .await
 }
 
-async fn export(person: &Person, form: &str) -> Vec<u8> {
+pub(crate) async fn export(person: &Person, form: &str) -> Vec<u8> {
     let answer = person.request(Method::GET, &format!("/api/export?format={form}")).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     answer.bytes().await.unwrap().to_vec()
+}
+
+/// Waits until no import is half there.
+pub(crate) async fn settled(person: &Person) {
+    until("no import is half there", async || {
+        let imports = person.get("/api/imports").await;
+        imports["items"].as_array().unwrap().iter().all(|import| import["state"] != "running").then_some(())
+    })
+    .await;
 }
 
 /// The engine writes what it makes of an import: waits until the log rests.
@@ -199,6 +208,30 @@ async fn an_own_export_that_was_taken_back_may_come_again() {
 }
 
 #[tokio::test]
+async fn what_an_import_changed_in_rows_that_were_there_is_as_it_was_once_it_is_taken_back() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let file = export_of("old", 2, 10);
+    assert_eq!(import(&ada, file.clone()).await["state"], "done");
+    // Another hub's later edits of both habits, and ten more days.
+    let later = export_of("old", 2, 20)
+        .replace(&format!("{:016x}", 1_700_000_000_000_u64 << 16), &format!("{:016x}", 1_710_000_000_000_u64 << 16));
+    let done = import(&ada, later.replace("\"name\":\"old", "\"unit\":\"pages\",\"name\":\"new")).await;
+    assert_eq!((&done["state"], &done["habits"], &done["entries"]), (&json!("done"), &json!(0), &json!(20)));
+    let named = async |id: &str| ada.get(&format!("/api/habits/{id}")).await;
+    assert_eq!((&named("old-0").await["name"], &named("old-0").await["unit"]), (&json!("new 0"), &json!("pages")));
+    let (status, said) = ada.ask(Method::PATCH, "/api/habits/old-1", Some(json!({"name": "Mine"}))).await;
+    assert!(status.is_success(), "{said}");
+    let path = format!("/api/imports/{}", done["id"].as_str().unwrap());
+    assert_eq!(ada.ask(Method::DELETE, &path, None).await.0, StatusCode::ACCEPTED);
+    until("it is taken back", async || (ada.get(&path).await["state"] == "undone").then_some(())).await;
+    assert_eq!((&named("old-0").await["name"], &named("old-0").await["unit"]), (&json!("old 0"), &json!(null)));
+    assert_eq!((&named("old-1").await["name"], &named("old-1").await["unit"]), (&json!("Mine"), &json!(null)));
+    let days = ada.get("/api/habits/old-1/days?from=2025-01-01").await;
+    assert_eq!(days["items"].as_array().unwrap().len(), 10);
+}
+
+#[tokio::test]
 async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
     let house = House::start().await;
     let ada = house.set_up().await;
@@ -226,12 +259,18 @@ async fn heavy_a_hub_that_dies_while_it_imports_has_all_of_it_or_nothing() {
         house.kill().await;
         house.boot().await;
         let ada = ada.at(&house);
+        settled(&ada).await;
         let habits = ada.get("/api/habits").await["items"].as_array().unwrap().len();
         let scope = format!("u:{}", ada.user_id);
         let events = Database::open(&house.database()).living("completion_events", &scope).len();
         match (habits, events) {
             (5, events) if events >= days => all += 1,
-            (0, 0) => nothing += 1,
+            (0, 0) => {
+                nothing += 1;
+                let told = ada.get(&format!("/api/imports/{}", begun["id"].as_str().unwrap())).await;
+                assert!(told["state"] == "refused" && told["message"].as_str().unwrap().contains("stopped"), "{told}");
+                assert_eq!(send(&ada, "?dry_run=true", file.clone()).await.0, StatusCode::OK, "it may be tried again");
+            }
             other => panic!("a part of it: {other:?}"),
         }
         Database::open(&house.database()).is_consistent();

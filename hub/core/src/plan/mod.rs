@@ -4,16 +4,20 @@
 //! [`Plan::demanded`] what must not pass without a note. They differ for habits with a quota ("three times a week"):
 //! those are due until the quota is met, but a day passes freely while enough days are left to meet it.
 
+mod calendar;
+mod pause;
 mod schedule;
 
 use std::collections::BTreeMap;
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 
+pub use calendar::{Person, days_before, days_between, longest_period, stretch};
+use calendar::{ahead, back};
+use pause::joined;
+pub use pause::{Pause, is_rest_of};
 pub use schedule::{DATED, Schedule, Schedules, active_days};
 
-use crate::day::{Zone, logical_day};
 use crate::fold::Status;
 use crate::repair::parse_date;
 use crate::row::Row;
@@ -56,26 +60,6 @@ impl Mark {
 /// A habit's days that have a mark.
 pub type Marks = BTreeMap<Date, Mark>;
 
-/// A break: its first and its last day, if it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pause {
-    /// The first day.
-    pub from: Date,
-    /// The last day.
-    pub to: Option<Date>,
-}
-
-impl Pause {
-    fn covers(&self, date: Date) -> bool {
-        self.from <= date && self.to.is_none_or(|to| date <= to)
-    }
-
-    fn of(row: &Row) -> Option<Self> {
-        let to = row.opt_text("to_date").and_then(|to| parse_date(&to));
-        Some(Self { from: parse_date(&row.text("from_date"))?, to })
-    }
-}
-
 /// What a habit asks for, over all its days.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -112,14 +96,14 @@ impl Plan {
     ) -> Self {
         let schedules = Schedules::of(habit, schedules);
         let first_day = first_day(habit, person);
-        let pauses = pauses
+        let rows: Vec<&Row> = pauses
             .into_iter()
             .filter(|row| row.deleted_at.is_none())
             .filter(|row| row.opt_text("habit_id").is_none_or(|of| of == habit.id))
-            .filter_map(Pause::of);
-        let mut pauses: Vec<Pause> = pauses.collect();
+            .collect();
+        let mut pauses: Vec<Pause> = rows.iter().filter_map(|row| Pause::of(row)).collect();
         let active = habit.deleted_at.is_none() && habit.text("status") == "ACTIVE";
-        if !active {
+        if !active && !rows.iter().any(|row| is_rest_of(row, habit)) {
             // Where no break says since when: since it was paused or archived, else from the beginning.
             pauses.push(Pause { from: rests_since(habit, person), to: None });
         }
@@ -296,22 +280,6 @@ pub fn rests_since(habit: &Row, person: &Person) -> Date {
     since.map_or_else(|| first_day(habit, person), |since| person.today(since))
 }
 
-/// Breaks in order, those that overlap or touch as one.
-fn joined(mut pauses: Vec<Pause>) -> Vec<Pause> {
-    pauses.retain(|pause| pause.to.is_none_or(|to| pause.from <= to));
-    pauses.sort_by_key(|pause| pause.from);
-    let mut joined: Vec<Pause> = Vec::with_capacity(pauses.len());
-    for pause in pauses {
-        match joined.last_mut() {
-            Some(last) if last.to.is_none_or(|to| to.tomorrow().is_ok_and(|next| pause.from <= next)) => {
-                last.to = last.to.zip(pause.to).map(|(a, b)| a.max(b));
-            }
-            _ => joined.push(pause),
-        }
-    }
-    joined
-}
-
 /// How far back days are looked at: ten years. What a person writes into `start_date` must not cost more.
 pub const LOOK_BACK_DAYS: i64 = 3660;
 
@@ -328,79 +296,9 @@ pub struct Quota {
     pub done: i64,
 }
 
-/// How a person counts days and weeks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Person {
-    /// The zone's name.
-    pub tz: String,
-    /// The zone.
-    pub zone: Zone,
-    /// Minutes after midnight at which the day begins.
-    pub day_start_min: u16,
-    /// First day of the week, 1 is Monday.
-    pub week_start: i8,
-}
-
-impl Person {
-    /// The day that is now.
-    #[must_use]
-    pub fn today(&self, now: crate::Millis) -> Date {
-        logical_day(now, &self.zone, self.day_start_min)
-    }
-
-    /// Reads it from a (repaired) profile; UTC from midnight for one who has none.
-    #[must_use]
-    pub fn of(profile: Option<&Row>) -> Self {
-        let tz = profile.map_or_else(|| "UTC".to_owned(), |row| row.text("tz"));
-        let number = |column: &str| profile.and_then(|row| row.integer(column));
-        Self {
-            zone: Zone::or_utc(&tz),
-            tz,
-            day_start_min: number("day_start_min").and_then(|minutes| u16::try_from(minutes).ok()).unwrap_or(0),
-            week_start: number("week_start").and_then(|day| i8::try_from(day).ok()).unwrap_or(1),
-        }
-    }
-}
-
-fn back(date: Date, days: i64) -> Date {
-    date.checked_sub(days.clamp(0, 400).days()).unwrap_or(Date::MIN)
-}
-
-fn ahead(date: Date, days: i64) -> Date {
-    date.checked_add(days.clamp(0, 400).days()).unwrap_or(Date::MAX)
-}
-
-/// The longest period there is, before and after a day: what may decide whether a habit with a quota is due.
-#[must_use]
-pub fn longest_period(date: Date) -> (Date, Date) {
-    (back(date, 366), ahead(date, 366))
-}
-
-/// The day so many days earlier; the first of all days when there is none.
-#[must_use]
-pub fn days_before(date: Date, days: i64) -> Date {
-    date.checked_sub(days.clamp(0, 100_000).days()).unwrap_or(Date::MIN)
-}
-
-/// Whole days from one date to another; negative when the other is earlier.
-#[must_use]
-pub fn days_between(from: Date, to: Date) -> i64 {
-    from.duration_until(to).as_hours() / 24
-}
-
 /// Every day of a stretch.
 fn days(window: Window) -> impl Iterator<Item = Date> {
     stretch(window.from, window.to)
-}
-
-/// Every day from one to another, both included.
-pub fn stretch(from: Date, to: Date) -> impl Iterator<Item = Date> {
-    let mut next = Some(from);
-    std::iter::from_fn(move || {
-        let date = next.filter(|date| *date <= to)?;
-        next = date.tomorrow().ok();
-        Some(date)
-    })
 }
 
 #[cfg(test)]

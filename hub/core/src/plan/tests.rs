@@ -178,6 +178,29 @@ fn breaks_that_overlap_are_one_and_an_open_one_has_no_end() {
 }
 
 #[test]
+fn a_resting_habit_s_own_break_says_since_when_wherever_its_person_goes() {
+    // Paused on the 5th in Auckland, which was still the 4th in New York.
+    let paused_at = crate::day::parse_instant("2026-11-04T20:00:00Z").unwrap();
+    let habit = row(&HABITS, "h", &[("status", "PAUSED".into()), ("paused_at", paused_at.into())]);
+    let of = |id: &'static str, to: Option<&str>| {
+        row(&PAUSES, id, &[("habit_id", id.into()), ("from_date", "2026-11-05".into()), ("to_date", to.into())])
+    };
+    let asked = |pauses: &[Row]| {
+        ["Pacific/Auckland", "America/New_York"].map(|zone| {
+            let away = row(&crate::schema::USERS, "ada", &[("tz", zone.into())]);
+            let plan = Plan::of(&habit, &[], pauses, &Person::of(Some(&away)));
+            shown(14, |date| date >= MONDAY && plan.open(date))
+        })
+    };
+    let ([said, said_away], implied) = (asked(&[of("h", None)]), ["DDD...........", "DD............"]);
+    assert_eq!(said, "DDD...........");
+    assert_eq!(said_away, said, "the day was written down when it was paused");
+    assert_eq!(asked(&[]), implied, "where nothing is written down the moment says it");
+    assert_eq!(asked(&[of("h", Some("2026-11-05"))]), implied, "a break that has ended does not say it");
+    assert_eq!(asked(&[of("other", None)]), implied);
+}
+
+#[test]
 fn staying_away_is_due_and_never_demanded() {
     let plan = plan(&[("kind", "avoid".into())], &[]);
     assert_eq!(shown(7, |date| plan.due(date, &Marks::new())), "DDDDDDD");

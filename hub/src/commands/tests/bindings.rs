@@ -1,4 +1,4 @@
-//! What may be bound is what a device can press, and nothing overflows by it.
+//! Bindings: a list as a whole, of what a device can press, and nothing overflows by it.
 
 use kairos_core::schema::DEVICES;
 
@@ -90,4 +90,41 @@ async fn a_step_beyond_every_amount_is_refused() {
         let receipt = house.wish(&ada, Wish::EditHabit { id: habit.clone(), fields }).await;
         assert_eq!(code(&receipt), RejectionCode::Invalid, "{name} {value}");
     }
+}
+
+#[tokio::test]
+async fn bindings_are_replaced_as_a_whole_and_go_with_their_habit() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let (water, walk) = (house.habit(&ada, &[]).await, house.habit(&ada, &[]).await);
+    let device = DeviceId::new("b1").unwrap();
+    let fields: Fields =
+        [("name".to_owned(), Value::from("Button")), ("kind".to_owned(), Value::from("button"))].into();
+    house.wish(&ada, Wish::AddDevice { id: device.clone(), fields, secret_hash: vec![1] }).await;
+    let bind = |trigger: &str, habit: &HabitId| Binding {
+        button: "1".into(),
+        trigger: trigger.into(),
+        action: Action::Complete,
+        habit: Some(habit.clone()),
+        routine: None,
+        value: None,
+        act_as: None,
+    };
+    let set = |bindings: Vec<Binding>| house.wish(&ada, Wish::Bind { device: device.clone(), bindings });
+    assert_eq!(set(vec![bind("press", &water), bind("long", &walk)]).await.outcome, Outcome::Applied);
+    assert_eq!(set(vec![bind("press", &water), bind("long", &walk)]).await.outcome, Outcome::Unchanged);
+    assert_eq!(set(vec![bind("press", &water)]).await.outcome, Outcome::Applied);
+    assert_eq!(house.count(&DEVICE_BINDINGS).await, 1);
+    assert_eq!(
+        set(vec![bind("press", &walk), bind("press", &water)]).await.outcome,
+        set(vec![bind("press", &walk), bind("press", &water)]).await.outcome
+    );
+    assert_eq!(house.count(&DEVICE_BINDINGS).await, 1, "a refused list changes nothing");
+    let logged = house.store.read(|snapshot| snapshot.changes_after(0, None, 1000)).await.unwrap();
+    let announced = house.store.feed().after(0, 1000).unwrap();
+    let places =
+        |changes: &[std::sync::Arc<kairos_core::change::Change>]| changes.iter().map(|c| c.seq).collect::<Vec<_>>();
+    assert_eq!(places(&announced), places(&logged), "what was undone is not announced");
+    house.wish(&ada, Wish::DeleteHabit { id: water }).await;
+    assert_eq!(house.count(&DEVICE_BINDINGS).await, 0);
 }

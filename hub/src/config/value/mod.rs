@@ -206,10 +206,13 @@ impl Scalar for bool {
 }
 
 impl Scalar for u32 {
-    const EXPECTED: &'static str = "a whole number from 0 to 4294967295";
+    const EXPECTED: &'static str = "a whole number";
 
+    /// A number that does not fit is taken for the nearest that does: each of these keys has bounds of its own (see
+    /// `check`), none of which reaches so far, and it is they that should be named.
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| not::<Self>(text))
+        let number: i128 = text.parse().map_err(|_| not::<Self>(text))?;
+        Ok(Self::try_from(number.clamp(0, u32::MAX.into())).unwrap_or(Self::MAX))
     }
 
     fn show(&self) -> Json {

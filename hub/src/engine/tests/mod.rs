@@ -344,9 +344,12 @@ async fn a_habit_that_rests_is_left_alone_whatever_says_so() {
     let born = house.habit(&[("status", "PAUSED".into())]).await;
     let paused = house.habit(&[]).await;
     house.edit(&paused, &[("status", "ARCHIVED".into())]).await;
-    let pause = house.rows(&PAUSES).await.remove(0);
-    house.wish(Wish::DeletePause { id: pause.id }).await;
+    let put_away = house.habit(&[("status", "PAUSED".into())]).await;
+    for pause in house.rows(&PAUSES).await {
+        house.wish(Wish::DeletePause { id: pause.id }).await;
+    }
     house.go_to("2026-10-12T12:00:00Z").await;
+    house.edit(&put_away, &[("status", "ARCHIVED".into())]).await;
     for habit in [&born, &paused] {
         assert!(house.missed(habit).await.is_empty());
         house.edit(habit, &[("status", "ACTIVE".into())]).await;
@@ -355,6 +358,24 @@ async fn a_habit_that_rests_is_left_alone_whatever_says_so() {
     house.go_to("2026-10-14T12:00:00Z").await;
     for habit in [&born, &paused] {
         assert_eq!(house.missed(habit).await, ["2026-10-12", "2026-10-13"], "and goes on from the day it was resumed");
+    }
+    assert!(house.missed(&put_away).await.is_empty(), "it rested before it was put away, too");
+}
+
+#[tokio::test]
+async fn a_journey_moves_no_break() {
+    let house = House::new("Pacific/Auckland", "2026-11-01T20:00:00Z").await;
+    let habit = house.habit(&[]).await;
+    let born = house.habit(&[("status", "PAUSED".into())]).await;
+    house.go_to("2026-11-04T20:00:00Z").await; // the 5th; in New York still the 4th
+    house.edit(&habit, &[("status", "PAUSED".into())]).await;
+    house.go_to("2026-11-10T20:00:00Z").await;
+    for zone in ["America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        let fields: Fields = [("tz".to_owned(), Value::from(zone))].into();
+        house.wish(Wish::EditProfile { fields }).await;
+        house.settled().await;
+        assert_eq!(house.missed(&habit).await, ["2026-11-02", "2026-11-03", "2026-11-04"], "{zone}");
+        assert!(house.missed(&born).await.is_empty(), "{zone}");
     }
 }
 

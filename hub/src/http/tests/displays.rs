@@ -54,6 +54,17 @@ async fn a_display_shows_a_code_and_gets_its_token_once() {
 }
 
 #[tokio::test]
+async fn a_host_of_ipv6_holds_no_more_codes_than_another() {
+    let (house, _) = House::with_ada().await;
+    let ask = |address: &str| house.post("/api/displays").seen_from(address).send();
+    for n in 1..=5 {
+        assert_eq!(ask(&format!("2001:db8:0:1::{n}")).await.status, StatusCode::CREATED, "{n}");
+    }
+    assert_eq!(ask("2001:db8:0:1:ffff::6").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask("2001:db8:0:2::1").await.status, StatusCode::CREATED, "another network");
+}
+
+#[tokio::test]
 async fn a_display_that_may_not_act_only_shows() {
     let (house, ada) = House::with_ada().await;
     let (_, secret) = pair(&house, &ada, json!({})).await;

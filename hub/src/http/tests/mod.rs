@@ -170,6 +170,11 @@ impl Ask {
         self
     }
 
+    fn seen_from(mut self, address: &str) -> Self {
+        self.from = address.parse().unwrap();
+        self
+    }
+
     async fn send(self) -> Told {
         let mut request = self.request.body(self.body).unwrap();
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.from, 40_000)));

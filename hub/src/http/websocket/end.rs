@@ -6,6 +6,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 
+use super::NoPlace;
 use crate::auth::Access;
 use crate::net::Slot;
 
@@ -22,8 +23,19 @@ pub(super) enum End {
     SignedOut,
     /// As many screens as there may be are here.
     Full,
+    /// As many screens as one account may have are here.
+    TooMany,
     /// The hub stops, or cannot read its own log.
     Away,
+}
+
+impl From<NoPlace> for End {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Full => Self::Full,
+            NoPlace::TooMany => Self::TooMany,
+        }
+    }
 }
 
 impl End {
@@ -48,6 +60,7 @@ impl End {
             Self::Away => Some((1001, "please come back")),
             Self::TooLarge => Some((1009, "too large a message")),
             Self::Full => Some((1013, "too many screens")),
+            Self::TooMany => Some((1013, "too many screens of this account")),
             Self::SignedOut => Some((4001, "signed out")),
             Self::Stalled => Some((4008, "too much unread; please resume")),
         }

@@ -10,14 +10,15 @@ mod greeting;
 mod messages;
 mod session;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use kairos_core::ids::UserId;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,26 +31,54 @@ use crate::net::Slot;
 /// The largest message a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// How many websockets an account may have whatever the others do: a dozen screens, and some for scripts.
+const FEW: usize = 16;
+/// Places that are kept for accounts with fewer than [`FEW`], so that one whose script opens sockets without end takes
+/// none from the rest of the house.
+const KEPT: usize = 32;
+
 /// Counts the websockets of those who have said who they are, and ends all with the hub. The others are bounded at the
 /// door.
 #[derive(Debug)]
 pub struct Sockets {
-    open: AtomicUsize,
     most: usize,
+    // Held for a few map operations and never across an await.
+    table: Mutex<Table>,
     stop: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    open: usize,
+    /// Accounts with an open websocket, and how many.
+    accounts: HashMap<UserId, usize>,
+}
+
+/// Why there is no place for a websocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoPlace {
+    /// All are taken.
+    Full,
+    /// This account has many, and the rest is kept for others.
+    TooMany,
 }
 
 impl Sockets {
     /// Room for so many; a household has a dozen screens.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { open: AtomicUsize::new(0), most, stop: CancellationToken::new() }
+        Self { most, table: Mutex::default(), stop: CancellationToken::new() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // The table is whole between any two statements that could panic.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.table().open
     }
 
     /// Tells every client that the hub goes away, and lets go of what their connections hold.
@@ -61,18 +90,38 @@ impl Sockets {
         self.stop.cancelled()
     }
 
-    fn enter(self: &Arc<Self>) -> Option<Place> {
-        let place = Place(self.clone());
-        (self.open.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
+    fn enter(self: &Arc<Self>, account: &UserId) -> Result<Place, NoPlace> {
+        let mut table = self.table();
+        if table.open >= self.most {
+            return Err(NoPlace::Full);
+        }
+        let theirs = table.accounts.get(account).copied().unwrap_or_default();
+        // Where the system allows few open files, a quarter is kept.
+        if theirs >= FEW && table.open >= self.most - KEPT.min(self.most / 4) {
+            return Err(NoPlace::TooMany);
+        }
+        table.open += 1;
+        table.accounts.insert(account.clone(), theirs + 1);
+        Ok(Place { sockets: self.clone(), account: account.clone() })
     }
 }
 
 /// One open websocket.
-struct Place(Arc<Sockets>);
+struct Place {
+    sockets: Arc<Sockets>,
+    account: UserId,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        let mut table = self.sockets.table();
+        table.open -= 1;
+        if let Some(theirs) = table.accounts.get_mut(&self.account) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                table.accounts.remove(&self.account);
+            }
+        }
     }
 }
 
@@ -113,5 +162,40 @@ async fn upgrade(State(api): State<Api>, request: Request) -> Response {
         Err(rejection) => {
             ApiError::new(rejection.status(), "not_a_websocket", "This address speaks websocket.").into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn one_account_leaves_places_for_the_others() {
+        let sockets = Arc::new(Sockets::new(200));
+        let [ada, bob, eve] = ["a", "b", "e"].map(|name| UserId::new(name).unwrap());
+        let mut hers: Vec<_> = (0..200).map_while(|_| sockets.enter(&ada).ok()).collect();
+        assert_eq!(hers.len(), 200 - KEPT);
+        assert_eq!(sockets.enter(&ada).err(), Some(NoPlace::TooMany));
+        let his: Vec<_> = (0..200).map_while(|_| sockets.enter(&bob).ok()).collect();
+        assert_eq!(his.len(), FEW);
+        let rest: Vec<_> = (0..200).map_while(|_| sockets.enter(&eve).ok()).collect();
+        assert_eq!(rest.len(), KEPT - FEW);
+        assert_eq!(sockets.enter(&eve).err(), Some(NoPlace::Full));
+        // Who leaves makes room, for others first.
+        hers.truncate(10);
+        assert_eq!(sockets.open(), 10 + KEPT);
+        assert!(sockets.enter(&ada).is_ok() && sockets.enter(&bob).is_ok());
+        drop((hers, his, rest));
+        assert_eq!(sockets.open(), 0);
+        assert!(sockets.table().accounts.is_empty());
+    }
+
+    #[test]
+    fn a_hub_with_few_places_keeps_a_quarter() {
+        let sockets = Arc::new(Sockets::new(40));
+        let ada = UserId::new("a").unwrap();
+        let hers: Vec<_> = (0..40).map_while(|_| sockets.enter(&ada).ok()).collect();
+        assert_eq!(hers.len(), 30);
     }
 }

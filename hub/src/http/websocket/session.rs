@@ -65,7 +65,14 @@ pub(super) async fn run(mut socket: WebSocket, api: Api, slot: Option<Slot>) {
     if slot.is_some_and(|slot| !slot.established()) {
         return;
     }
-    let Some(_place) = api.sockets.enter() else { return End::Full.tell(&mut socket, slot).await };
+    let account = match &caller {
+        Caller::Person { principal, .. } => &principal.user,
+        Caller::Display { owner, .. } => owner,
+    };
+    let _place = match api.sockets.enter(account) {
+        Ok(place) => place,
+        Err(why) => return End::from(why).tell(&mut socket, slot).await,
+    };
     let access = api.auth.watch(&caller);
     let (by, show) = match caller {
         Caller::Person { principal, .. } => (principal, None),

@@ -8,4 +8,4 @@ mod write;
 
 pub(crate) use archive::read as read_zip;
 pub(crate) use database::{MAGIC, read as read_database};
-pub use write::loop_zip;
+pub use write::{loop_zip, write_loop_zip};

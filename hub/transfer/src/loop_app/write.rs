@@ -1,13 +1,14 @@
 //! A zip that Loop Habit Tracker and people with a spreadsheet can read.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write};
+use std::io::Write;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use kairos_core::event::Verb;
 use kairos_core::plan::active_days;
 use kairos_core::score::{Entry, Frequency, Measure, fill, scores};
-use zip::write::SimpleFileOptions;
+use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::days::span;
@@ -16,14 +17,16 @@ use crate::limits;
 use crate::model::PortableHabit;
 
 /// The most cells of the tables that hold all habits side by side.
-const CELLS: usize = 5_000_000;
+const CELLS: usize = 1_000_000;
 
 /// A habit with its days from its first one on, and the scores after each.
 struct Sheet<'a> {
     habit: &'a PortableHabit,
     frequency: Frequency,
     measure: Measure,
-    days: BTreeMap<Date, (Entry, f64)>,
+    first: Option<Date>,
+    /// One a day from the first one on.
+    days: Vec<(Entry, f64)>,
 }
 
 /// Writes habits with their days as Loop does, with scores up to and including a day.
@@ -34,19 +37,30 @@ struct Sheet<'a> {
 /// # Errors
 /// A sentence, when there is more than one zip should hold.
 pub fn loop_zip(habits: &[PortableHabit], until: Date) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::new();
+    write_loop_zip(&mut out, habits, until)?;
+    Ok(out)
+}
+
+/// As [`loop_zip`], written piece by piece.
+///
+/// # Errors
+/// As [`loop_zip`], or it cannot be written.
+pub fn write_loop_zip(out: impl Write, habits: &[PortableHabit], until: Date) -> Result<(), Fault> {
     if habits.len() > limits::HABITS {
         return Err(Fault::new(format!("Habits: at most {} are written.", limits::HABITS)));
     }
-    let sheets: Vec<Sheet<'_>> = habits.iter().map(|habit| Sheet::new(habit, until)).collect();
-    let days: usize = sheets.iter().map(|sheet| sheet.days.len()).max().unwrap_or(0);
-    if days.saturating_mul(sheets.len()) > CELLS {
-        return Err(Fault::new("There are too many days and habits for one zip."));
+    let first = habits.iter().flat_map(|habit| &habit.entries).map(|entry| entry.date).min();
+    let days = first.map_or(0, |first| span(first, until).take(CELLS).count());
+    if days.saturating_mul(habits.len()) > CELLS {
+        return Err(Fault::new(format!("Days times habits: at most {CELLS} fit into one zip.")));
     }
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let sheets: Vec<Sheet<'_>> = habits.iter().map(|habit| Sheet::new(habit, until)).collect();
+    let mut zip = ZipWriter::new_stream(out);
     add(&mut zip, "Habits.csv", sheets.iter().enumerate().map(|(index, sheet)| sheet.description(index)), HEADS)?;
     for (index, sheet) in sheets.iter().enumerate() {
         let folder = format!("{:03} {}", index + 1, plain(sheet.habit.name()));
-        let newest_first = || sheet.days.iter().rev();
+        let newest_first = || sheet.dated().rev();
         let notes: BTreeMap<Date, &str> = sheet
             .habit
             .entries
@@ -54,18 +68,18 @@ pub fn loop_zip(habits: &[PortableHabit], until: Date) -> Result<Vec<u8>, Fault>
             .filter_map(|entry| entry.note.as_deref().map(|note| (entry.date, note)))
             .collect();
         let marks = newest_first().filter(|(_, (entry, _))| *entry != Entry::Unknown).map(|(date, (entry, _))| {
-            vec![date.to_string(), word(*entry), notes.get(date).copied().unwrap_or_default().to_owned()]
+            vec![date.to_string(), word(*entry), notes.get(&date).copied().unwrap_or_default().to_owned()]
         });
         add(&mut zip, &format!("{folder}/Checkmarks.csv"), marks, &["Date", "Value", "Notes"])?;
         let scores = newest_first().map(|(date, (_, score))| vec![date.to_string(), format!("{score:.4}")]);
         add(&mut zip, &format!("{folder}/Scores.csv"), scores, &["Date", "Score"])?;
     }
     let side_by_side = |cell: fn(Option<&(Entry, f64)>) -> String| {
-        let first = sheets.iter().filter_map(|sheet| sheet.days.keys().next()).min().copied();
+        let first = sheets.iter().filter_map(|sheet| sheet.first).min();
         let dates: Vec<Date> = first.map(|first| span(first, until).collect()).unwrap_or_default();
         let sheets = &sheets;
         dates.into_iter().rev().map(move |date| {
-            let cells = sheets.iter().map(|sheet| cell(sheet.days.get(&date)));
+            let cells = sheets.iter().map(|sheet| cell(sheet.on(date)));
             std::iter::once(date.to_string()).chain(cells).chain([String::new()]).collect::<Vec<_>>()
         })
     };
@@ -75,7 +89,7 @@ pub fn loop_zip(habits: &[PortableHabit], until: Date) -> Result<Vec<u8>, Fault>
     add(&mut zip, "Checkmarks.csv", marks, &names)?;
     let scores = side_by_side(|day| format!("{:.4}", day.map_or(0.0, |(_, score)| *score)));
     add(&mut zip, "Scores.csv", scores, &names)?;
-    zip.finish().map(Cursor::into_inner).map_err(|_| unwritten())
+    zip.finish().map_err(|_| unwritten())?.into_inner().flush().map_err(|_| unwritten())
 }
 
 const HEADS: &[&str] = &[
@@ -98,8 +112,8 @@ fn unwritten() -> Fault {
 }
 
 /// Adds one table. The zip's own date stays at its beginning, so that the same habits give the same bytes.
-fn add(
-    zip: &mut ZipWriter<Cursor<Vec<u8>>>,
+fn add<W: Write>(
+    zip: &mut ZipWriter<StreamWriter<W>>,
     name: &str,
     rows: impl Iterator<Item = Vec<String>>,
     heads: &[&str],
@@ -119,24 +133,37 @@ fn add(
 impl<'a> Sheet<'a> {
     fn new(habit: &'a PortableHabit, until: Date) -> Self {
         let (frequency, measure) = (frequency(habit), measure(habit));
-        let mut days = BTreeMap::new();
+        let mut days = Vec::new();
         let marks: BTreeMap<Date, Entry> = habit
             .entries
             .iter()
             .filter(|entry| entry.date <= until)
             .map(|entry| (entry.date, mark(entry.verb, entry.value, measure)))
             .collect();
-        if let Some(first) = marks.keys().next() {
-            let dates: Vec<Date> = span(*first, until).collect();
+        let first = marks.keys().next().copied();
+        if let Some(first) = first {
+            let dates: Vec<Date> = span(first, until).collect();
             let mut entries: Vec<Entry> =
                 dates.iter().map(|date| marks.get(date).copied().unwrap_or(Entry::Unknown)).collect();
             if measure == Measure::Boolean {
-                entries = fill(&entries, *first, frequency);
+                entries = fill(&entries, first, frequency);
             }
             let scores = scores(&entries, frequency, measure);
-            days = dates.into_iter().zip(entries.into_iter().zip(scores)).collect();
+            days = entries.into_iter().zip(scores).collect();
         }
-        Self { habit, frequency, measure, days }
+        Self { habit, frequency, measure, first, days }
+    }
+
+    /// Its days by their dates, oldest first.
+    fn dated(&self) -> impl DoubleEndedIterator<Item = (Date, &(Entry, f64))> {
+        let date = |n: usize| self.first?.checked_add(i64::try_from(n).ok()?.days()).ok();
+        self.days.iter().enumerate().filter_map(move |(n, day)| Some((date(n)?, day)))
+    }
+
+    /// A day of it.
+    fn on(&self, date: Date) -> Option<&(Entry, f64)> {
+        let since = date.since(self.first?).ok()?.get_days();
+        self.days.get(usize::try_from(since).ok()?)
     }
 
     fn description(&self, index: usize) -> Vec<String> {

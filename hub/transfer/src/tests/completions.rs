@@ -110,3 +110,22 @@ proptest! {
         let _ = read_completions_csv(&bytes);
     }
 }
+
+#[test]
+fn a_table_of_more_days_than_are_read_is_refused_with_the_bound() {
+    let table = |lines: usize| {
+        let mut table = format!("{}\n", crate::completions::HEADS.join(","));
+        table.push_str(&"Read,2026-01-02,FULL,,,,,import,\n".repeat(lines));
+        table
+    };
+    let most = crate::limits::ENTRIES;
+    assert!(crate::completions::each_completion(table(most).as_bytes(), |_| Ok(())).is_ok());
+    let fault = crate::completions::each_completion(table(most + 1).as_bytes(), |_| Ok(())).unwrap_err();
+    assert!(fault.to_string().contains("at most 250000"), "{fault}");
+    let habitbull = format!(
+        "HabitName,HabitDescription,HabitCategory,CalendarDate,Value,CommentText\n{}",
+        "Read,,,2026-01-02,0,\n".repeat(most + 1)
+    );
+    let fault = crate::read("habitbull.csv", habitbull.as_bytes()).unwrap_err();
+    assert!(fault.to_string().contains("at most 250000"), "{fault}");
+}

@@ -158,7 +158,7 @@ async fn administrators_make_list_fetch_and_restore_backups_and_nobody_else() {
     let described = scene.ada.get("/api/openapi.json").await;
     for (path, method, statuses) in [
         ("/api/backups", "get", &["200", "401", "403", "503"][..]),
-        ("/api/backups", "post", &["201", "401", "403", "503"]),
+        ("/api/backups", "post", &["201", "202", "401", "403", "503"]),
         ("/api/backups/{name}/download", "get", &["200", "401", "403", "404"]),
         ("/api/backups/{name}/restore", "post", &["202", "401", "403", "404", "422", "503"]),
     ] {

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use kairos_core::ids::DeviceId;
+
 use super::*;
 use crate::auth::{Notice, Revoked};
 use crate::clock::Clock;
