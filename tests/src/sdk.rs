@@ -49,8 +49,8 @@ fn lay_out(into: &Path) {
     std::os::unix::fs::symlink(home().join("node_modules"), into.join("node_modules")).unwrap();
 }
 
-/// Runs the example of `docs/sync` against a hub until it has said something; gives what it said so far.
-pub async fn example(hub: &str, token: &str, wanted: &str) -> String {
+/// Runs the example of `docs/sync` against a hub until it has said something; it runs until what is given is dropped.
+pub async fn example(hub: &str, token: &str, wanted: &str) -> (Child, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     lay_out(dir.path());
     for file in ["schema.js", "connector.js", "example.mjs"] {
@@ -79,7 +79,7 @@ pub async fn example(hub: &str, token: &str, wanted: &str) -> String {
     };
     let heard = tokio::time::timeout(crate::PATIENCE, read).await.unwrap_or(false);
     assert!(heard, "the example never said {wanted:?}, but:\n{said}");
-    said
+    (child, dir)
 }
 
 /// The Node that comes with the SDK.

@@ -61,7 +61,7 @@ impl Store {
                 break;
             }
         }
-        for (scope, stream) in self.read(|snapshot| snapshot.worn_buckets()).await? {
+        for (scope, stream) in self.read(move |snapshot| snapshot.worn_buckets(WORTH_IT)).await? {
             self.write(move |tx| tx.renew_bucket(&scope, &stream)).await?;
             compacted.renewed += 1;
             // No change of the log tells it to those who are connected.
@@ -121,11 +121,11 @@ impl Snapshot<'_> {
     }
 
     /// Buckets in which emptied changes outnumber the others two to one.
-    fn worn_buckets(&self) -> Result<Vec<(String, String)>, StoreError> {
+    fn worn_buckets(&self, worth: i64) -> Result<Vec<(String, String)>, StoreError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT scope, stream FROM buckets WHERE moved >= ?1 AND moved > 2 * (count - moved)")?;
-        let found = statement.query_map([WORTH_IT], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found = statement.query_map([worth], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -82,19 +82,19 @@ impl Commands {
         envelope: Arc<Envelope>,
     ) -> Result<Vec<Outcome>, StoreError> {
         let session = format!("session:{session}");
-        self.store.write(move |tx| take_in(tx, by, session, &envelope)).await
+        self.store.write(move |tx| take_in(tx, by, &session, &envelope)).await
     }
 }
 
-fn take_in(tx: &mut Tx<'_>, by: Principal, session: String, envelope: &Envelope) -> Result<Vec<Outcome>, StoreError> {
+fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -> Result<Vec<Outcome>, StoreError> {
     if !matches!(by.via, Via::Session | Via::Token) {
         return Err(Rejection::new(RejectionCode::Forbidden, "Only a person may upload.").into());
     }
     let user = by.user.to_string();
-    let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(&session));
+    let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(session));
     // Without numbers only an envelope as a whole can be told from another, and only from the last.
     let last = (!envelope.is_numbered()).then(|| print(&envelope.batch.iter().map(|w| &w.raw).collect::<Vec<_>>()));
-    let last_key = UploadKey { user: &user, client: &session, op: "last" };
+    let last_key = UploadKey { user: &user, client: session, op: "last" };
     if let Some(last) = &last
         && let Some((print, result)) = tx.upload(last_key)?
         && print == *last
@@ -105,7 +105,7 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: String, envelope: &Envelope)
         }
         return Ok(outcomes);
     }
-    let client = envelope.client_id.clone().unwrap_or_else(|| session.clone());
+    let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
     let uploader = Uploader { by, client, client_id: envelope.client_id.clone(), stamps };
     let mut outcomes = Vec::with_capacity(envelope.batch.len());
     for (n, written) in envelope.batch.iter().enumerate() {

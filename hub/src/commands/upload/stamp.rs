@@ -3,7 +3,7 @@
 use kairos_core::Millis;
 use kairos_core::event::TimeSource;
 use kairos_core::hlc::Hlc;
-use kairos_core::upload::{Envelope, Written};
+use kairos_core::upload::{Envelope, Operation, Written};
 use sha2::{Digest, Sha256};
 
 use crate::store::Tx;
@@ -58,8 +58,7 @@ impl Stamps {
         let number = written.op_id.as_deref().map_or_else(|| format!("{}:{n}", self.envelope), str::to_owned);
         // With what was written: a queue that begins anew counts from one again.
         let command = kairos_core::ids::derive(&format!("upload|{}|{number}|{}", self.client, written.raw));
-        let said =
-            written.operation.as_ref().ok().and_then(|operation| operation.written_at()).filter(|_| self.believed);
+        let said = written.operation.as_ref().ok().and_then(Operation::written_at).filter(|_| self.believed);
         let shift = self.shift;
         let (now, Some(said)) = (tx.now(), said) else { return arrival(tx, shift, command) };
         let millis = said.saturating_add(shift);

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 use kairos_core::command::{Outcome as Became, Settlement, Wish};
 use kairos_core::ids::{CellId, HabitId};
 use kairos_core::row::Row;
@@ -240,7 +240,7 @@ async fn what_was_set_aside_is_submitted_again_in_its_order() {
         .await;
     assert_eq!(fates(&outcomes), ["quarantined", "quarantined"]);
     let entry = outcomes[0].conflicts[0].clone();
-    assert_eq!(outcomes[1].conflicts, [entry.clone()]);
+    assert_eq!(outcomes[1].conflicts, outcomes[0].conflicts);
     let restore = || Wish::Settle { id: entry.clone(), how: Settlement::Restored };
     let receipt = house.wish(&ada, restore()).await;
     assert!(matches!(&receipt.outcome, Became::Rejected(rejection) if rejection.message.contains("no such habit")));

@@ -212,7 +212,7 @@ async fn the_published_example_works() {
     let home = Home::new().await;
     let habit = home.ada.habit("Stretch").await;
     let token = home.ada.post("/api/tokens", json!({ "name": "example" })).await["token"].as_str().unwrap().to_owned();
-    kairos_tests::sdk::example(&home.house.url(""), &token, "[x] Stretch").await;
+    let _running = kairos_tests::sdk::example(&home.house.url(""), &token, "[x] Stretch").await;
     kairos_tests::until("the example's deed at the hub", async || {
         (home.ada.item(&habit).await["done"] == true).then_some(())
     })

@@ -108,7 +108,7 @@ async fn a_restored_backup_is_a_new_beginning_that_no_phone_freezes_at() {
     phone.settled().await;
     same_rows(&home, &phone, "habits", &["id", "name"]).await;
     let said = format!("{}{}", String::from_utf8_lossy(&restored.stdout), String::from_utf8_lossy(&restored.stderr));
-    assert!(said.contains("3 "), "what was written since the backup is named: {said}");
+    assert!(said.contains("habits: 3"), "what was written since the backup is named: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
