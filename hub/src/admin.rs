@@ -1,7 +1,7 @@
 //! What the command line asks of the hub, beside a running one or without.
 //!
 //! A running hub holds the lock on its data directory and keeps things in memory, so a second process must not write
-//! beside it: it is asked through a [`socket`]. When nobody listens there, the command line opens the store itself and
+//! beside it: it is asked through a [`mod@socket`]. When nobody listens there, the command line opens the store itself and
 //! does the same ([`carry_out`]).
 
 mod socket;

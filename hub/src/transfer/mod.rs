@@ -1,7 +1,7 @@
 //! Bringing habits in from files, and taking them away.
 //!
 //! `kairos_transfer` reads and writes the files; here they become rows for the one door ([`rows`]), and imports run as
-//! jobs ([`jobs`]) since they take longer than a request may, in slices ([`taking`]) so that nobody else waits. Exports are written piece by piece as they are read ([`export`]).
+//! jobs ([`jobs`]) since they take longer than a request may, in slices ([`taking`]) so that nobody else waits. Exports are written piece by piece as they are read ([`mod@export`]).
 
 mod console;
 mod contents;
