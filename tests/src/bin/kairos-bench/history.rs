@@ -16,7 +16,7 @@ const HABITS: usize = 40;
 const DAYS: usize = 2500;
 
 /// Sends a file and waits until it is in.
-async fn import(stage: &Stage, file: String) -> Duration {
+pub(crate) async fn import(stage: &Stage, file: String) -> Duration {
     let begun = Instant::now();
     let request = stage.person.request(Method::POST, "/api/imports").body(file);
     let answer: Value = request.send().await.unwrap().json().await.unwrap();

@@ -17,6 +17,7 @@ mod mosquitto;
 mod process;
 mod rest;
 mod stage;
+mod sync;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ impl Asked {
                 "--json" => asked.json = true,
                 "--only" => asked.only = Some(value()?.split(',').map(str::to_ascii_uppercase).collect()),
                 "--dir" => asked.dir = value()?.into(),
-                _ => return Err("kairos-bench [--quick] [--json] [--only G1,G2,G3,G4,G7,G8] [--dir DIR]".to_owned()),
+                _ => return Err("kairos-bench [--quick] [--json] [--only G1,G2,G3,G4,G5,G7,G8] [--dir DIR]".to_owned()),
             }
         }
         Ok(asked)
@@ -186,6 +187,9 @@ async fn measure(asked: &Asked) {
     }
     if asked.wants(&["G4"]) {
         tell(fanout::run(&plan, dir, memory).await);
+    }
+    if asked.wants(&["G5"]) {
+        tell(sync::run(&plan, dir).await);
     }
     if asked.wants(&["G7"]) {
         tell(rest::run(&plan, dir).await);
