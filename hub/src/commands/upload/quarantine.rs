@@ -1,6 +1,7 @@
 //! What could not be applied, and what lost: kept under conflicts, visible, and to be had back.
 
 use kairos_core::change::Origin;
+use kairos_core::command::{Rejection, RejectionCode};
 use kairos_core::ids;
 use kairos_core::row::Row;
 use kairos_core::schema::{CONFLICTS, DELETED_AT};
@@ -77,7 +78,8 @@ fn make_room(tx: &Tx<'_>, scope: &Scope) -> Result<(), StoreError> {
     if tx.count_open_conflicts(scope)? < MAX_OPEN {
         return Ok(());
     }
-    Err(StoreError::Unavailable(format!("{MAX_OPEN} conflicts are open; settle some before more can be kept")))
+    let message = format!("{MAX_OPEN} conflicts are open; restore or dismiss some, then this is taken.");
+    Err(Rejection::new(RejectionCode::Conflict, message).into())
 }
 
 /// Keeps values that lost; gives the entry's id, which is the same wherever the same loss is noticed.
