@@ -60,8 +60,8 @@ struct Conflict {
     kept: Value,
     /// For `quarantined`: why it could not be applied.
     reason: Option<String>,
-    /// For `quarantined`: what was uploaded, oldest first.
-    #[schema(value_type = Option<Vec<Object>>)]
+    /// For `quarantined`: what was uploaded, as it came, oldest first.
+    #[schema(value_type = Option<Vec<Value>>)]
     operations: Value,
     /// When it was noticed, in milliseconds since the epoch, UTC.
     at: Millis,
