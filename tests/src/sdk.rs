@@ -186,9 +186,9 @@ impl Client<'_> {
         self.transaction(json!([[sql, args]])).await;
     }
 
-    /// Several statements, `[[sql, args], …]`, in one transaction.
-    pub async fn transaction(&self, statements: Value) {
-        self.ask("write", json!({ "statements": statements })).await;
+    /// Several statements, `[[sql, args], …]`, in one transaction; gives what each of them found.
+    pub async fn transaction(&self, statements: Value) -> Value {
+        self.ask("write", json!({ "statements": statements })).await
     }
 
     /// What a question answers now.

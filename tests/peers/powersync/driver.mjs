@@ -74,12 +74,13 @@ const commands = {
     clients.delete(client);
     return {};
   },
-  // Several statements are one transaction.
+  // Several statements are one transaction; gives what each of them found.
   async write({ client, statements }) {
-    await clients.get(client).db.writeTransaction(async (tx) => {
-      for (const [sql, args] of statements) await tx.execute(sql, args ?? []);
+    return await clients.get(client).db.writeTransaction(async (tx) => {
+      const found = [];
+      for (const [sql, args] of statements) found.push((await tx.execute(sql, args ?? [])).rows?._array ?? []);
+      return found;
     });
-    return {};
   },
   async read({ client, sql, args }) {
     return await clients.get(client).db.getAll(sql, args ?? []);

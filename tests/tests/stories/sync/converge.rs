@@ -75,9 +75,14 @@ async fn play(home: &Home, seed: u64, phones: usize) {
             2 => home.relay.cut(),
             3 => {
                 let name = format!("{habit} {seed}.{step}");
-                let before = client.read(&format!("SELECT name FROM habits WHERE id = '{habit}'")).await;
-                seen.insert((habit.clone(), before[0]["name"].as_str().unwrap().to_owned()));
-                client.write("UPDATE habits SET name = ? WHERE id = ?", json!([name, habit])).await;
+                // In one transaction: what it replaces is what its person saw, whatever comes down at that moment.
+                let found = client
+                    .transaction(json!([
+                        ["SELECT name FROM habits WHERE id = ?", [habit]],
+                        ["UPDATE habits SET name = ? WHERE id = ?", [name, habit]]
+                    ]))
+                    .await;
+                seen.insert((habit.clone(), found[0][0]["name"].as_str().unwrap().to_owned()));
                 names.insert((habit, name));
             }
             4 => {
