@@ -110,7 +110,10 @@ pub fn read(operation: &Operation, cell: Option<&Row>, habit: Habit) -> Result<O
 
 /// What a client says it meant, if that can be meant of this habit.
 fn said(verb: Verb, value: Option<f64>, habit: Habit) -> Result<Deed, String> {
-    let amount = value.filter(|value| value.abs() <= MAX_AMOUNT);
+    if value.is_some_and(|value| value.abs() > MAX_AMOUNT) {
+        return Err("An amount is at most a thousand million.".into());
+    }
+    let amount = value;
     match verb {
         Verb::Full if habit.counted => Ok(Deed::of(Verb::Set, Some(habit.target))),
         Verb::Add => Ok(Deed::of(verb, Some(amount.unwrap_or(1.0)))),

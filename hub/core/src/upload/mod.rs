@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json};
 use crate::Millis;
 use crate::event::{Verb, words};
 use crate::ids::MAX_ID;
+use crate::schema::{Kind as Holds, Table};
 
 /// How many operations one envelope holds at most.
 pub const MAX_OPERATIONS: usize = 5000;
@@ -110,7 +111,8 @@ impl Envelope {
         let client_id = match body.remove("client_id") {
             None | Some(Json::Null) => None,
             Some(Json::String(id)) if is_id(&id) => Some(id),
-            Some(_) => return Err(format!("client_id is 1 to {MAX_ID} printable characters without spaces.")),
+            // Whatever a client calls itself, its queue goes through.
+            Some(other) => Some(crate::ids::derive(&format!("client|{other}"))),
         };
         let now = body.get("now").and_then(millis);
         Ok(Self { client_id, now, batch: batch.into_iter().map(Written::read).collect() })
@@ -149,13 +151,15 @@ impl Operation {
         let table = word(raw, &["table", "type"]).ok_or("table names the table.")?;
         let id = word(raw, &["id"]).filter(|id| is_id(id));
         let id = id.ok_or_else(|| format!("id is 1 to {MAX_ID} printable characters without spaces."))?;
+        let described = Table::named(table);
         let data = match object(raw, &["data", "opData"]) {
-            Some(Ok(data)) => data.clone(),
+            Some(Ok(data)) => numbers(data, described),
             Some(Err(())) => return Err("data is an object of columns and values.".into()),
             // A change that changed nothing comes without data.
             None => Map::new(),
         };
-        let previous = object(raw, &["previous", "old", "previousValues"]).and_then(Result::ok).cloned();
+        let previous = object(raw, &["previous", "old", "previousValues"]).and_then(Result::ok);
+        let previous = previous.map(|previous| numbers(previous, described));
         let meaning = Meaning::read(raw.get("metadata"));
         Ok(Self { kind, table: table.to_owned(), id: id.to_owned(), data, previous, meaning })
     }
@@ -177,7 +181,7 @@ impl Meaning {
         };
         Self {
             verb: word(&parsed, &["verb"]).and_then(Verb::parse),
-            value: parsed.get("value").and_then(Json::as_f64).filter(|value| value.is_finite()),
+            value: parsed.get("value").and_then(as_number),
             at: parsed.get("at").and_then(millis),
         }
     }
@@ -199,17 +203,39 @@ fn object<'a>(json: &'a Json, names: &[&str]) -> Option<Result<&'a Map<String, J
     })
 }
 
+/// Values as columns hold them: some clients' databases hand out every number as text.
+fn numbers(data: &Map<String, Json>, table: Option<&'static Table>) -> Map<String, Json> {
+    let number = |(name, value): (&String, &Json)| {
+        let counts = table.and_then(|table| table.column(name)).is_some_and(|column| column.kind != Holds::Text);
+        let read =
+            value.as_str().filter(|_| counts).and_then(|text| serde_json::from_str::<serde_json::Number>(text).ok());
+        (name.clone(), read.map_or_else(|| value.clone(), Json::Number))
+    };
+    data.iter().map(number).collect()
+}
+
+/// A finite number, also one that comes as text.
+fn as_number(json: &Json) -> Option<f64> {
+    let number = json.as_f64().or_else(|| json.as_str()?.parse().ok())?;
+    number.is_finite().then_some(number)
+}
+
 /// A time: milliseconds since the epoch, or a text such as `2026-11-24T10:00:00Z`.
-fn millis(json: &Json) -> Option<Millis> {
-    /// 2000-01-01: what is before is no time of a habit.
+#[must_use]
+pub fn millis(json: &Json) -> Option<Millis> {
+    /// 2000-01-01 and 2100-01-01: what is beyond is no time of a habit.
     const FIRST: Millis = 946_684_800_000;
+    const LAST: Millis = 4_102_444_800_000;
     let millis = match json {
         #[allow(clippy::cast_possible_truncation)] // saturates, and is judged below
         Json::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|real| real as i64))?,
-        Json::String(text) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        Json::String(text) => match text.parse::<i64>() {
+            Ok(millis) => millis,
+            Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        },
         _ => return None,
     };
-    (millis >= FIRST).then_some(millis)
+    (FIRST..LAST).contains(&millis).then_some(millis)
 }
 
 /// The columns of a row as JSON, by name.

@@ -82,9 +82,12 @@ pub fn place(known: &Row, operation: &Operation, clock: &Hlc, closed: &[&str]) -
     }
     let wished = match operation.kind {
         Kind::Delete => Some(Some(clock.millis())),
-        Kind::Put => Some(None),
-        // An app may keep deletions as a column of its own.
-        Kind::Patch => operation.data.get(DELETED_AT).map(|at| (!at.is_null()).then(|| clock.millis())),
+        Kind::Put | Kind::Patch => match operation.data.get(DELETED_AT) {
+            // An app may keep deletions as a column of its own.
+            Some(at) if !at.is_null() => Some(Some(clock.millis())),
+            Some(_) => Some(None),
+            None => (operation.kind == Kind::Put).then_some(None),
+        },
     };
     match wished {
         Some(Some(at)) if known.deleted_at.is_none() => placed.delete(known, &shown, operation, at, clock),
@@ -115,6 +118,9 @@ pub fn place_new(mut row: Row, operation: &Operation, clock: &Hlc, closed: &[&st
     };
     if let Some(column) = row.table.columns.iter().find(missing) {
         return Err(Refusal { column: column.name.into(), message: "is required".into() });
+    }
+    if operation.data.get(DELETED_AT).is_some_and(|at| !at.is_null()) {
+        row.set_deleted(Some(clock.millis()), clock);
     }
     Ok(row)
 }

@@ -46,7 +46,7 @@ fn lost(placed: &Placed) -> Vec<(&str, Json, Json)> {
 
 #[test]
 fn an_envelope_is_read_leniently() {
-    for none in [json!([]), json!({}), json!({ "batch": 1 }), json!({ "batch": [], "client_id": 7 }), json!("x")] {
+    for none in [json!([]), json!({}), json!({ "batch": 1 }), json!("x")] {
         assert!(Envelope::parse(none.clone()).is_err(), "{none}");
     }
     let many: Vec<Json> = vec![json!({}); MAX_OPERATIONS + 1];
@@ -73,6 +73,11 @@ fn an_envelope_is_read_leniently() {
     let meant = &envelope.batch[1].operation.as_ref().unwrap().meaning;
     assert_eq!((meant.verb, meant.value), (Some(Verb::Add), Some(2.0)));
     assert!(!envelope.is_numbered());
+    // Whatever a client calls itself, it is always the same.
+    let named = |id: Json| Envelope::parse(json!({ "batch": [], "client_id": id, "now": i64::MAX })).unwrap();
+    assert_eq!(named(json!("my phone")).client_id, named(json!("my phone")).client_id);
+    assert_ne!(named(json!("my phone")).client_id, named(json!(7)).client_id);
+    assert_eq!(named(json!(null)).now, None, "no time of a habit");
     assert_eq!(envelope.batch[3].target(), (Some("habits"), Some("h")));
 }
 
@@ -141,6 +146,8 @@ fn a_put_sets_what_differs_and_revives_and_a_patch_does_not() {
     let late = placed(&gone, put, &phone(20));
     assert_eq!(late.row.deleted_at, Some(30));
     assert_eq!(lost(&late), [("deleted_at", json!(null), json!(30))]);
+    let soft = placed(&habit(), json!({ "op": "PUT", "data": { "deleted_at": 5 } }), &phone(40));
+    assert_eq!(soft.row.deleted_at, Some(40));
     let patched = placed(&gone, json!({ "data": { "color": "red" } }), &phone(40));
     assert_eq!((patched.row.deleted_at, patched.row.text("color").as_str()), (Some(30), "red"));
     assert_eq!(lost(&patched), [("deleted_at", json!(null), json!(30))]);
@@ -278,7 +285,19 @@ fn a_table_of_written_days() {
     ] {
         assert_eq!(cell::read(&operation(body.clone()), cell, habit), expected, "{body}");
     }
+    let texts = json!({ "data": { "amount": "4" }, "previous": { "amount": "3" } });
+    assert_eq!(
+        cell::read(
+            &operation(json!({ "table": "completions", "data": texts["data"], "previous": texts["previous"] })),
+            Some(&three),
+            WATER
+        ),
+        deed(Verb::Add, Some(1.0)),
+        "some clients hand out numbers as text"
+    );
+    assert_eq!(cell::read(&operation(verb("add", json!("2"))), None, WATER), deed(Verb::Add, Some(2.0)));
     for broken in [
+        verb("add", json!(1e10)),
         put(json!({ "type": "DONE" })),
         put(json!({ "type": "PARTIAL", "partial_percent": 0 })),
         put(json!({ "amount": -1, "type": "PARTIAL" })),
