@@ -3,8 +3,10 @@
 //   import { HubConnector } from './connector.js';
 //   await db.connect(new HubConnector('http://kairos.local:8420', () => accessToken));
 
-// The hub takes up to 5000 operations at a time; a longer transaction is sent in parts.
-const PART = 1000;
+// One upload is one transaction on the hub, so a transaction goes whole as long as it fits: up to 5000 operations and
+// 8 MiB. A longer one is sent in parts.
+const MOST = 5000;
+const BYTES = 7 << 20;
 
 export class HubConnector {
   // hub: the address of the hub, without a slash at its end.
@@ -25,10 +27,9 @@ export class HubConnector {
   async uploadData(db) {
     const transaction = await db.getNextCrudTransaction();
     if (!transaction) return;
-    const batch = transaction.crud.map((entry) => entry.toJSON());
     const client_id = await db.getClientId();
-    for (let n = 0; n < batch.length; n += PART) {
-      await this.ask('POST', '/api/data', { client_id, now: Date.now(), batch: batch.slice(n, n + PART) });
+    for (const batch of parts(transaction.crud.map((entry) => entry.toJSON()))) {
+      await this.ask('POST', '/api/data', { client_id, now: Date.now(), batch });
     }
     await transaction.complete();
   }
@@ -42,4 +43,27 @@ export class HubConnector {
     if (!answer.ok) throw new Error(`The hub answered ${answer.status} to ${method} ${path}.`);
     return answer.json();
   }
+}
+
+// Cuts a transaction into uploads that the hub takes.
+export function* parts(operations) {
+  let part = [];
+  let bytes = 0;
+  for (let operation of operations) {
+    let size = new TextEncoder().encode(JSON.stringify(operation)).length;
+    if (size > BYTES) {
+      // No column of the hub holds so much. It is told that something was left out, and keeps that under conflicts.
+      const { op_id, type, id } = operation;
+      operation = { op_id, type, id, op: `TOO LARGE: ${operation.op} of ${size} bytes` };
+      size = 200;
+    }
+    if (part.length === MOST || bytes + size > BYTES) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(operation);
+    bytes += size;
+  }
+  if (part.length > 0) yield part;
 }

@@ -62,6 +62,7 @@ CREATE TABLE id_aliases (
   user_id TEXT NOT NULL,
   table_name TEXT,
   row_id TEXT,
+  alias TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   hlc TEXT NOT NULL,
@@ -72,7 +73,7 @@ CREATE TABLE id_aliases (
 
 CREATE INDEX household_members_user ON household_members (user_id);
 CREATE INDEX household_members_household ON household_members (household_id);
-CREATE INDEX conflicts_scope ON conflicts (scope, status, id);
+CREATE INDEX conflicts_scope ON conflicts (scope, status, created_at);
 CREATE INDEX conflicts_row ON conflicts (table_name, row_id);
 
 -- A bucket that holds mostly what was compacted away begins a new generation, under a new name.
@@ -90,6 +91,12 @@ CREATE TABLE write_checkpoints (
   id INTEGER NOT NULL,
   at INTEGER NOT NULL,
   PRIMARY KEY (user_id, client_id)
+) WITHOUT ROWID;
+
+-- What none of a person's clients is below: raised when one is forgotten, or a backup restored.
+CREATE TABLE write_checkpoint_floors (
+  user_id TEXT PRIMARY KEY NOT NULL,
+  id INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What was uploaded, so that a repetition is recognised.

@@ -198,16 +198,25 @@ impl Prepared {
     }
 }
 
-/// What clients of sync were told of their uploads must never go back: they start beyond all that was ever said.
+/// What clients of sync were told of their uploads must never go back: each person's start beyond all that was ever said
+/// to them, and nobody's before the present.
 fn raise_floor(connection: &Connection, attached: bool, now: Millis) -> rusqlite::Result<()> {
     let highest = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
     let meta_of = |schema: &str| format!("SELECT max(CAST(value AS INTEGER)) FROM {schema}.meta WHERE key = '{FLOOR}'");
-    let told_in = |schema: &str| format!("SELECT max(id) FROM {schema}.write_checkpoints");
-    let mut floor = now.max(highest(&meta_of("main"))?.unwrap_or(0)).max(highest(&told_in("main"))?.unwrap_or(0));
+    let own_of = |schema: &str, table: &str| {
+        format!(
+            "INSERT INTO main.write_checkpoint_floors (user_id, id)
+             SELECT user_id, max(id) FROM {schema}.{table} WHERE true GROUP BY user_id
+             ON CONFLICT (user_id) DO UPDATE SET id = max(id, excluded.id)"
+        )
+    };
+    let mut floor = now.max(highest(&meta_of("main"))?.unwrap_or(0));
+    connection.execute(&own_of("main", "write_checkpoints"), [])?;
     if attached {
         // A database of an older version told nobody.
-        for sql in [meta_of("old"), told_in("old")] {
-            floor = floor.max(highest(&sql).ok().flatten().unwrap_or(0));
+        floor = floor.max(highest(&meta_of("old")).ok().flatten().unwrap_or(0));
+        for table in ["write_checkpoints", "write_checkpoint_floors"] {
+            let _ = connection.execute(&own_of("old", table), []);
         }
     }
     if let Some(clock) = meta::get(connection, "hlc")?.and_then(|text| text.parse::<Millis>().ok()) {

@@ -115,13 +115,18 @@ pub(super) fn leave_room(tx: &Tx<'_>, habit: &HabitId, day: &str) -> Result<(), 
 
 /// Writes an event that is new, and folds it into its cell.
 pub(super) fn write_event(tx: &mut Tx<'_>, habit: &Row, event: &Event, note: Option<&str>) -> Result<i64, StoreError> {
+    put_event(tx, habit, event)?;
+    fold_in(tx, habit, event, note)
+}
+
+/// Writes an event that is new; its cell is to be folded.
+pub(super) fn put_event(tx: &mut Tx<'_>, habit: &Row, event: &Event) -> Result<i64, StoreError> {
     let row = event.to_row(habit.scope.clone());
     if let Some(fault) = repair::faults(&row).into_iter().next() {
         return Err(Rejection::field(fault.column, format!("{} {}.", fault.column, fault.message)).into());
     }
-    tx.put(&row, Origin::Local)?;
     tx.observe(&event.at, MAX_AHEAD);
-    fold_in(tx, habit, event, note)
+    tx.put(&row, Origin::Local)
 }
 
 /// Folds an event that was just written into its cell.

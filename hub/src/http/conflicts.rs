@@ -23,8 +23,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(restore)).routes(routes!(dismiss))
 }
 
-/// How many a page has at most.
-const PAGE: usize = 100;
+/// How many a page has at most; each may hold a large operation.
+const PAGE: usize = 25;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]

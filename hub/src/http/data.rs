@@ -99,7 +99,7 @@ async fn take(api: &Api, by: Principal, session: &str, body: Value) -> Result<An
 /// answered `quarantined`, so that no client's queue is stuck.
 #[utoipa::path(
     post, path = "/api/data", tag = "sync", request_body = Upload,
-    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody, description = "Ten thousand conflicts are open: settle some"), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
+    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
 )]
 async fn upload(
     State(api): State<Api>,

@@ -8,14 +8,20 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::StoreError;
 use super::{Snapshot, Store, meta};
 
-/// In `meta`: no client's number is below this. Raised when a backup is restored, beyond all that were ever given out.
+/// In `meta`: no client's number is below this. Raised to the present time when a backup is restored; what a person's
+/// clients were given beyond that stands in the person's own floor, so that nobody moves the numbers of others.
 pub(crate) const FLOOR: &str = "write_checkpoint_floor";
 
 /// How many clients of a person are remembered; a phone that is set up anew is a new one.
 const MAX_CLIENTS: i64 = 1000;
 
-fn floor(connection: &Connection) -> rusqlite::Result<i64> {
-    Ok(meta::get(connection, FLOOR)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+fn floor(connection: &Connection, user: &UserId) -> rusqlite::Result<i64> {
+    let own: Option<i64> = connection
+        .prepare_cached("SELECT id FROM write_checkpoint_floors WHERE user_id = ?1")?
+        .query_row([user.as_str()], |row| row.get(0))
+        .optional()?;
+    let all = meta::get(connection, FLOOR)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(own.unwrap_or(0).max(all))
 }
 
 fn effective(connection: &Connection, user: &UserId, client: &str) -> rusqlite::Result<i64> {
@@ -23,7 +29,7 @@ fn effective(connection: &Connection, user: &UserId, client: &str) -> rusqlite::
         .prepare_cached("SELECT id FROM write_checkpoints WHERE user_id = ?1 AND client_id = ?2")?
         .query_row((user.as_str(), client), |row| row.get(0))
         .optional()?;
-    Ok(stored.unwrap_or(0).max(floor(connection)?))
+    Ok(stored.unwrap_or(0).max(floor(connection, user)?))
 }
 
 impl Snapshot<'_> {
@@ -65,7 +71,7 @@ impl Store {
     }
 }
 
-/// Keeps the number of a person's clients bounded. The one that is forgotten finds itself at the floor, so that rises.
+/// Keeps the number of a person's clients bounded. The one that is forgotten finds itself at the person's floor, so that rises.
 fn forget_oldest(connection: &Connection, user: &UserId) -> rusqlite::Result<()> {
     let count: i64 = connection
         .prepare_cached("SELECT count(*) FROM write_checkpoints WHERE user_id = ?1")?
@@ -81,7 +87,13 @@ fn forget_oldest(connection: &Connection, user: &UserId) -> rusqlite::Result<()>
     connection
         .prepare_cached("DELETE FROM write_checkpoints WHERE user_id = ?1 AND client_id = ?2")?
         .execute((user.as_str(), client))?;
-    meta::set(connection, FLOOR, &floor(connection)?.max(id).to_string())
+    connection
+        .prepare_cached(
+            "INSERT INTO write_checkpoint_floors (user_id, id) VALUES (?1, ?2)
+             ON CONFLICT (user_id) DO UPDATE SET id = max(id, excluded.id)",
+        )?
+        .execute((user.as_str(), id))
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -142,6 +154,9 @@ mod tests {
             .await
             .unwrap();
         store.raise_write_checkpoint(ada.clone(), "5".into(), None).await.unwrap();
+        let bo = UserId::new("bo").unwrap();
+        let others = store.read(move |snapshot| snapshot.write_checkpoint(&bo, "old")).await.unwrap();
+        assert_eq!(others, 0, "what one person's clients ask moves nobody else's numbers");
         let (kept, count) = store
             .read(move |snapshot| {
                 let sql = "SELECT count(*) FROM write_checkpoints";

@@ -75,8 +75,17 @@ impl Tx<'_> {
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn set_aside(&self, scope: &Scope, table: &str, row: &str) -> Result<Option<Row>, StoreError> {
         let condition = "WHERE table_name = ?1 AND row_id = ?2 AND scope = ?3 AND kind = 'quarantined'
-                         AND status = 'OPEN' AND deleted_at IS NULL ORDER BY id LIMIT 1";
+                         AND status = 'OPEN' AND deleted_at IS NULL ORDER BY created_at DESC, rowid DESC LIMIT 1";
         Ok(rows::select(self.connection, &CONFLICTS, condition, (table, row, scope.to_string()))?.pop())
+    }
+
+    /// The oldest open conflict of a scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn oldest_open_conflict(&self, scope: &Scope) -> Result<Option<Row>, StoreError> {
+        let condition = "WHERE scope = ?1 AND status = 'OPEN' AND deleted_at IS NULL ORDER BY created_at LIMIT 1";
+        Ok(rows::select(self.connection, &CONFLICTS, condition, [scope.to_string()])?.pop())
     }
 
     /// How many conflicts are open in a scope.

@@ -72,11 +72,12 @@ pub static CONFLICTS: Table = Table {
 /// Other names of rows whose id is derived.
 pub static ID_ALIASES: Table = Table {
     name: "id_aliases",
-    doc: "Another id under which a client wrote a row whose id is derived: what is still queued under it reaches the row.",
+    doc: "Another id under which a person's client wrote a row whose id is derived: what is still queued under it reaches the row. Its own id is derived from person, table and that other id.",
     stream: Stream::Internal,
     keys: &[],
     columns: &[
         col("table_name", Text, NEEDED, Rule::Length(64), "The table."),
         col("row_id", Text, NEEDED, Rule::Length(128), "The row's true id."),
+        col("alias", Text, NULL, Rule::Length(128), "The other id."),
     ],
 };

@@ -1,16 +1,19 @@
 //! Written days: a cell's write becomes an event, and the cell is folded again.
 
+use std::collections::BTreeMap;
+
 use kairos_core::change::Origin;
 use kairos_core::day::Date;
 use kairos_core::event::{Event, TimeSource, Verb};
 use kairos_core::fold::Measure;
+use kairos_core::hlc::Hlc;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS};
+use kairos_core::schema::{COMMON, COMPLETION_EVENTS, COMPLETIONS, HABITS};
 use kairos_core::upload::cell::{self, Deed, Habit};
 use kairos_core::upload::place::place;
-use kairos_core::upload::{Kind, Operation};
+use kairos_core::upload::{Kind, Operation, millis};
 
 use super::super::record;
 use super::rows::{alias_of, note_alias, note_clock, unfit};
@@ -33,17 +36,52 @@ struct Place {
     cell: Option<Row>,
 }
 
+/// Days of one upload that got events and are not folded yet, by the id of the cell.
+#[derive(Default)]
+pub(super) struct Days(BTreeMap<String, Unfolded>);
+
+struct Unfolded {
+    habit: Row,
+    date: Date,
+    actor: String,
+    /// The clock of the last event: what the same client writes next comes after it.
+    last: Hlc,
+}
+
+impl Uploader {
+    /// Folds the days that got events.
+    pub(super) fn fold_days(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for day in std::mem::take(&mut self.days.0).into_values() {
+            record::refold(tx, &day.habit, day.date, &day.actor)?;
+        }
+        Ok(())
+    }
+
+    fn fold_day(&mut self, tx: &mut Tx<'_>, cell: &str) -> Result<(), StoreError> {
+        match self.days.0.remove(cell) {
+            Some(day) => record::refold(tx, &day.habit, day.date, &day.actor).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
 pub(super) fn apply(
     tx: &mut Tx<'_>,
-    uploader: &Uploader,
+    uploader: &mut Uploader,
     operation: &Operation,
     stamp: &Stamp,
 ) -> Result<Applied, StoreError> {
-    let Some(place) = find(tx, uploader, operation)? else { return Ok(Applied::default()) };
+    let Some(mut place) = find(tx, uploader, operation)? else { return Ok(Applied::default()) };
     let id = CellId::of(&place.habit_id, place.date, &place.actor).to_string();
     let alias = id != operation.id;
     if is_ahead(tx, uploader, &place)? {
         return Err(refuse(format!("{} has not come yet.", place.date)));
+    }
+    // Only what must be compared with the day as it stands waits for it to be folded.
+    let said = operation.meaning.verb.is_some() || operation.previous.is_some() || operation.kind == Kind::Put;
+    if (!said || has_words(operation)) && uploader.days.0.contains_key(&id) {
+        uploader.fold_day(tx, &id)?;
+        place.cell = tx.row(&COMPLETIONS, &id)?;
     }
     let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
     let measure = Measure::of(&place.habit);
@@ -53,10 +91,12 @@ pub(super) fn apply(
     }
     let mut applied = Applied { id: alias.then(|| id.clone()), conflicts: Vec::new() };
     // Note and energy are columns like any other.
-    if operation.kind != Kind::Delete {
+    if operation.kind != Kind::Delete && writes_words(operation) {
         let cell = match tx.row(&COMPLETIONS, &id)? {
             Some(cell) => Some(cell),
-            None if has_words(operation) => Some(record::empty_cell(tx, &place.habit, place.date, &place.actor)?),
+            None if has_words(operation) && !uploader.days.0.contains_key(&id) => {
+                Some(record::empty_cell(tx, &place.habit, place.date, &place.actor)?)
+            }
             None => None,
         };
         if let Some(cell) = cell {
@@ -90,6 +130,14 @@ fn has_words(operation: &Operation) -> bool {
     ["note", "energy_level"].iter().any(|name| operation.data.get(*name).is_some_and(|value| !value.is_null()))
 }
 
+/// Whether anything but the deed itself is written.
+fn writes_words(operation: &Operation) -> bool {
+    let deed = |name: &str| {
+        NAMES.contains(&name) || COMMON.contains(&name) || COMPLETIONS.column(name).is_some_and(|column| column.derived)
+    };
+    operation.data.keys().any(|name| !deed(name))
+}
+
 fn without_deletion(operation: &Operation) -> Operation {
     let mut plain = operation.clone();
     plain.data.remove(kairos_core::schema::DELETED_AT);
@@ -107,6 +155,22 @@ fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<O
     };
     let nothing = || refuse("There is no such day.");
     let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    // A day is its habit and its date: an app that writes others under the same id means another day, and an edit of one
+    // alone would move what was done.
+    let known = match known {
+        Some(cell) if ["habit_id", "date"].iter().any(|name| text(name).is_some_and(|new| new != cell.text(name))) => {
+            match (operation.kind, text("habit_id"), text("date")) {
+                (Kind::Put, Some(_), Some(_)) => None,
+                (Kind::Delete, ..) => Some(cell),
+                _ => {
+                    return Err(refuse(
+                        "A day keeps its habit and its date; write the other day, and take this one back.",
+                    ));
+                }
+            }
+        }
+        known => known,
+    };
     let (habit, date, actor) = match &known {
         Some(cell) => (cell.text("habit_id"), cell.text("date"), Some(cell.text("actor"))),
         None => match (operation.kind, text("habit_id"), text("date")) {
@@ -149,13 +213,13 @@ fn is_ahead(tx: &mut Tx<'_>, uploader: &Uploader, place: &Place) -> Result<bool,
 
 fn write_down(
     tx: &mut Tx<'_>,
-    uploader: &Uploader,
+    uploader: &mut Uploader,
     operation: &Operation,
     stamp: &Stamp,
     place: &Place,
     deed: Deed,
 ) -> Result<(), StoreError> {
-    let by = &uploader.by;
+    let by = uploader.by.clone();
     let command = CommandId::new(stamp.command.as_str()).map_err(|_| refuse("op_id is no id."))?;
     let id = EventId::of(&by.author(), &command);
     if tx.row(&COMPLETION_EVENTS, id.as_str())?.is_some() {
@@ -163,20 +227,26 @@ fn write_down(
     }
     let day = place.date.to_string();
     record::leave_room(tx, &place.habit_id, &day)?;
-    let events = tx.cell_events(&place.habit_id, &day, &place.actor)?;
-    if deed.verb == Verb::Undo && events.is_empty() {
-        return Ok(());
-    }
+    let cell = CellId::of(&place.habit_id, place.date, &place.actor).to_string();
     // After what the client had seen of this day, and after its own earlier deeds, whatever its clock shows.
-    let saw = operation.previous.is_some();
-    let own = |event: &Event| event.at.node() == stamp.at.node();
-    let seen = events.iter().filter(|event| own(event) || saw && sees(operation, place)).map(|event| &event.at).max();
+    let seen = match uploader.days.0.get(&cell) {
+        Some(unfolded) => Some(unfolded.last.clone()),
+        None => {
+            let events = tx.cell_events(&place.habit_id, &day, &place.actor)?;
+            if deed.verb == Verb::Undo && events.is_empty() {
+                return Ok(());
+            }
+            let saw = sees(operation, place);
+            let own = |event: &Event| saw || event.at.node() == stamp.at.node();
+            events.into_iter().filter(own).map(|event| event.at).max()
+        }
+    };
     let at = match seen {
-        Some(seen) if *seen >= stamp.at => seen.next(stamp.at.node()),
+        Some(seen) if seen >= stamp.at => seen.next(stamp.at.node()),
         _ => stamp.at.clone(),
     };
     let person = record::person(tx, &by.user)?;
-    let wrote = |name: &str| operation.data.get(name).and_then(serde_json::Value::as_i64);
+    let wrote = |name: &str| operation.data.get(name).and_then(millis);
     let occurred_at = wrote("completed_at")
         .map(|at| at.saturating_add(stamp.shift))
         .filter(|at| (0..=tx.now().saturating_add(MAX_AHEAD)).contains(at) && stamp.source != TimeSource::Estimated)
@@ -201,7 +271,15 @@ fn write_down(
         note: None,
         at,
     };
-    record::write_event(tx, &place.habit, &event, None).map(drop)
+    if place.cell.is_some() {
+        record::put_event(tx, &place.habit, &event)?;
+    } else {
+        // What follows may be about the cell itself.
+        record::write_event(tx, &place.habit, &event, None)?;
+    }
+    let (habit, date, actor) = (place.habit.clone(), place.date, place.actor.clone());
+    uploader.days.0.insert(cell, Unfolded { habit, date, actor, last: event.at });
+    Ok(())
 }
 
 /// Whether the client had seen the cell as it stands.

@@ -50,7 +50,7 @@ impl Outcome {
     }
 }
 
-/// Who uploads, and from where.
+/// Who uploads, and from where; and what of it is still to be done.
 pub(super) struct Uploader {
     by: Principal,
     /// The client's database, or the session when it did not say.
@@ -58,6 +58,16 @@ pub(super) struct Uploader {
     /// The database, as the client named it.
     client_id: Option<String>,
     stamps: Stamps,
+    /// Days that got events and are not folded yet: a thousand taps on one day are folded once.
+    days: cells::Days,
+    /// How many conflicts are open, once that was asked.
+    open: Option<usize>,
+}
+
+impl Uploader {
+    fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
+        Self { by, client, client_id, stamps, days: cells::Days::default(), open: None }
+    }
 }
 
 /// An operation that was applied.
@@ -106,11 +116,12 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -
         return Ok(outcomes);
     }
     let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
-    let uploader = Uploader { by, client, client_id: envelope.client_id.clone(), stamps };
+    let mut uploader = Uploader::new(by, client, envelope.client_id.clone(), stamps);
     let mut outcomes = Vec::with_capacity(envelope.batch.len());
     for (n, written) in envelope.batch.iter().enumerate() {
         outcomes.push(uploader.take(tx, n, written)?);
     }
+    uploader.fold_days(tx)?;
     if let Some(last) = last {
         tx.note_upload(last_key, &last, &serde_json::to_string(&outcomes).unwrap_or_default())?;
     }
@@ -130,9 +141,10 @@ fn print(asked: &impl Serialize) -> Vec<u8> {
 
 impl Uploader {
     /// Takes one operation in. Only a store that does not work is an error.
-    fn take(&self, tx: &mut Tx<'_>, n: usize, written: &Written) -> Result<Outcome, StoreError> {
+    fn take(&mut self, tx: &mut Tx<'_>, n: usize, written: &Written) -> Result<Outcome, StoreError> {
         let user = self.by.user.as_str();
-        let key = written.op_id.as_deref().map(|op| UploadKey { user, client: &self.client, op });
+        let (user, client) = (user.to_owned(), self.client.clone());
+        let key = written.op_id.as_deref().map(|op| UploadKey { user: &user, client: &client, op });
         let print = print(&written.raw);
         // A number that stands for something else now is of a queue that began anew.
         if let Some(key) = key
@@ -151,7 +163,13 @@ impl Uploader {
         Ok(outcome)
     }
 
-    fn judge(&self, tx: &mut Tx<'_>, written: &Written, stamp: &Stamp, print: &[u8]) -> Result<Outcome, StoreError> {
+    fn judge(
+        &mut self,
+        tx: &mut Tx<'_>,
+        written: &Written,
+        stamp: &Stamp,
+        print: &[u8],
+    ) -> Result<Outcome, StoreError> {
         let op_id = written.op_id.as_deref();
         let reason = match &written.operation {
             Err(reason) => Some(reason.clone()),
@@ -174,7 +192,7 @@ impl Uploader {
         Ok(Outcome { conflicts: vec![entry], message: Some(refusal), ..Outcome::of(op_id, Fate::Quarantined) })
     }
 
-    fn apply(&self, tx: &mut Tx<'_>, operation: &Operation, stamp: &Stamp) -> Result<Applied, StoreError> {
+    fn apply(&mut self, tx: &mut Tx<'_>, operation: &Operation, stamp: &Stamp) -> Result<Applied, StoreError> {
         tx.set_command(&stamp.command);
         if operation.table == kairos_core::schema::COMPLETIONS.name {
             cells::apply(tx, self, operation, stamp)

@@ -1,7 +1,6 @@
 //! What could not be applied, and what lost: kept under conflicts, visible, and to be had back.
 
 use kairos_core::change::Origin;
-use kairos_core::command::{Rejection, RejectionCode};
 use kairos_core::ids;
 use kairos_core::row::Row;
 use kairos_core::schema::{CONFLICTS, DELETED_AT};
@@ -14,8 +13,8 @@ use serde_json::{Value as Json, json};
 use super::Uploader;
 use crate::store::{StoreError, Tx};
 
-/// How many open conflicts a person or household has at most; beyond, uploads that would make more are not taken, and
-/// the client keeps them.
+/// How many open conflicts a person has at most; beyond, the oldest is put away for each that comes. It stays, and is
+/// seen among all; no queue waits for somebody to tidy up.
 const MAX_OPEN: usize = 10_000;
 /// How much one entry holds, in bytes of operations; beyond, what follows gets an entry of its own.
 const MAX_ENTRY: usize = 64 * 1024;
@@ -31,9 +30,28 @@ impl Uploader {
         Scope::Person(self.by.user.clone())
     }
 
+    /// Puts the oldest open conflict away when there are as many as there may be.
+    fn make_room(&mut self, tx: &mut Tx<'_>, scope: &Scope) -> Result<(), StoreError> {
+        let open = match self.open {
+            Some(open) => open,
+            None => tx.count_open_conflicts(scope)?,
+        };
+        self.open = Some(open + 1);
+        if open < MAX_OPEN {
+            return Ok(());
+        }
+        let Some(mut oldest) = tx.oldest_open_conflict(scope)? else { return Ok(()) };
+        let at = tx.tick();
+        oldest.set("status", "DISMISSED", &at);
+        oldest.set("settled_at", tx.now(), &at);
+        tx.put(&oldest, Origin::Local)?;
+        self.open = Some(open);
+        Ok(())
+    }
+
     /// Sets an operation aside, with what is set aside of its row already; gives the entry's id.
     pub(super) fn set_aside(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         written: &Written,
         reason: &str,
@@ -52,7 +70,8 @@ impl Uploader {
             tx.put(&entry, Origin::Local)?;
             return Ok(entry.id);
         }
-        make_room(tx, &self.home())?;
+        let home = self.home();
+        self.make_room(tx, &home)?;
         let print: String = print.iter().map(|byte| format!("{byte:02x}")).collect();
         let number = written.op_id.as_deref().unwrap_or_default();
         let id = ids::derive(&format!("quarantine|{}|{}|{number}|{print}|{at}", self.by.user, self.client));
@@ -74,21 +93,18 @@ fn named(name: Option<&str>, most: usize) -> Option<&str> {
     name.filter(|name| (1..=most).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-fn make_room(tx: &Tx<'_>, scope: &Scope) -> Result<(), StoreError> {
-    if tx.count_open_conflicts(scope)? < MAX_OPEN {
-        return Ok(());
-    }
-    let message = format!("{MAX_OPEN} conflicts are open; restore or dismiss some, then this is taken.");
-    Err(Rejection::new(RejectionCode::Conflict, message).into())
-}
-
 /// Keeps values that lost; gives the entry's id, which is the same wherever the same loss is noticed.
-pub(super) fn note_loss(tx: &mut Tx<'_>, uploader: &Uploader, row: &Row, loss: &Loss) -> Result<String, StoreError> {
+pub(super) fn note_loss(
+    tx: &mut Tx<'_>,
+    uploader: &mut Uploader,
+    row: &Row,
+    loss: &Loss,
+) -> Result<String, StoreError> {
     let id = ids::derive(&format!("conflict|{}|{}|{}|{}", row.table.name, row.id, loss.register, loss.lost_at));
     if tx.row(&CONFLICTS, &id)?.is_some() {
         return Ok(id);
     }
-    make_room(tx, &row.scope)?;
+    uploader.make_room(tx, &row.scope)?;
     let at = tx.tick();
     let column = if loss.register == DELETED_AT { DELETED_AT } else { loss.register.as_str() };
     let mut entry = Row::new(&CONFLICTS, &id, row.scope.clone(), uploader.by.user.clone(), tx.now());

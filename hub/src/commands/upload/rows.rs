@@ -60,7 +60,7 @@ fn parent(operation: &Operation) -> Option<(&'static Table, &str)> {
 
 pub(super) fn apply(
     tx: &mut Tx<'_>,
-    uploader: &Uploader,
+    uploader: &mut Uploader,
     operation: &Operation,
     stamp: &Stamp,
 ) -> Result<Applied, StoreError> {
@@ -162,6 +162,11 @@ fn true_id(
     Ok(derived.filter(|derived| derived != id).map_or_else(|| (id.clone(), false), |derived| (derived, true)))
 }
 
+/// The id under which an alias stands: one person's clients agree on their own names only.
+fn alias_id(uploader: &Uploader, table: &Table, id: &str) -> String {
+    ids::derive(&format!("alias|{}|{}|{id}", uploader.by.user, table.name))
+}
+
 /// The row another id stands for.
 pub(super) fn alias_of(
     tx: &Tx<'_>,
@@ -169,14 +174,12 @@ pub(super) fn alias_of(
     table: &'static Table,
     id: &str,
 ) -> Result<Option<String>, StoreError> {
-    let Some(alias) = tx.row(&ID_ALIASES, id)? else { return Ok(None) };
-    if !uploader.by.may_read(&alias.scope) || alias.text("table_name") != table.name {
-        return Err(nothing_there());
-    }
-    Ok(Some(alias.text("row_id")))
+    let alias = tx.row(&ID_ALIASES, &alias_id(uploader, table, id))?;
+    Ok(alias.filter(|alias| uploader.by.may_read(&alias.scope)).map(|alias| alias.text("row_id")))
 }
 
-/// Remembers another id of a row, so that what is still queued under it reaches the row.
+/// Remembers another id of a row, so that what is still queued under it reaches the row. An app that uses an id again for
+/// another row means that one from then on.
 pub(super) fn note_alias(
     tx: &mut Tx<'_>,
     uploader: &Uploader,
@@ -184,14 +187,20 @@ pub(super) fn note_alias(
     id: &str,
     row: &str,
 ) -> Result<(), StoreError> {
-    if tx.row(&ID_ALIASES, id)?.is_some() {
-        return Ok(());
-    }
-    let Some(target) = tx.row(table, row)? else { return Ok(()) };
+    let name = alias_id(uploader, table, id);
     let at = tx.tick();
-    let mut alias = Row::new(&ID_ALIASES, id, target.scope, uploader.by.user.clone(), tx.now());
-    alias.stamp_all(&at);
-    alias.set("table_name", table.name, &at);
+    let mut alias = match tx.row(&ID_ALIASES, &name)? {
+        Some(alias) if alias.text("row_id") == row => return Ok(()),
+        Some(alias) => alias,
+        None => {
+            let scope = Scope::Person(uploader.by.user.clone());
+            let mut alias = Row::new(&ID_ALIASES, name, scope, uploader.by.user.clone(), tx.now());
+            alias.stamp_all(&at);
+            alias.set("table_name", table.name, &at);
+            alias.set("alias", id, &at);
+            alias
+        }
+    };
     alias.set("row_id", row, &at);
     tx.put(&alias, Origin::Local).map(drop)
 }

@@ -29,7 +29,7 @@ pub(in crate::commands) fn settle(
     if how == Settlement::Restored {
         match entry.text("kind").as_str() {
             "lost" => restore_lost(tx, by, &entry)?,
-            _ => submit_again(tx, by, &entry)?,
+            _ => return submit_again(tx, by, entry).map(applied),
         }
     }
     close(tx, by, entry, how).map(applied)
@@ -70,22 +70,43 @@ fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), Stor
     rows::follow(tx, by, &before, row)
 }
 
-/// Applies what was set aside, in its order, as if it came now: all of it, or nothing and the reason.
-fn submit_again(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), StoreError> {
+/// Applies what was set aside, in its order, as if it came now. What still cannot be applied stays set aside, so that one
+/// broken value does not keep the good ones that came after it; where nothing can, the answer says why.
+fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, StoreError> {
     let operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
     let client_id = entry.opt_text("client_id");
     let client = client_id.clone().unwrap_or_else(|| entry.id.clone());
-    let uploader = Uploader { by: by.clone(), stamps: Stamps::now(&client), client, client_id };
+    let stamps = Stamps::now(&client);
+    let mut uploader = Uploader::new(by.clone(), client, client_id, stamps);
+    let (mut left, mut why) = (Vec::new(), String::new());
+    let count = operations.len();
     for (n, raw) in operations.into_iter().enumerate() {
         let written = Written::read(raw);
-        let operation = written.operation.as_ref().map_err(|reason| still(reason))?;
         let stamp = uploader.stamps.of(tx, n, &written);
-        uploader.apply(tx, operation, &stamp).map_err(|error| match error {
-            StoreError::Rejected(rejection) => still(&rejection.message),
-            error => error,
-        })?;
+        let refusal = match &written.operation {
+            Err(reason) => Some(reason.clone()),
+            Ok(operation) => match tx.attempt(|tx| uploader.apply(tx, operation, &stamp)) {
+                Ok(_) => None,
+                Err(StoreError::Rejected(rejection)) => Some(rejection.message),
+                Err(error) => return Err(error),
+            },
+        };
+        if let Some(reason) = refusal {
+            why = if why.is_empty() { reason } else { why };
+            left.push(written.raw);
+        }
     }
-    Ok(())
+    uploader.fold_days(tx)?;
+    if left.is_empty() {
+        return close(tx, by, entry, Settlement::Restored);
+    }
+    if left.len() == count {
+        return Err(still(&why));
+    }
+    let at = tx.tick();
+    entry.set("operations", Json::Array(left).to_string(), &at);
+    entry.set("reason", why.chars().take(1000).collect::<String>(), &at);
+    tx.put(&entry, Origin::Local)
 }
 
 fn still(reason: &str) -> StoreError {

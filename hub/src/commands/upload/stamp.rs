@@ -34,7 +34,6 @@ pub(super) struct Stamps {
     shift: Millis,
     node: String,
     client: String,
-    envelope: String,
 }
 
 impl Stamps {
@@ -43,21 +42,22 @@ impl Stamps {
         let shift = if off.abs() > TOLERATED && !tx.is_guessing() { off } else { 0 };
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let node = format!("c{}", hex(&Sha256::digest(format!("{user}|{client}"))[..4]));
-        let whole =
-            envelope.batch.iter().fold(Sha256::new(), |hash, written| hash.chain_update(written.raw.to_string()));
-        Self { believed: true, shift, node, client: client.to_owned(), envelope: hex(&whole.finalize()[..8]) }
+        Self { believed: true, shift, node, client: client.to_owned() }
     }
 
     /// Stamps what a person submits again as if it came now.
     pub(super) fn now(client: &str) -> Self {
-        Self { believed: false, shift: 0, node: String::new(), client: client.to_owned(), envelope: "again".into() }
+        Self { believed: false, shift: 0, node: String::new(), client: client.to_owned() }
     }
 
     /// Stamps the `n`th operation.
     pub(super) fn of(&self, tx: &mut Tx<'_>, n: usize, written: &Written) -> Stamp {
-        let number = written.op_id.as_deref().map_or_else(|| format!("{}:{n}", self.envelope), str::to_owned);
-        // With what was written: a queue that begins anew counts from one again.
-        let command = kairos_core::ids::derive(&format!("upload|{}|{number}|{}", self.client, written.raw));
+        let command = match &written.op_id {
+            // With what was written: a queue that begins anew counts from one again.
+            Some(number) => kairos_core::ids::derive(&format!("upload|{}|{number}|{}", self.client, written.raw)),
+            // Done, undone, done again: without a number each is another deed. The envelope as a whole tells a repetition.
+            None => kairos_core::ids::mint(tx.now(), crate::random::bytes()),
+        };
         let said = written.operation.as_ref().ok().and_then(Operation::written_at).filter(|_| self.believed);
         let shift = self.shift;
         let (now, Some(said)) = (tx.now(), said) else { return arrival(tx, shift, command) };

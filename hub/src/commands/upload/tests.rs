@@ -453,3 +453,90 @@ async fn only_people_upload() {
     let button = super::super::tests::button("ada", "d1");
     assert!(matches!(house.door.upload(button, "s", envelope).await, Err(StoreError::Rejected(_))));
 }
+
+#[tokio::test]
+async fn done_undone_and_done_again_is_done_also_without_numbers() {
+    let house = House::new().await;
+    let phone = Phone::plain();
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    for _ in 0..2 {
+        phone.send(&house, "ada", vec![day("c", "h", json!({ "type": "FULL" }))]).await;
+        assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
+        phone.send(&house, "ada", vec![delete("completions", "c")]).await;
+        assert!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at.is_some());
+    }
+    phone.send(&house, "ada", vec![day("c", "h", json!({ "type": "FULL" }))]).await;
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
+}
+
+#[tokio::test]
+async fn a_thousand_taps_of_one_day_cost_what_they_should() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h")]).await;
+    let glass = |n: usize| {
+        let mut glass = day("c", "h", json!({ "type": "PARTIAL", "amount": n + 1 }));
+        // Written long ago, so that none is the latest of its day.
+        glass["metadata"] = json!({ "verb": "add", "value": 1, "at": NOON - 1_000_000 + i64::try_from(n).unwrap() });
+        glass
+    };
+    let taps = 2000;
+    phone.send(&house, "ada", (0..taps).map(glass).collect()).await;
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.number("amount"), Some(2000.0));
+    // Folded when it was made and at the end, not at every tap.
+    let changes = house.store.read(|snapshot| snapshot.changes_after(0, None, 100_000)).await.unwrap();
+    let folds = changes.iter().filter(|change| change.table == "completions").count();
+    assert!(folds <= 3, "{folds}");
+}
+
+#[tokio::test]
+async fn a_day_keeps_its_date_and_an_id_that_is_used_again_means_the_other_day() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![tea("h"), day("cur", "h", json!({ "type": "FULL" }))]).await;
+    let moved = patch("completions", "cur", json!({ "date": "2026-11-20" }), json!({ "date": TODAY }));
+    let outcomes = phone.send(&house, "ada", vec![moved]).await;
+    assert_eq!(fates(&outcomes), ["quarantined"]);
+    let wish = Wish::Settle { id: outcomes[0].conflicts[0].clone(), how: Settlement::Dismissed };
+    house.wish(&person("ada"), wish).await;
+    let yesterday = put("completions", "cur", json!({ "habit_id": "h", "date": "2026-11-23", "type": "SKIPPED" }));
+    assert_eq!(fates(&phone.send(&house, "ada", vec![yesterday]).await), ["applied"]);
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.text("type"), "FULL");
+    let other = CellId::of(&HabitId::new("h").unwrap(), "2026-11-23".parse().unwrap(), "").to_string();
+    assert_eq!(house.row(&COMPLETIONS, &other).await.text("type"), "SKIPPED");
+    phone.send(&house, "ada", vec![delete("completions", "cur")]).await;
+    assert!(house.row(&COMPLETIONS, &other).await.deleted_at.is_some(), "from then on the id means that day");
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
+}
+
+#[tokio::test]
+async fn names_of_one_persons_clients_are_nobody_elses() {
+    let house = House::new().await;
+    for who in ["ada", "bo"] {
+        let habit = format!("h-{who}");
+        let outcomes =
+            Phone::new("phone").send(&house, who, vec![tea(&habit), day("1", &habit, json!({ "type": "FULL" }))]).await;
+        assert_eq!(fates(&outcomes), ["applied", "applied"], "{who}");
+        let prefs = put("user_preferences", "1", json!({ "theme": "DARK" }));
+        assert_eq!(fates(&Phone::new("tablet").send(&house, who, vec![prefs]).await), ["applied"], "{who}");
+    }
+}
+
+#[tokio::test]
+async fn one_broken_value_does_not_keep_the_good_ones_after_it() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    let name = |name: &str| patch("habits", "h", json!({ "name": name }), json!({ "name": "Tea" }));
+    let colour = patch("habits", "h", json!({ "color": "red" }), json!({ "color": null }));
+    let outcomes = phone.send(&house, "ada", vec![name(""), colour, name("Green tea")]).await;
+    assert_eq!(fates(&outcomes), ["quarantined"; 3]);
+    let entry = outcomes[0].conflicts[0].clone();
+    let wish = Wish::Settle { id: entry.clone(), how: Settlement::Restored };
+    assert_eq!(house.wish(&person("ada"), wish).await.outcome, Became::Applied);
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("name").as_str(), habit.text("color").as_str()), ("Green tea", "red"));
+    let left = house.row(&CONFLICTS, &entry).await;
+    let operations: Vec<Json> = serde_json::from_str(&left.text("operations")).unwrap();
+    assert_eq!((left.text("status").as_str(), operations.len()), ("OPEN", 1));
+}

@@ -14,8 +14,8 @@ use super::caller::Syncing;
 use super::error::{SyncError, SyncErrorBody};
 use crate::http::Api;
 
-/// The highest number a client may ask for; beyond there must be room for those it gets.
-const HIGHEST: i64 = i64::MAX / 2;
+/// The highest number a client may ask for; a client counts on from what it had, or from the time in milliseconds.
+const HIGHEST: i64 = 1 << 53;
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
