@@ -79,6 +79,8 @@ pub async fn example(hub: &str, token: &str, wanted: &str) -> (Child, tempfile::
     };
     let heard = tokio::time::timeout(crate::PATIENCE, read).await.unwrap_or(false);
     assert!(heard, "the example never said {wanted:?}, but:\n{said}");
+    // Who says something to nobody ends; so somebody listens on.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, dir)
 }
 
