@@ -205,10 +205,12 @@ fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<O
     Ok(Some(Place { habit, habit_id, date, actor, cell }))
 }
 
-/// Whether a day is still ahead for its person, wherever they may be by now.
+/// Whether a day is still ahead for its person, wherever they may be: between the first and the last zone lie 25 hours,
+/// and so, at times, two days.
 fn is_ahead(tx: &mut Tx<'_>, uploader: &Uploader, place: &Place) -> Result<bool, StoreError> {
     let today = record::person(tx, &uploader.by.user)?.today(tx.now());
-    Ok(place.date > today.tomorrow().unwrap_or(today))
+    let last = today.tomorrow().and_then(kairos_core::day::Date::tomorrow).unwrap_or(today);
+    Ok(place.date > last)
 }
 
 fn write_down(
