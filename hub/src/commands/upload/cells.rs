@@ -209,7 +209,7 @@ fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<O
 /// and so, at times, two days.
 fn is_ahead(tx: &mut Tx<'_>, uploader: &Uploader, place: &Place) -> Result<bool, StoreError> {
     let today = record::person(tx, &uploader.by.user)?.today(tx.now());
-    let last = today.tomorrow().and_then(kairos_core::day::Date::tomorrow).unwrap_or(today);
+    let last = today.tomorrow().and_then(Date::tomorrow).unwrap_or(today);
     Ok(place.date > last)
 }
 
