@@ -18,7 +18,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::ids;
-use crate::plan::{LOOK_BACK_DAYS, Mark, Marks, Plan, days_before, days_between, stretch};
+use crate::plan::{Asks, LOOK_BACK_DAYS, Mark, Marks, Plan, days_before, days_between, stretch};
 
 /// How far back the engine notes days that passed.
 pub const HORIZON_DAYS: i32 = 400;
@@ -159,9 +159,10 @@ pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], thresholds: Thresh
         sessions: Vec::new(),
         passed: BTreeSet::new(),
     };
+    let asks = plan.asks(&marks, today);
     for date in stretch(begin, today) {
         walk.age(date);
-        walk.look(date, plan, &marks, horizon, today);
+        walk.look(date, plan, (&marks, &asks), horizon, today);
         for answer in answers.iter().filter(|answer| answer.on == date) {
             walk.answered(answer);
         }
@@ -190,14 +191,16 @@ impl Walk {
         }
     }
 
-    fn look(&mut self, date: Date, plan: &Plan, marks: &Marks, horizon: Date, today: Date) {
+    fn look(&mut self, date: Date, plan: &Plan, (marks, asks): (&Marks, &Asks<'_>), horizon: Date, today: Date) {
         match marks.get(&date) {
             Some(Mark::Done) => self.deed(date),
             Some(Mark::Skipped) => self.end_count(),
+            // As with other days, once it is over; and not where nothing was asked for.
+            Some(Mark::Lapsed) if date >= today || !plan.open(date) => {}
             Some(Mark::Lapsed | Mark::Passed) => self.miss(date),
             None if date >= today || date < plan.first_day => {}
-            None if plan.kept_by_nothing && plan.open(date) => self.deed(date),
-            None if date >= horizon && plan.demanded(date, marks) => {
+            None if plan.kept_by_nothing(date) && plan.open(date) => self.deed(date),
+            None if date >= horizon && asks.demanded(date) => {
                 self.passed.insert(date);
                 self.miss(date);
             }

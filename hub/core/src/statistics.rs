@@ -30,6 +30,7 @@ impl Rate {
 #[must_use]
 pub fn rate(plan: &Plan, marks: &Marks, from: Date, to: Date, today: Date) -> Rate {
     let mut rate = Rate::default();
+    let asks = plan.asks(marks, to.min(today));
     let mut counted_to: Option<Date> = None;
     for date in stretch(from.max(plan.first_day), to.min(today)) {
         if counted_to.is_some_and(|end| date <= end) {
@@ -44,12 +45,13 @@ pub fn rate(plan: &Plan, marks: &Marks, from: Date, to: Date, today: Date) -> Ra
         }
         let done = match marks.get(&date) {
             Some(Mark::Skipped) => continue,
+            Some(Mark::Done) if !asks.counts(date) => continue,
             Some(Mark::Done) => true,
             Some(Mark::Lapsed | Mark::Passed) => false,
-            None if plan.kept_by_nothing => plan.open(date) && date < today,
+            None if plan.kept_by_nothing(date) => plan.open(date) && date < today,
             None => false,
         };
-        let asked = if plan.kept_by_nothing { plan.open(date) } else { plan.demanded(date, marks) };
+        let asked = if plan.kept_by_nothing(date) { plan.open(date) } else { asks.demanded(date) };
         if done || (asked && date < today) {
             rate.asked += 1;
             rate.done += i64::from(done);
@@ -82,16 +84,18 @@ pub fn comeback(plan: &Plan, marks: &Marks, relapse_threshold: i64, today: Date)
     let mut away: Option<Date> = None;
     let mut took: Vec<i64> = Vec::new();
     let begin = begin(plan, marks, today);
+    let asks = plan.asks(marks, today);
     for date in stretch(begin, today) {
         match marks.get(&date) {
             Some(Mark::Done) => took.extend(away.take().map(|since| days_between(since, date))),
+            Some(Mark::Lapsed) if !plan.open(date) => {}
             Some(Mark::Passed | Mark::Lapsed) => drop(away.get_or_insert(date)),
             Some(Mark::Skipped) => {}
             None if date >= today || date < plan.first_day => {}
-            None if plan.kept_by_nothing && plan.open(date) => {
+            None if plan.kept_by_nothing(date) && plan.open(date) => {
                 took.extend(away.take().map(|since| days_between(since, date)));
             }
-            None if plan.demanded(date, marks) => drop(away.get_or_insert(date)),
+            None if asks.demanded(date) => drop(away.get_or_insert(date)),
             None => {}
         }
     }
@@ -134,7 +138,7 @@ pub fn loop_score(plan: &Plan, marks: &Marks, amounts: &BTreeMap<Date, f64>, tod
         (Some(Mark::Skipped), _) => Entry::Skip,
         (_, Some(amount)) => Entry::Amount(*amount),
         (Some(Mark::Done), None) => Entry::Yes,
-        (None, None) if plan.kept_by_nothing && plan.open(date) && date < today => Entry::Yes,
+        (None, None) if plan.kept_by_nothing(date) && plan.open(date) && date < today => Entry::Yes,
         (Some(Mark::Lapsed | Mark::Passed), None) => Entry::No,
         (None, None) => Entry::Unknown,
     };
@@ -156,6 +160,7 @@ pub struct Streak {
 pub fn streak(plan: &Plan, marks: &Marks, today: Date) -> Streak {
     let mut streak = Streak::default();
     let mut counted_to: Option<Date> = None;
+    let mut deeds = 0;
     let mut step = |met: Option<bool>| match met {
         Some(true) => {
             streak.current += 1;
@@ -165,6 +170,7 @@ pub fn streak(plan: &Plan, marks: &Marks, today: Date) -> Streak {
         None => {}
     };
     let begin = begin(plan, marks, today);
+    let asks = plan.asks(marks, today);
     for date in stretch(begin, today) {
         if counted_to.is_some_and(|end| date <= end) {
             continue;
@@ -180,15 +186,23 @@ pub fn streak(plan: &Plan, marks: &Marks, today: Date) -> Streak {
             });
             continue;
         }
-        step(match marks.get(&date) {
-            Some(Mark::Done) => Some(true),
+        let met = match marks.get(&date) {
+            Some(Mark::Done) => asks.counts(date).then_some(true),
             Some(Mark::Skipped) => None,
-            Some(Mark::Lapsed) => Some(false),
+            Some(Mark::Lapsed) => plan.open(date).then_some(false),
             _ if date >= today || date < plan.first_day => None,
             Some(Mark::Passed) => Some(false),
-            None if plan.kept_by_nothing => plan.open(date).then_some(true),
-            None => plan.demanded(date, marks).then_some(false),
-        });
+            None if plan.kept_by_nothing(date) => plan.open(date).then_some(true),
+            None => asks.demanded(date).then_some(false),
+        };
+        // A rolling quota is kept once as many deeds as it wants followed each other.
+        deeds = if met == Some(true) { deeds + 1 } else { deeds };
+        let wanted = if plan.has_quota(date) { plan.schedules.on(date).times } else { 1 };
+        if met == Some(true) && deeds < wanted {
+            continue;
+        }
+        deeds = if met.is_some() { 0 } else { deeds };
+        step(met);
     }
     streak
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::fold::Status;
-use crate::plan::{Mark, Marks, Person, Plan};
+use crate::plan::{Marks, Person, Plan};
 use crate::repair::parse_date;
 use crate::row::Row;
 
@@ -138,21 +138,23 @@ pub fn items(rows: &mut Rows, person: &Person, date: Date) -> Vec<Item> {
     in_order(&mut rows.habits);
     let day = date.to_string();
     let mut of_day: HashMap<String, &Row> = HashMap::new();
-    let mut marks: HashMap<String, Marks> = HashMap::new();
+    let mut cells: HashMap<String, Vec<&Row>> = HashMap::new();
     for cell in &rows.cells {
         let habit = cell.text("habit_id");
-        if let (Some(date), Some(mark)) = (parse_date(&cell.text("date")), Mark::of(cell)) {
-            marks.entry(habit.clone()).or_default().insert(date, mark);
-        }
         if cell.text("date") == day {
-            of_day.entry(habit).or_insert(cell);
+            of_day.entry(habit.clone()).or_insert(cell);
         }
+        cells.entry(habit).or_default().push(cell);
     }
-    let none = Marks::new();
     let item = |habit: &Row| {
         let plan = Plan::of(habit, &rows.schedules, &rows.pauses, person);
-        let marks = marks.get(&habit.id).unwrap_or(&none);
-        Item::of(habit, &plan, marks, of_day.get(&habit.id).copied(), date)
+        let cells = cells.get(&habit.id).map_or(&[][..], Vec::as_slice);
+        let mark = |cell: &&Row| {
+            let date = parse_date(&cell.text("date")).filter(|_| cell.deleted_at.is_none())?;
+            Some((date, plan.mark(date, &cell.text("type"), &cell.text("source"))?))
+        };
+        let marks: Marks = cells.iter().filter_map(mark).collect();
+        Item::of(habit, &plan, &marks, of_day.get(&habit.id).copied(), date)
     };
     rows.habits.iter().map(item).collect()
 }

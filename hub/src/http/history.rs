@@ -369,7 +369,7 @@ async fn heatmap(
             Some(Mark::Skipped) => "skipped",
             _ if life.plan.paused(date) => "paused",
             Some(Mark::Lapsed | Mark::Passed) => "none",
-            None if life.plan.kept_by_nothing && life.plan.open(date) && date < today => "done",
+            None if life.plan.kept_by_nothing(date) && life.plan.open(date) && date < today => "done",
             None if date >= today && life.plan.due(date, &life.marks) => "open",
             None => "none",
         };

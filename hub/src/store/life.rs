@@ -1,7 +1,7 @@
 //! A habit's whole life: all that says what its days mean. Read for the engine and for statistics.
 
 use kairos_core::ids::HabitId;
-use kairos_core::plan::{Mark, Marks, Person, Plan};
+use kairos_core::plan::{Marks, Person, Plan};
 use kairos_core::repair::{parse_date, sound};
 use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, RECOVERY_SESSIONS, USERS};
@@ -35,7 +35,7 @@ fn read(connection: &Connection, habit: &str) -> Result<Option<Life>, StoreError
     let schedules = repaired(rows::select(connection, &HABIT_SCHEDULES, "WHERE habit_id = ?1", [&habit.id])?);
     let pauses = pauses(connection, &habit.scope)?;
     let plan = Plan::of(&habit, &schedules, &pauses, &person);
-    let marks = marks(connection, &habit.id)?;
+    let marks = marks(connection, &habit.id, &plan)?;
     let sessions = repaired(rows::select(connection, &RECOVERY_SESSIONS, "WHERE habit_id = ?1", [&habit.id])?);
     Ok(Some(Life { habit, plan, marks, sessions, person }))
 }
@@ -51,7 +51,7 @@ pub(super) fn pauses(connection: &Connection, scope: &Scope) -> Result<Vec<Row>,
 }
 
 /// The marks of a habit's own cells. Light: a habit of ten years has thousands.
-fn marks(connection: &Connection, habit: &str) -> Result<Marks, StoreError> {
+fn marks(connection: &Connection, habit: &str, plan: &Plan) -> Result<Marks, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT date, type, source FROM completions WHERE habit_id = ?1 AND actor = '' AND deleted_at IS NULL",
     )?;
@@ -60,9 +60,8 @@ fn marks(connection: &Connection, habit: &str) -> Result<Marks, StoreError> {
     while let Some(row) = found.next()? {
         let text = |column| row.get_ref(column).map(|value| value.as_str().unwrap_or_default().to_owned());
         let (date, status, source) = (text(0)?, text(1)?, text(2)?);
-        if let (Some(date), Some(mark)) = (parse_date(&date), Mark::from_words(&status, &source)) {
-            marks.insert(date, mark);
-        }
+        let Some(date) = parse_date(&date) else { continue };
+        marks.extend(plan.mark(date, &status, &source).map(|mark| (date, mark)));
     }
     Ok(marks)
 }

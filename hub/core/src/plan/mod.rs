@@ -4,6 +4,7 @@
 //! [`Plan::demanded`] what must not pass without a note. They differ for habits with a quota ("three times a week"):
 //! those are due until the quota is met, but a day passes freely while enough days are left to meet it.
 
+mod asks;
 mod calendar;
 mod pause;
 mod schedule;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+pub use asks::Asks;
 pub use calendar::{Person, days_before, days_between, longest_period, stretch};
 use calendar::{ahead, back};
 use pause::joined;
@@ -29,32 +31,10 @@ pub enum Mark {
     Done,
     /// Left out on purpose.
     Skipped,
-    /// For habits of staying away: it happened.
+    /// For habits of staying away: it happened. For "at most": it was more.
     Lapsed,
     /// The engine noted that the day passed.
     Passed,
-}
-
-impl Mark {
-    /// Reads it from a cell; `None` for one that is deleted or says nothing.
-    #[must_use]
-    pub fn of(cell: &Row) -> Option<Self> {
-        if cell.deleted_at.is_some() {
-            return None;
-        }
-        Self::from_words(&cell.text("type"), &cell.text("source"))
-    }
-
-    /// Reads it from a cell's `type` and `source`.
-    #[must_use]
-    pub fn from_words(status: &str, source: &str) -> Option<Self> {
-        Some(match Status::parse(status)? {
-            Status::Full | Status::Partial => Self::Done,
-            Status::Skipped => Self::Skipped,
-            Status::Missed if source == "engine" => Self::Passed,
-            Status::Missed => Self::Lapsed,
-        })
-    }
 }
 
 /// A habit's days that have a mark.
@@ -69,8 +49,10 @@ pub struct Plan {
     pub schedules: Schedules,
     /// Its breaks and the person's, earliest first, none touching another.
     pauses: Vec<Pause>,
-    /// Whether a day without any note is as good as done: staying away, or "at most".
-    pub kept_by_nothing: bool,
+    /// Whether it is a habit of staying away.
+    avoids: bool,
+    /// Whether amounts are counted.
+    counted: bool,
     /// Whether it is asked for at present; a paused or archived habit's breaks say since when.
     pub active: bool,
     /// First day of the person's week, 1 is Monday.
@@ -108,15 +90,43 @@ impl Plan {
             pauses.push(Pause { from: rests_since(habit, person), to: None });
         }
         let pauses = joined(pauses);
-        let at_most = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
         Self {
             first_day,
             schedules,
             pauses,
-            kept_by_nothing: at_most || habit.text("kind") == "avoid",
+            avoids: habit.text("kind") == "avoid",
+            counted: habit.text("kind") == "measurable",
             active,
             week_start: person.week_start,
         }
+    }
+
+    /// Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these.
+    #[must_use]
+    pub fn kept_by_nothing(&self, date: Date) -> bool {
+        self.avoids || self.has_limit(date)
+    }
+
+    fn has_limit(&self, date: Date) -> bool {
+        self.counted && self.schedules.on(date).at_most
+    }
+
+    /// Whether a quota says how many deeds a day's period wants.
+    pub(crate) fn has_quota(&self, date: Date) -> bool {
+        self.schedules.on(date).has_quota() && !self.kept_by_nothing(date)
+    }
+
+    /// How a day stands, by its cell's `type` and `source`. A part counts as done; of what has a limit a part is more
+    /// than the limit.
+    #[must_use]
+    pub fn mark(&self, date: Date, status: &str, source: &str) -> Option<Mark> {
+        Some(match Status::parse(status)? {
+            Status::Partial if self.has_limit(date) => Mark::Lapsed,
+            Status::Full | Status::Partial => Mark::Done,
+            Status::Skipped => Mark::Skipped,
+            Status::Missed if source == "engine" => Mark::Passed,
+            Status::Missed => Mark::Lapsed,
+        })
     }
 
     /// Whether a break covers a day.
@@ -140,44 +150,19 @@ impl Plan {
         if !self.active || !self.open(date) {
             return false;
         }
-        let schedule = self.schedules.on(date);
-        if !schedule.has_quota() {
+        if !self.has_quota(date) {
             return true;
         }
+        let schedule = self.schedules.on(date);
         let window = self.window(date);
         self.done(window, marks) - i64::from(marks.get(&date) == Some(&Mark::Done)) < schedule.times
     }
 
-    /// Whether a day may not pass without a note: no later day of its period can make up for it.
-    ///
-    /// What later days brought is not looked at, so the answer stays the same once the day is over and only changes
-    /// when an earlier day does.
+    /// Whether a day may not pass without a note: no later day of its period can make up for it. For many days
+    /// [`Plan::asks`] is quicker.
     #[must_use]
     pub fn demanded(&self, date: Date, marks: &Marks) -> bool {
-        if !self.open(date) || self.kept_by_nothing {
-            return false;
-        }
-        let schedule = self.schedules.on(date);
-        if !schedule.has_quota() {
-            return true;
-        }
-        let window = self.window(date);
-        // Most days end here: more days are left than were ever wanted.
-        let most = usize::try_from(schedule.times + 1).unwrap_or(usize::MAX);
-        let open = days(Window { from: date, to: window.to }).filter(|date| self.open(*date));
-        let left = open.take(most).fold(0, |count, _| count + 1);
-        if !schedule.rolling && left > schedule.times {
-            return false;
-        }
-        let before = Window { from: window.from, to: date.yesterday().unwrap_or(date) };
-        let missing = self.wanted(window, date) - self.done(before, marks);
-        if schedule.rolling {
-            // A whole period must lie behind before one may speak of it.
-            let whole =
-                days_between(self.first_day.max(self.schedules.since(date).unwrap_or(self.first_day)), date) + 1;
-            return missing > 0 && whole >= schedule.days;
-        }
-        left <= missing
+        self.asks(marks, date).demanded(date)
     }
 
     /// The first and the last day of the person's week.
@@ -190,8 +175,7 @@ impl Plan {
     /// How many deeds a period of the day wants, and how many it has: for rates. `None` without a quota.
     #[must_use]
     pub fn quota(&self, date: Date, marks: &Marks) -> Option<Quota> {
-        let schedule = self.schedules.on(date);
-        if !schedule.has_quota() {
+        if !self.has_quota(date) {
             return None;
         }
         let window = self.window(date);

@@ -63,6 +63,12 @@ impl Schedule {
         self.times < self.days
     }
 
+    /// Whether it asks for the same days and the same quota; what it measures may differ.
+    fn asks_as(&self, other: &Self) -> bool {
+        let asked = |of: &Self| (of.weekdays, of.times, of.days, of.rolling);
+        asked(self) == asked(other)
+    }
+
     /// Whether a weekday is one of its own.
     #[must_use]
     pub fn has_weekday(&self, weekday: Weekday) -> bool {
@@ -81,6 +87,8 @@ pub struct Schedules {
     present: Schedule,
     /// Each with its first day, earliest first; the last is as good as `present`.
     dated: Vec<(Date, Schedule)>,
+    /// The days from which on other days or another quota are asked for, earliest first.
+    turns: Vec<Date>,
 }
 
 impl Schedules {
@@ -93,7 +101,13 @@ impl Schedules {
             .filter_map(|row| Some((parse_date(&row.text("valid_from"))?, Schedule::of(row))))
             .collect();
         dated.sort_by_key(|(from, _)| *from);
-        Self { present: Schedule::of(habit), dated }
+        let mut schedules = Self { present: Schedule::of(habit), dated, turns: Vec::new() };
+        let turns = schedules.dated.iter().map(|(from, _)| *from).filter(|from| {
+            let before = from.yesterday().unwrap_or(*from);
+            !schedules.on(*from).asks_as(schedules.on(before))
+        });
+        schedules.turns = turns.collect();
+        schedules
     }
 
     /// The one valid on a day. Before the first of the dated ones that one holds.
@@ -107,15 +121,22 @@ impl Schedules {
         self.dated.get(after.saturating_sub(1)).map_or(&self.present, |(_, schedule)| schedule)
     }
 
-    /// The first day of the one valid on a day, if it has one.
-    #[must_use]
-    pub fn since(&self, date: Date) -> Option<Date> {
-        self.dated.iter().rev().map(|(from, _)| *from).find(|from| *from <= date)
+    /// Whether any of them is a rolling quota.
+    pub(super) fn ever_rolling(&self) -> bool {
+        let rolls = |schedule: &Schedule| schedule.rolling && schedule.has_quota();
+        rolls(&self.present) || self.dated.iter().any(|(_, schedule)| rolls(schedule))
     }
 
-    /// The day after the one valid on a day ends, if another follows.
+    /// Since when the days and the quota are asked for that hold on a day, if they were others before. What else changes
+    /// (a unit, a target) begins no period anew.
+    #[must_use]
+    pub fn since(&self, date: Date) -> Option<Date> {
+        self.turns.iter().rev().copied().find(|from| *from <= date)
+    }
+
+    /// The next day from which on other days or another quota are asked for.
     #[must_use]
     pub fn until(&self, date: Date) -> Option<Date> {
-        self.dated.iter().map(|(from, _)| *from).find(|from| *from > date)
+        self.turns.iter().copied().find(|from| *from > date)
     }
 }

@@ -108,9 +108,33 @@ fn the_week_begins_where_the_person_says() {
 #[test]
 fn a_rolling_quota_looks_back_and_never_before_a_whole_period() {
     let plan = plan(&[quota(2, 4), vec![("freq_window", "rolling".into())]].concat(), &[]);
-    assert_eq!(shown(10, |date| plan.demanded(date, &marks(""))), "...DDDDDDD");
-    assert_eq!(shown(10, |date| plan.demanded(date, &marks("xx"))), "....DDDDDD");
+    assert_eq!(shown(10, |date| plan.demanded(date, &marks(""))), "...DD..DD.");
+    assert_eq!(shown(10, |date| plan.demanded(date, &marks("xx"))), "....DD..DD");
     assert_eq!(shown(10, |date| plan.due(date, &marks("xx"))), "DD..DDDDDD");
+}
+
+#[test]
+fn a_break_as_long_as_the_period_begins_a_rolling_quota_anew() {
+    let columns = [quota(2, 4), vec![("freq_window", "rolling".into())]].concat();
+    let week = plan(&columns, &[("2026-11-06", Some("2026-11-09"))]);
+    assert_eq!(shown(14, |date| week.demanded(date, &marks("xx.x"))), "...........DD.");
+    let short = plan(&columns, &[("2026-11-06", Some("2026-11-08"))]);
+    assert_eq!(shown(9, |date| short.demanded(date, &marks("xx.x"))), ".......DD");
+}
+
+#[test]
+fn a_rolling_quota_of_long_ago_asks_on_the_same_days_whenever_one_looks() {
+    let old = [quota(2, 7), vec![("freq_window", "rolling".into()), ("start_date", "1990-01-01".into())]].concat();
+    let (plan, nothing) = (plan(&old, &[]), Marks::new());
+    let seen = |today: Date| {
+        let asks = plan.asks(&nothing, today);
+        stretch(back(MONDAY, 100), back(MONDAY, 50)).filter(|date| asks.demanded(*date)).collect::<Vec<_>>()
+    };
+    let first = seen(MONDAY);
+    assert_eq!(first.len(), 15);
+    for days in 1..10 {
+        assert_eq!(seen(ahead(MONDAY, days)), first, "{days} days later");
+    }
 }
 
 #[test]
@@ -161,6 +185,39 @@ fn a_change_within_a_period_wants_a_part_of_it() {
     let rows = [dated("1", "2026-11-02", &[]), dated("2", "2026-11-05", &quota(3, 7))];
     let plan = Plan::of(&habit, &rows, &[], &person());
     assert_eq!(shown(14, |date| plan.demanded(date, &Marks::new())), "DDD...D....DDD");
+}
+
+#[test]
+fn a_change_of_the_measure_begins_no_period_anew() {
+    let columns = [quota(1, 7), vec![("unit", "pages".into())]].concat();
+    let habit = row(&HABITS, "h", &columns);
+    let dated = |id, from: &str, unit: &'static str| {
+        let of = [("habit_id", "h".into()), ("valid_from", from.into()), ("unit", unit.into())];
+        row(&HABIT_SCHEDULES, id, &[of.to_vec(), quota(1, 7)].concat())
+    };
+    let rows = [dated("1", "2026-11-02", "lines"), dated("2", "2026-11-04", "pages")];
+    let plan = Plan::of(&habit, &rows, &[], &person());
+    let done = marks("x");
+    assert_eq!(shown(8, |date| plan.due(date, &done)), "D......D");
+    assert_eq!(shown(8, |date| plan.demanded(date, &done)), "........");
+    assert_eq!(shown(7, |date| plan.demanded(date, &Marks::new())), "......D");
+}
+
+#[test]
+fn more_than_a_limit_is_no_deed_and_each_day_is_judged_as_it_was_measured() {
+    let limit = [("kind", "measurable".into()), ("target_type", "at_most".into()), ("target_value", 5.0.into())];
+    let habit = row(&HABITS, "h", &limit);
+    let least = [("habit_id", "h".into()), ("valid_from", "2026-11-02".into()), ("target_type", "at_least".into())];
+    let most = [("habit_id", "h".into()), ("valid_from", "2026-11-04".into()), ("target_type", "at_most".into())];
+    let rows = [row(&HABIT_SCHEDULES, "1", &least), row(&HABIT_SCHEDULES, "2", &most)];
+    let plan = Plan::of(&habit, &rows, &[], &person());
+    let (before, after) = (date(2026, 11, 3), date(2026, 11, 4));
+    assert_eq!(plan.mark(before, "PARTIAL", "app"), Some(Mark::Done));
+    assert_eq!(plan.mark(after, "PARTIAL", "app"), Some(Mark::Lapsed));
+    assert_eq!(plan.mark(after, "FULL", "app"), Some(Mark::Done));
+    assert_eq!(plan.mark(after, "SKIPPED", "app"), Some(Mark::Skipped));
+    assert!(plan.demanded(before, &Marks::new()) && !plan.kept_by_nothing(before));
+    assert!(!plan.demanded(after, &Marks::new()) && plan.kept_by_nothing(after));
 }
 
 #[test]

@@ -174,3 +174,26 @@ proptest::proptest! {
         proptest::prop_assert_eq!(last.unwrap(), assess(&plan, &all, &[], USUAL, day(end)));
     }
 }
+
+#[test]
+fn a_rolling_quota_offers_help_as_often_as_one_by_the_calendar() {
+    for (week, offers) in [("x......", 0), ("...x...", 0), ("x..x...", 0), (".......", 1)] {
+        for window in ["calendar", "rolling"] {
+            let columns = [("freq_num", 2.into()), ("freq_den", 7.into()), ("freq_window", window.into())];
+            let found = look_at(&columns, &week.repeat(12), &[]);
+            assert_eq!(found.sessions.len(), offers, "{window} {week}");
+        }
+    }
+}
+
+#[test]
+fn days_over_a_limit_count_once_they_are_over_and_only_where_they_were_asked_for() {
+    let limit = [("kind", "measurable".into()), ("target_type", "at_most".into()), ("target_value", 5.0.into())];
+    assert_eq!(look_at(&limit, "..ll..", &[]).misses, 0);
+    assert_eq!(look_at(&limit, "..lll", &[]).misses, 2, "the present day is not over");
+    let offered = look_at(&limit, "..lll.", &[]);
+    assert_eq!((offered.misses, offered.sessions.len()), (3, 1));
+    assert_eq!(look_at(&limit, "..lll..", &[]).sessions[0].gap_end, Some(day(5)));
+    let imported = [&limit[..], &[("start_date", "2026-11-30".into())]].concat();
+    assert!(look_at(&imported, "lllllll", &[]).sessions.is_empty(), "before its first day nothing was asked for");
+}

@@ -23,6 +23,78 @@ fn a_quota_counts_by_its_periods_and_more_is_not_better() {
     assert_eq!(found, Rate { done: 5, asked: 7 });
 }
 
+fn twice_a_week(window: &'static str) -> Plan {
+    plan(&[("freq_num", 2.into()), ("freq_den", 7.into()), ("freq_window", window.into())], &[])
+}
+
+/// Twelve weeks that all look the same, and how they went.
+fn twelve(window: &'static str, week: &str) -> (Rate, Streak) {
+    let (plan, days) = (twice_a_week(window), marks(&week.repeat(12)));
+    let today = stretch(MONDAY, Date::MAX).nth(84).unwrap_or(MONDAY);
+    (rate(&plan, &days, MONDAY, today, today), streak(&plan, &days, today))
+}
+
+#[test]
+fn a_rolling_quota_tells_of_a_steady_life_what_one_by_the_calendar_tells() {
+    for (week, done, kept) in [
+        ("x......", 12, 0),
+        ("...x...", 12, 0),
+        ("......x", 12, 0),
+        ("x..x...", 24, 12),
+        (".x...x.", 24, 12),
+        ("xxxxxxx", 24, 12),
+        (".......", 0, 0),
+    ] {
+        let run = Streak { current: kept, best: kept };
+        assert_eq!(twelve("calendar", week), (Rate { done, asked: 24 }, run), "{week}");
+        let (rate, rolling) = twelve("rolling", week);
+        // What the last days ask for may be done after them.
+        assert!(rate.done == done && (23..=24).contains(&rate.asked), "{week}: {rate:?}");
+        assert_eq!(rolling, run, "{week}");
+    }
+}
+
+#[test]
+fn more_than_a_rolling_quota_in_one_week_does_not_make_up_for_the_next() {
+    let today = date(2026, 11, 30);
+    for window in ["calendar", "rolling"] {
+        let found = rate(&twice_a_week(window), &marks("xxxxx.. ....... xxxxx.. ......."), MONDAY, today, today);
+        assert_eq!(found, Rate { done: 4, asked: 8 }, "{window}");
+    }
+}
+
+proptest::proptest! {
+    /// Whatever was done, a rolling quota asks for no more than its own in any stretch as long as its period.
+    #[test]
+    fn a_rolling_quota_asks_for_no_more_than_it_says(text in "[xs. ]{10,80}", times in 1_i64..5, more in 1_i64..10) {
+        let days = times + more;
+        let columns = [("freq_num", times.into()), ("freq_den", days.into()), ("freq_window", "rolling".into())];
+        let (plan, marks) = (plan(&columns, &[]), marks(&text));
+        let today = date(2027, 2, 1);
+        for from in stretch(MONDAY, date(2027, 1, 10)) {
+            let to = from.checked_add(jiff::Span::new().days(days - 1)).unwrap_or(from);
+            let found = rate(&plan, &marks, from, to, today);
+            proptest::prop_assert!(found.asked <= times, "{:?} from {}", found, from);
+        }
+    }
+}
+
+#[test]
+fn a_day_over_a_limit_was_asked_for_and_not_kept_and_a_day_without_a_word_was_kept() {
+    let columns = [("kind", "measurable".into()), ("target_type", "at_most".into()), ("target_value", 5.0.into())];
+    let limit = plan(&columns, &[]);
+    let over = marks(&"l".repeat(14));
+    assert_eq!(rate(&limit, &over, MONDAY, TODAY, TODAY), Rate { done: 0, asked: 14 });
+    assert_eq!(streak(&limit, &over, TODAY), Streak::default());
+    let some = marks("xl..l.. xx....l");
+    assert_eq!(rate(&limit, &some, MONDAY, TODAY, TODAY), Rate { done: 11, asked: 14 });
+    assert_eq!(streak(&limit, &some, TODAY), Streak { current: 0, best: 8 });
+    assert_eq!(comeback(&limit, &some, 7, TODAY).comebacks, 2);
+    // A quota means nothing here: a day is judged by itself.
+    let weekly = plan(&[&columns[..], &[("freq_num", 1.into()), ("freq_den", 7.into())]].concat(), &[]);
+    assert_eq!(rate(&weekly, &some, MONDAY, TODAY, TODAY), Rate { done: 11, asked: 14 });
+}
+
 #[test]
 fn a_comeback_is_measured_from_the_first_day_without() {
     let daily = plan(&[], &[]);
