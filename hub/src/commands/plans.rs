@@ -181,16 +181,28 @@ pub(super) fn excuse_travel(
     }
     let Some(last) = arrived.yesterday().ok().filter(|last| *last >= left) else { return Ok(()) };
     let id = ids::derive(&format!("travel|{}|{left}|{last}", by.user));
-    if tx.row(&PAUSES, &id)?.is_some() {
-        return Ok(());
-    }
+    let (from, to) = (left.to_string(), last.to_string());
     let at = tx.tick();
-    let mut row = Row::new(&PAUSES, id, Scope::Person(by.user.clone()), by.user.clone(), tx.now());
-    row.stamp_all(&at);
-    row.set("from_date", left.to_string(), &at);
-    row.set("to_date", last.to_string(), &at);
-    row.set("reason", "travel", &at);
+    let mut row = match tx.row(&PAUSES, &id)? {
+        Some(row) if row.deleted_at.is_none() && row.text("from_date") <= from && covers(&row, &to) => return Ok(()),
+        // The same journey again: its break was cut short or taken back on the way home.
+        Some(row) => row,
+        None => {
+            let mut row = Row::new(&PAUSES, id, Scope::Person(by.user.clone()), by.user.clone(), tx.now());
+            row.stamp_all(&at);
+            row.set("reason", "travel", &at);
+            row
+        }
+    };
+    row.set_deleted(None, &at);
+    row.set("from_date", from, &at);
+    row.set("to_date", to, &at);
     tx.put(&row, Origin::Local).map(drop)
+}
+
+/// Whether a break has not ended before a day.
+fn covers(pause: &Row, day: &str) -> bool {
+    pause.opt_text("to_date").is_none_or(|to| to.as_str() >= day)
 }
 
 /// Who is back on a day that a journey had left out lives it after all.

@@ -93,3 +93,19 @@ async fn another_unit_does_not_ask_again() {
     house.go_to("2026-11-16T12:00:00Z").await;
     assert_eq!(house.missed(&habit).await, ["2026-11-08"]);
 }
+
+#[tokio::test]
+async fn a_journey_that_is_made_twice_is_excused_twice() {
+    let (west, east) = ("Pacific/Pago_Pago", "Pacific/Kiritimati");
+    // At noon it is the 24th here and the 25th there; at half past ten the 23rd and the 25th.
+    for (now, from) in [("2026-11-24T12:00:00Z", "2026-11-24"), ("2026-11-24T10:30:00Z", "2026-11-23")] {
+        let house = House::new(west, now).await;
+        for zone in [east, west, east] {
+            let fields: Fields = [("tz".to_owned(), Value::from(zone))].into();
+            house.wish(Wish::EditProfile { fields }).await;
+        }
+        let breaks: Vec<(String, String)> =
+            house.rows(&PAUSES).await.iter().map(|row| (row.text("from_date"), row.text("to_date"))).collect();
+        assert_eq!(breaks, [(from.to_owned(), "2026-11-24".to_owned())]);
+    }
+}
