@@ -71,9 +71,9 @@ peers: build
 bench *args:
     cargo run --release -p kairos-tests --bin kairos-bench -- "$@"
 
-# The long runs: everything above and the tests that are ignored otherwise. Hours, not minutes.
+# The long runs: everything above, the tests that are ignored otherwise, and a thousand families. Hours, not minutes.
 battery: lint test-web peers
-    cargo nextest run --workspace --profile battery --run-ignored all
+    KAIROS_TEST_SEEDS=1000 cargo nextest run --workspace --profile battery --run-ignored all
 
 # Everything that CI runs.
 ci:

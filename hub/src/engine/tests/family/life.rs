@@ -90,7 +90,7 @@ impl Family {
                 tx.put(&row, Origin::Local)
             };
             self.store.write(profile).await.unwrap();
-            for kind in ["boolean", "quota", "measurable", "avoid"] {
+            for kind in ["boolean", "quota", "measurable", "avoid", "limit"] {
                 let extra: Vec<(&str, Value)> = match kind {
                     "quota" => vec![
                         ("freq_num", i64::try_from(1 + self.dice.roll(4)).unwrap().into()),
@@ -98,6 +98,11 @@ impl Family {
                         ("freq_window", (*self.dice.pick(&["calendar", "rolling"])).into()),
                     ],
                     "measurable" => vec![("kind", kind.into()), ("target_value", 3.0.into())],
+                    "limit" => vec![
+                        ("kind", "measurable".into()),
+                        ("target_type", "at_most".into()),
+                        ("target_value", 3.0.into()),
+                    ],
                     "avoid" => vec![("kind", kind.into())],
                     _ => vec![("frequency", (*self.dice.pick(&["DAILY", "WEEKDAYS", "WEEKENDS"])).into())],
                 };
@@ -138,7 +143,7 @@ impl Family {
             };
             let late = if self.dice.one_in(15) { i64::try_from(self.dice.roll(40)).unwrap() } else { 0 };
             let own = self.store.clock().now() - late * 24 * HOUR;
-            let times = if kind == "measurable" { 1 + self.dice.roll(4) } else { 1 };
+            let times = if matches!(kind, "measurable" | "limit") { 1 + self.dice.roll(5) } else { 1 };
             for _ in 0..times {
                 self.count += 1;
                 let command = Command {
@@ -199,10 +204,31 @@ impl Family {
                 let scopes = self.people[owner].scopes.clone();
                 let waiting = self.rows(&RECOVERY_SESSIONS, &scopes).await;
                 let Some(session) = waiting.iter().find(|row| row.text("status") == "PENDING") else { return };
-                let action =
-                    *self.dice.pick(&[Recovery::Resume, Recovery::FreshStart, Recovery::Simplify, Recovery::Pause]);
+                let ways =
+                    [Recovery::Resume, Recovery::FreshStart, Recovery::Simplify, Recovery::Pause, Recovery::Archive];
+                let action = *self.dice.pick(&ways);
                 let answer = Saying { action, blockers: None, notes: None };
                 self.say(owner, Wish::Recover { session: session.id.clone(), answer }).await;
+            }
+            10 => {
+                let start = i64::try_from(self.dice.roll(13)).unwrap() * 60;
+                self.say(person, Wish::EditProfile { fields: fields(&[("day_start_min", start.into())]) }).await;
+            }
+            11 => {
+                let of = match self.dice.roll(3) {
+                    0 => fields(&[("unit", (*self.dice.pick(&["pages", "glasses"])).into())]),
+                    1 => fields(&[("target_type", (*self.dice.pick(&["at_least", "at_most"])).into())]),
+                    _ => fields(&[("target_value", (*self.dice.pick(&[2.0, 3.0, 4.0])).into())]),
+                };
+                self.say(owner, Wish::EditHabit { id: habit, fields: of }).await;
+            }
+            12 => {
+                let of = fields(&[
+                    ("freq_num", i64::try_from(1 + self.dice.roll(3)).unwrap().into()),
+                    ("freq_den", (*self.dice.pick(&[1_i64, 7, 10])).into()),
+                    ("freq_window", (*self.dice.pick(&["calendar", "rolling"])).into()),
+                ]);
+                self.say(owner, Wish::EditHabit { id: habit, fields: of }).await;
             }
             _ => {}
         }
