@@ -7,6 +7,7 @@ mod devices;
 mod habits;
 mod keep;
 mod once;
+mod parents;
 mod plans;
 mod record;
 mod recovery;

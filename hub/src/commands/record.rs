@@ -155,7 +155,8 @@ pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> R
 
 /// How a habit was measured on a day.
 fn measure(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> {
-    let dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
+    let mut dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
+    dated.retain(|row| row.scope == habit.scope);
     if dated.is_empty() {
         return Ok(Measure::of(habit));
     }

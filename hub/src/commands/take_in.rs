@@ -12,7 +12,7 @@ use kairos_core::command::{Progress, Receipt, Rejection, RejectionCode, Slice};
 use kairos_core::day::Date;
 use kairos_core::event::Event;
 use kairos_core::hlc::Hlc;
-use kairos_core::ids::HabitId;
+use kairos_core::ids::{CellId, HabitId};
 use kairos_core::merge::merge;
 use kairos_core::principal::Principal;
 use kairos_core::repair;
@@ -23,6 +23,7 @@ use kairos_core::value::Value;
 use kairos_transfer::limits;
 
 use super::habits::MAX_HABITS;
+use super::parents::{self, Standing};
 use super::plans::MAX_PAUSES;
 use super::{applied, record, require_edit, unchanged};
 use crate::store::{ImportState, StoreError, Tx};
@@ -72,7 +73,7 @@ pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, slice: &Slice) -> Result<
         if row.scope != scope {
             return Err(Rejection::new(RejectionCode::Forbidden, "An import is for oneself.").into());
         }
-        taken.place(tx, row, &at, &slice.import)?;
+        taken.place(tx, by, row, &at, &slice.import)?;
     }
     for (table, most, what) in MOST {
         if slice.rows.iter().any(|row| row.table == table) && tx.count_living(table, &scope)? > most {
@@ -103,7 +104,8 @@ struct Taken {
 }
 
 impl Taken {
-    fn place(&mut self, tx: &mut Tx<'_>, row: &Row, at: &Hlc, import: &str) -> Result<(), StoreError> {
+    fn place(&mut self, tx: &mut Tx<'_>, by: &Principal, row: &Row, at: &Hlc, import: &str) -> Result<(), StoreError> {
+        require_home(tx, by, row)?;
         let known = tx.row(row.table, &row.id)?;
         if known.as_ref().is_some_and(|known| known.scope != row.scope) {
             let message = "This file belongs to somebody else on this hub; some of it already lives there.";
@@ -187,13 +189,33 @@ impl Taken {
             if habit.as_ref().is_none_or(|habit| habit.id != id) {
                 habit = tx.row(&HABITS, &id)?.map(repair::sound);
             }
-            let Some(habit) = &habit else {
-                return Err(Rejection::field("habit_id", "The file has days of a habit that it does not have.").into());
-            };
+            let Some(habit) = &habit else { return Err(Rejection::not_found("habit").into()) };
             self.seq = self.seq.max(record::fold_imported(tx, habit, date, &actor)?);
         }
         Ok(self.seq)
     }
+}
+
+/// Refuses a row that belongs to nothing, or to something of somebody else: both in the same words. A cell has the id
+/// that follows from its day, lest it stand where the day of another is to be.
+fn require_home(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<(), StoreError> {
+    match parents::standing(tx, by, row)? {
+        // A variant may have gone since a run was made with it.
+        Standing::Sound | Standing::Missing("variant_id") => {}
+        Standing::Missing(column) | Standing::Foreign(column) => {
+            let message = "The file has rows of something that it does not have.";
+            return Err(Rejection::field(column, format!("{message} ({}, {column})", row.table.name)).into());
+        }
+    }
+    if row.table == &COMPLETIONS {
+        let date = repair::parse_date(&row.text("date"));
+        let habit = HabitId::new(row.text("habit_id")).ok();
+        let id = habit.zip(date).map(|(habit, date)| CellId::of(&habit, date, &row.text("actor")));
+        if id.is_none_or(|id| id.as_str() != row.id) {
+            return Err(Rejection::field("id", "The file has a day under an id that is not its own.").into());
+        }
+    }
+    Ok(())
 }
 
 /// What an import changes in a row that was there: each column's earlier value, and the clock of the new one. Taken back,
@@ -298,3 +320,6 @@ pub(super) fn undo(
     }
     Ok(applied(seq))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,11 +32,23 @@ fn read(connection: &Connection, habit: &str) -> Result<Option<Life>, StoreError
     };
     let habit = sound(habit);
     let person = Person::of(rows::by_id(connection, &USERS, habit.user_id.as_str())?.map(sound).as_ref());
-    let schedules = repaired(rows::select(connection, &HABIT_SCHEDULES, "WHERE habit_id = ?1", [&habit.id])?);
+    // An id proves nothing: only what is of the same scope says what its days mean.
+    let scope = habit.scope.to_string();
+    let schedules = repaired(rows::select(
+        connection,
+        &HABIT_SCHEDULES,
+        "WHERE habit_id = ?1 AND scope = ?2",
+        (&habit.id, &scope),
+    )?);
     let pauses = pauses(connection, &habit.scope)?;
     let plan = Plan::of(&habit, &schedules, &pauses, &person);
-    let marks = marks(connection, &habit.id, &plan)?;
-    let sessions = repaired(rows::select(connection, &RECOVERY_SESSIONS, "WHERE habit_id = ?1", [&habit.id])?);
+    let marks = marks(connection, (&habit.id, &scope), &plan)?;
+    let sessions = repaired(rows::select(
+        connection,
+        &RECOVERY_SESSIONS,
+        "WHERE habit_id = ?1 AND scope = ?2",
+        (&habit.id, &scope),
+    )?);
     Ok(Some(Life { habit, plan, marks, sessions, person }))
 }
 
@@ -51,11 +63,12 @@ pub(super) fn pauses(connection: &Connection, scope: &Scope) -> Result<Vec<Row>,
 }
 
 /// The marks of a habit's own cells. Light: a habit of ten years has thousands.
-fn marks(connection: &Connection, habit: &str, plan: &Plan) -> Result<Marks, StoreError> {
+fn marks(connection: &Connection, (habit, scope): (&str, &str), plan: &Plan) -> Result<Marks, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT date, type, source FROM completions WHERE habit_id = ?1 AND actor = '' AND deleted_at IS NULL",
+        "SELECT date, type, source FROM completions
+         WHERE habit_id = ?1 AND scope = ?2 AND actor = '' AND deleted_at IS NULL",
     )?;
-    let mut found = statement.query([habit])?;
+    let mut found = statement.query([habit, scope])?;
     let mut marks = Marks::new();
     while let Some(row) = found.next()? {
         let text = |column| row.get_ref(column).map(|value| value.as_str().unwrap_or_default().to_owned());
@@ -105,7 +118,8 @@ impl Snapshot<'_> {
         let found = rows::select(
             self.connection,
             &kairos_core::schema::COMPLETIONS,
-            "WHERE habit_id = ?1 AND date >= ?2 AND date <= ?3 AND deleted_at IS NULL ORDER BY date, actor LIMIT ?4",
+            "WHERE habit_id = ?1 AND date >= ?2 AND date <= ?3 AND deleted_at IS NULL
+             AND scope = (SELECT scope FROM habits WHERE id = ?1) ORDER BY date, actor LIMIT ?4",
             (habit.as_str(), from, to, i64::try_from(limit).unwrap_or(i64::MAX)),
         )?;
         Ok(repaired(found))
@@ -119,7 +133,8 @@ impl Snapshot<'_> {
         Ok(rows::select(
             self.connection,
             &kairos_core::schema::COMPLETION_EVENTS,
-            "WHERE habit_id = ?1 AND date = ?2 AND deleted_at IS NULL ORDER BY hlc",
+            "WHERE habit_id = ?1 AND date = ?2 AND deleted_at IS NULL
+             AND scope = (SELECT scope FROM habits WHERE id = ?1) ORDER BY hlc",
             (habit.as_str(), date),
         )?)
     }

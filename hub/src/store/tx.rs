@@ -119,7 +119,7 @@ impl Tx<'_> {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// The events of one cell.
+    /// The events of one cell: those of its habit's own scope.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
@@ -127,7 +127,8 @@ impl Tx<'_> {
         let found = rows::select(
             self.connection,
             &COMPLETION_EVENTS,
-            "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL",
+            "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL
+             AND scope = (SELECT scope FROM habits WHERE id = ?1)",
             [habit.as_str(), date, actor],
         )?;
         Ok(found.iter().filter_map(Event::from_row).collect())
@@ -138,9 +139,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn cell_is_full(&self, habit: &HabitId, date: &str, most: usize) -> Result<bool, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM completion_events WHERE habit_id = ?1 AND date = ?2 LIMIT 1 OFFSET ?3")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM completion_events WHERE habit_id = ?1 AND date = ?2
+             AND scope = (SELECT scope FROM habits WHERE id = ?1) LIMIT 1 OFFSET ?3",
+        )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         Ok(statement.exists((habit.as_str(), date, most.saturating_sub(1)))?)
     }

@@ -13,7 +13,7 @@ use kairos_core::event::Verb;
 use kairos_core::ids::UserId;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{HABITS, Table};
+use kairos_core::schema::{HABITS, ROUTINES, Table};
 use kairos_core::scope::Scope;
 use kairos_transfer::completions::{self, CompletionRow};
 use kairos_transfer::{Fault, PortableEntry, PortableHabit, whole, write_loop_zip};
@@ -188,10 +188,16 @@ fn living_habits(snapshot: &Snapshot<'_>, scope: &Scope) -> Result<Vec<Row>, Sto
 fn everything(snapshot: &Snapshot<'_>, scope: &Scope, habits: &[Row], out: &mut impl Write) -> Result<(), StoreError> {
     let ids: HashSet<&str> = habits.iter().map(|habit| habit.id.as_str()).collect();
     let mut file = whole::Writer::begin(out).map_err(unwritten)?;
+    let mut routines: HashSet<String> = HashSet::new();
     for table in whole::TABLES {
         each(snapshot, table, scope, |row| {
-            // Days of habits that were deleted stay here: without their habit they could not come back.
-            if row.look("habit_id").as_text().is_none_or(|id| ids.contains(id)) {
+            // What belongs to a habit or routine that was deleted stays here: without it, it could not come back.
+            let habit = row.look("habit_id").as_text().is_none_or(|id| ids.contains(id));
+            let routine = row.look("routine_id").as_text().is_none_or(|id| routines.contains(id));
+            if table == &ROUTINES {
+                routines.insert(row.id.clone());
+            }
+            if habit && routine {
                 file.row(&row).map_err(unwritten)?;
             }
             Ok(())

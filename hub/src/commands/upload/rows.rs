@@ -18,6 +18,7 @@ use kairos_core::upload::place::{Refusal, place, place_new};
 use kairos_core::upload::{Kind, Operation};
 
 use super::super::habits::MAX_HABITS;
+use super::super::parents::{self, Standing};
 use super::super::plans::MAX_PAUSES;
 use super::super::{habits, plans, recovery, routines};
 use super::stamp::Stamp;
@@ -102,7 +103,7 @@ pub(super) fn apply(
             let fresh = Row::new(table, &id, scope, uploader.by.user.clone(), stamp.millis.min(tx.now()));
             let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
             note_clock(tx, &row);
-            begin(tx, row)?;
+            begin(tx, &uploader.by, row)?;
         }
     }
     if alias {
@@ -222,7 +223,19 @@ fn home(tx: &Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<Scope
         (None, None, None) => own,
     };
     // The same words for what is not there and for what is not theirs.
-    if by.may_edit(&scope) { Ok(scope) } else { Err(refuse("What this row belongs to is not there.")) }
+    if by.may_edit(&scope) { Ok(scope) } else { Err(homeless()) }
+}
+
+fn homeless() -> StoreError {
+    refuse("What this row belongs to is not there.")
+}
+
+/// Refuses a row that names something of another scope as what it belongs to. What is not there at all may still come.
+fn require_home(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<(), StoreError> {
+    match parents::standing(tx, by, row)? {
+        Standing::Foreign(_) => Err(homeless()),
+        Standing::Sound | Standing::Missing(_) => Ok(()),
+    }
 }
 
 fn make_room(tx: &Tx<'_>, table: &'static Table, scope: &Scope) -> Result<(), StoreError> {
@@ -241,7 +254,8 @@ pub(super) fn note_clock(tx: &mut Tx<'_>, row: &Row) {
 }
 
 /// Writes a new row, and what follows from it.
-fn begin(tx: &mut Tx<'_>, mut row: Row) -> Result<(), StoreError> {
+fn begin(tx: &mut Tx<'_>, by: &Principal, mut row: Row) -> Result<(), StoreError> {
+    require_home(tx, by, &row)?;
     match row.table.name {
         "habits" => {
             let at: Hlc = row.hlc().cloned().unwrap_or_else(|| tx.tick());
@@ -267,6 +281,7 @@ fn begin(tx: &mut Tx<'_>, mut row: Row) -> Result<(), StoreError> {
 
 /// Writes a changed row, and what follows from the change.
 pub(super) fn follow(tx: &mut Tx<'_>, by: &Principal, before: &Row, row: Row) -> Result<(), StoreError> {
+    require_home(tx, by, &row)?;
     let goes = before.deleted_at.is_none() && row.deleted_at.is_some();
     match row.table.name {
         "habits" if goes => {

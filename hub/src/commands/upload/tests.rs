@@ -540,3 +540,39 @@ async fn one_broken_value_does_not_keep_the_good_ones_after_it() {
     let operations: Vec<Json> = serde_json::from_str(&left.text("operations")).unwrap();
     assert_eq!((left.text("status").as_str(), operations.len()), ("OPEN", 1));
 }
+
+#[tokio::test]
+async fn a_row_cannot_be_made_or_moved_under_what_is_somebody_elses() {
+    let house = House::new().await;
+    let theirs = vec![tea("bos"), put("routines", "bos-routine", json!({ "name": "Morning" }))];
+    Phone::new("bos").send(&house, "bo", theirs).await;
+    let phone = Phone::new("phone");
+    let own = vec![
+        tea("h"),
+        put("routines", "r", json!({ "name": "Evening" })),
+        put("pauses", "p", json!({ "habit_id": "h", "from_date": "2026-12-01" })),
+        put("pauses", "q", json!({ "from_date": "2026-12-01" })),
+        put("habit_schedules", "s", json!({ "habit_id": "h", "valid_from": "2026-12-01" })),
+        put("routine_habits", "rh", json!({ "routine_id": "r", "habit_id": "h", "sort_key": "V" })),
+    ];
+    assert_eq!(fates(&phone.send(&house, "ada", own).await), ["applied"; 6]);
+    let head = house.store.feed().head();
+    let moved = vec![
+        patch("pauses", "p", json!({ "habit_id": "bos" }), json!({ "habit_id": "h" })),
+        patch("pauses", "q", json!({ "habit_id": "bos" }), json!({ "habit_id": null })),
+        patch("habit_schedules", "s", json!({ "habit_id": "bos" }), json!({ "habit_id": "h" })),
+        patch("routine_habits", "rh", json!({ "habit_id": "bos" }), json!({ "habit_id": "h" })),
+        patch("routine_habits", "rh", json!({ "routine_id": "bos-routine" }), json!({ "routine_id": "r" })),
+        put("routine_habits", "rh2", json!({ "routine_id": "r", "habit_id": "bos", "sort_key": "V" })),
+        put("routine_habits", "rh3", json!({ "routine_id": "bos-routine", "habit_id": "h", "sort_key": "V" })),
+        put("pauses", "p2", json!({ "habit_id": "bos", "from_date": "2026-12-01" })),
+        put("habit_schedules", "s2", json!({ "habit_id": "bos", "valid_from": "2026-12-01" })),
+    ];
+    // Each alone: what follows on something set aside waits with it.
+    for operation in moved {
+        let outcomes = phone.send(&house, "ada", vec![operation.clone()]).await;
+        assert_eq!(fates(&outcomes), ["quarantined"], "{operation}");
+    }
+    let changes = house.store.read(move |snapshot| snapshot.changes_after(head, None, 1000)).await.unwrap();
+    assert!(changes.iter().all(|change| change.table == "conflicts"), "nothing else was written");
+}
