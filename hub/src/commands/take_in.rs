@@ -2,13 +2,13 @@
 //! noted with each slice; an import that ends half-way is taken back as one that somebody does not want any more
 //! ([decision 3](../../../docs/decisions/0003-imports-in-slices.md)).
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
+mod undo;
+
+use std::collections::BTreeSet;
 
 use kairos_core::Millis;
 use kairos_core::change::Origin;
-use kairos_core::command::{Progress, Receipt, Rejection, RejectionCode, Slice};
+use kairos_core::command::{Receipt, Rejection, RejectionCode, Slice};
 use kairos_core::day::Date;
 use kairos_core::event::Event;
 use kairos_core::hlc::Hlc;
@@ -26,13 +26,12 @@ use super::habits::MAX_HABITS;
 use super::parents::{self, Standing};
 use super::plans::MAX_PAUSES;
 use super::{applied, record, require_edit, unchanged};
-use crate::store::{ImportState, StoreError, Tx};
+use crate::store::{ImportRow, ImportState, StoreError, Tx};
+
+pub(super) use undo::undo;
 
 /// How far ahead of ours a clock in a file may be before it is held.
 const MAX_AHEAD: Millis = 5 * 60 * 1000;
-
-/// How many rows are taken back at once.
-const SLICE: usize = 200;
 
 /// How much a person may have, also by way of a file.
 const MOST: [(&Table, usize, &str); 4] = [
@@ -111,6 +110,7 @@ impl Taken {
             let message = "This file belongs to somebody else on this hub; some of it already lives there.";
             return Err(Rejection::new(RejectionCode::Conflict, message).into());
         }
+        let revived = known.as_ref().is_some_and(|known| known.deleted_at.is_some());
         let before = known.clone().filter(|known| known.deleted_at.is_none());
         let Some(placed) = self.placed(tx, row, known, at)? else { return Ok(()) };
         if before.is_none()
@@ -123,7 +123,10 @@ impl Taken {
         }
         self.seq = tx.put(&placed, Origin::Local)?;
         let changed = before.map(|before| changes(&before, &placed));
-        tx.note_import_row(import, placed.table.name, &placed.id, changed.as_deref())?;
+        let print = changed.is_none().then(|| undo::print(&placed));
+        let (table, id) = (placed.table.name.to_owned(), placed.id.clone());
+        let noted = ImportRow { table, id, changed: changed.clone(), print, revived };
+        tx.note_import_row(import, &noted)?;
         if changed.is_none() && placed.table == &HABITS {
             self.habits += 1;
         } else if changed.is_none() && placed.table == &COMPLETION_EVENTS {
@@ -234,91 +237,6 @@ fn changes(before: &Row, after: &Row) -> String {
         (old != new).then(|| (name.to_owned(), serde_json::json!([old.to_json(), clock.to_string()])))
     });
     serde_json::Value::Object(changed.collect()).to_string()
-}
-
-/// Gives columns their earlier values again. Whether there was one to give.
-fn restore(row: &mut Row, changed: &str, at: &Hlc) -> bool {
-    let changed: BTreeMap<String, (serde_json::Value, String)> = serde_json::from_str(changed).unwrap_or_default();
-    let clocks = row.clocks.clone();
-    let mut restored = false;
-    for (name, (old, clock)) in changed {
-        let register = row.table.column(&name).map_or(name.as_str(), |column| column.register);
-        if clocks.get(register).is_none_or(|now| now.to_string() != clock) {
-            continue;
-        }
-        restored = true;
-        let old = Value::from_json(old);
-        if row.table.column(&name).is_some() {
-            row.set(&name, old, at);
-        } else {
-            row.clocks.insert(Cow::Owned(name.clone()), at.clone());
-            row.extra.insert(name, old);
-            row.touch(at);
-        }
-    }
-    restored
-}
-
-/// Takes back a slice of an import: what came with it goes, what it changed is as it was, what was done since stays. When
-/// nothing is left it is settled.
-pub(super) fn undo(
-    tx: &mut Tx<'_>,
-    by: &Principal,
-    id: &str,
-    why: Option<&str>,
-    done: &Progress,
-) -> Result<Receipt, StoreError> {
-    let import = tx.import(id)?.filter(|import| import.user == by.user.as_str());
-    let Some(import) = import else { return Err(Rejection::not_found("import").into()) };
-    require_edit(by, &Scope::Person(by.user.clone()))?;
-    match import.state {
-        ImportState::Undone | ImportState::Withdrawn => return Ok(unchanged()),
-        ImportState::Done => tx.set_import(id, ImportState::Undoing, None)?,
-        ImportState::Running | ImportState::Undoing => {}
-    }
-    let rows = tx.import_rows(id, SLICE)?;
-    if rows.is_empty() {
-        let state = if import.state == ImportState::Running { ImportState::Withdrawn } else { ImportState::Undone };
-        tx.set_import(id, state, why)?;
-        return Ok(applied(0));
-    }
-    let at = tx.tick();
-    let mut cells: BTreeSet<Cell> = BTreeSet::new();
-    let mut seq = 0;
-    for noted in rows {
-        done.fetch_add(1, Ordering::Relaxed);
-        tx.forget_import_row(id, &noted)?;
-        let Some(table) = Table::named(&noted.table) else { continue };
-        let Some(mut row) = tx.row(table, &noted.id)?.filter(|row| row.deleted_at.is_none()) else { continue };
-        if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
-            cells.insert((event.habit_id.to_string(), event.date, event.actor));
-        }
-        if let Some(changed) = &noted.changed {
-            if !restore(&mut row, changed, &at) {
-                continue;
-            }
-            if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
-                cells.insert((event.habit_id.to_string(), event.date, event.actor));
-            }
-        } else if table == &COMPLETIONS {
-            // A cell is there while its events are.
-            if let Some(date) = repair::parse_date(&row.text("date")) {
-                cells.insert((row.text("habit_id"), date, row.text("actor")));
-            }
-            continue;
-        } else if table == &HABITS && tx.habit_is_used(&row.id)? {
-            continue;
-        } else {
-            row.set_deleted(Some(tx.now()), &at);
-        }
-        seq = tx.put(&row, Origin::Local)?;
-    }
-    for (habit, date, actor) in cells {
-        let Some(row) = tx.row(&HABITS, &habit)?.map(repair::sound) else { continue };
-        let id = HabitId::new(habit).map_err(|_| Rejection::not_found("habit"))?;
-        seq = record::fold_what_is_left(tx, &row, &id, date, &actor)?.max(seq);
-    }
-    Ok(applied(seq))
 }
 
 #[cfg(test)]

@@ -80,6 +80,10 @@ pub struct ImportRow {
     /// Where it was there before: each column that was changed, with its earlier value and the clock of the new one, as
     /// JSON.
     pub changed: Option<String>,
+    /// Where it came with the import: a hash of its clocks as they were then.
+    pub print: Option<String>,
+    /// Whether it was there, deleted, and was brought back.
+    pub revived: bool,
 }
 
 const COLUMNS: &str = "SELECT id, user_id, source, at, habits, entries, undone_at, state, message FROM imports";
@@ -149,15 +153,17 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub fn note_import_row(
-        &self,
-        import: &str,
-        table: &str,
-        row: &str,
-        changed: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT OR IGNORE INTO import_rows (import_id, tbl, row_id, changed) VALUES (?1, ?2, ?3, ?4)";
-        self.connection.prepare_cached(sql)?.execute((import, table, row, changed))?;
+    pub fn note_import_row(&self, import: &str, row: &ImportRow) -> Result<(), StoreError> {
+        let sql = "INSERT OR IGNORE INTO import_rows (import_id, tbl, row_id, changed, print, revived)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.connection.prepare_cached(sql)?.execute((
+            import,
+            &row.table,
+            &row.id,
+            row.changed.as_deref(),
+            row.print.as_deref(),
+            row.revived,
+        ))?;
         Ok(())
     }
 
@@ -185,10 +191,11 @@ impl Tx<'_> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         for habits in ["<>", "="] {
             let mut statement = self.connection.prepare_cached(&format!(
-                "SELECT tbl, row_id, changed FROM import_rows WHERE import_id = ?1 AND tbl {habits} 'habits' LIMIT ?2"
+                "SELECT tbl, row_id, changed, print, revived FROM import_rows WHERE import_id = ?1 AND tbl {habits} 'habits' LIMIT ?2"
             ))?;
             let found = statement.query_map((id, limit), |row| {
-                Ok(ImportRow { table: row.get(0)?, id: row.get(1)?, changed: row.get(2)? })
+                let (table, id, changed) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(ImportRow { table, id, changed, print: row.get(3)?, revived: row.get(4)? })
             })?;
             let found: Vec<ImportRow> = found.collect::<rusqlite::Result<_>>()?;
             if !found.is_empty() {
@@ -208,14 +215,26 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Whether something was done in a habit, the engine's notes left out.
+    /// Whether something was done in a habit since a moment, the engine's notes left out, or a button or a routine leads
+    /// to it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn habit_is_used(&self, habit: &str) -> Result<bool, StoreError> {
+    pub fn habit_is_used(&self, habit: &str, since: Millis) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM completion_events
-                   WHERE habit_id = ?1 AND deleted_at IS NULL AND source <> 'engine' LIMIT 1";
-        Ok(self.connection.prepare_cached(sql)?.exists([habit])?)
+                   WHERE habit_id = ?1 AND deleted_at IS NULL AND source <> 'engine' AND created_at >= ?2
+                   UNION ALL SELECT 1 FROM device_bindings WHERE habit_id = ?1 AND deleted_at IS NULL
+                   UNION ALL SELECT 1 FROM routine_habits WHERE habit_id = ?1 AND deleted_at IS NULL LIMIT 1";
+        Ok(self.connection.prepare_cached(sql)?.exists((habit, since))?)
+    }
+
+    /// Whether a button leads to a routine.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn routine_is_bound(&self, routine: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM device_bindings WHERE routine_id = ?1 AND deleted_at IS NULL LIMIT 1";
+        Ok(self.connection.prepare_cached(sql)?.exists([routine])?)
     }
 }
 

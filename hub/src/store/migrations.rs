@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_over_time.sql"),
     include_str!("../../migrations/0004_imports.sql"),
     include_str!("../../migrations/0005_sync.sql"),
+    include_str!("../../migrations/0006_import_undo.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

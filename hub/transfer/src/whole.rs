@@ -139,14 +139,16 @@ fn line(row: &Row) -> Line<'_> {
         .map(|(name, value)| (name, value.to_json()))
         .chain(row.extra.iter().map(|(name, value)| (name.clone(), value.to_json())))
         .collect();
-    let uniform = row.clocks.values().next().filter(|first| row.clocks.values().all(|clock| clock == *first));
+    // A living row's clock of deletion says only that it was gone once: it comes back as if it never was.
+    let clocks = || row.clocks.iter().filter(|(name, _)| *name != kairos_core::schema::DELETED_AT);
+    let first = clocks().next().map(|(_, clock)| clock);
+    let uniform = first.filter(|first| clocks().all(|(_, clock)| clock == *first));
     let all = row.table.columns.iter().filter(|column| !column.derived);
     let complete = all.into_iter().all(|column| row.clocks.contains_key(column.register)) && row.extra.is_empty();
-    let deleted_before = row.clocks.contains_key(kairos_core::schema::DELETED_AT);
-    let at = uniform.filter(|_| complete && !deleted_before).cloned();
+    let at = uniform.filter(|_| complete).cloned();
     let clocks = match at {
         Some(_) => BTreeMap::new(),
-        None => row.clocks.iter().map(|(name, clock)| (name.to_string(), clock.clone())).collect(),
+        None => clocks().map(|(name, clock)| (name.to_string(), clock.clone())).collect(),
     };
     let id = if own { OWN } else { row.id.as_str() };
     Line { table: row.table.name.into(), id: id.into(), created_at: row.created_at, at, clocks, columns }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::sync::Arc;
 
-use kairos_core::command::{Outcome, Slice, Wish};
+use kairos_core::command::{Outcome, Progress, Slice, Wish};
 use kairos_core::ids::UserId;
 use kairos_core::schema::{RECOVERY_SESSIONS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS};
 
@@ -203,4 +203,73 @@ async fn what_hangs_on_anothers_habit_all_the_same_counts_for_nothing() {
         .unwrap();
     assert!(events.iter().all(|row| row.scope == scope("bo")) && cells.iter().all(|row| row.scope == scope("bo")));
     assert_eq!((events.len(), cells.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_somebody_changed_or_uses_since_stays_when_the_import_goes() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let ids = ["renamed", "bound", "stepped", "done", "left"];
+    let mut rows: Vec<Row> = ids.iter().map(|id| habit("ada", id)).collect();
+    rows.push(row("ada", &PAUSES, "kept", &[("from_date", "2027-01-01".into())]));
+    rows.push(row("ada", &PAUSES, "gone", &[("from_date", "2027-01-01".into())]));
+    rows.push(row("ada", &ROUTINES, "pressed", &[("name", "Morning".into())]));
+    rows.extend(ids.iter().map(|id| event("ada", &format!("e-{id}"), id)));
+    assert_eq!(import(&house, "ada", "i", rows).await, Outcome::Applied);
+    let fields = |name: &str, value: Value| [(name.to_owned(), value)].into();
+    let id = HabitId::new("renamed").unwrap();
+    house.wish(&ada, Wish::EditHabit { id, fields: fields("name", "Write".into()) }).await;
+    let id = "kept".to_owned();
+    house.wish(&ada, Wish::EditPause { id, fields: fields("to_date", "2027-02-01".into()) }).await;
+    house
+        .store
+        .write(|tx| {
+            // The engine's own notes are no change of a person's.
+            let mut left = tx.row(&HABITS, "left")?.unwrap();
+            let at = tx.tick();
+            left.set("phase", "STABILIZING", &at);
+            tx.put(&left, Origin::Local)?;
+            let bind = |id: &str, column: &str, target: &str| {
+                let columns = [("device_id", "d".into()), (column, target.into())];
+                row("ada", &kairos_core::schema::DEVICE_BINDINGS, id, &columns)
+            };
+            tx.put(&bind("b1", "habit_id", "bound"), Origin::Local)?;
+            tx.put(&bind("b2", "routine_id", "pressed"), Origin::Local)?;
+            let step = [("routine_id", "pressed".into()), ("habit_id", "stepped".into()), ("sort_key", "V".into())];
+            tx.put(&row("ada", &ROUTINE_HABITS, "step", &step), Origin::Local)?;
+            tx.put(&event("ada", "later", "done"), Origin::Local)
+        })
+        .await
+        .unwrap();
+    take_back(&house, "ada", "i").await;
+    for id in ["renamed", "bound", "stepped", "done"] {
+        assert!(is_alive(&house, &HABITS, id).await, "{id}");
+        assert!(!is_alive(&house, &COMPLETION_EVENTS, &format!("e-{id}")).await, "{id}");
+    }
+    assert_eq!(read(&house, &HABITS, "renamed").await.unwrap().text("name"), "Write");
+    assert!(!is_alive(&house, &HABITS, "left").await);
+    assert!(is_alive(&house, &PAUSES, "kept").await && !is_alive(&house, &PAUSES, "gone").await);
+    assert!(is_alive(&house, &ROUTINES, "pressed").await);
+    assert!(is_alive(&house, &kairos_core::schema::DEVICE_BINDINGS, "b1").await);
+}
+
+#[tokio::test]
+async fn a_habit_that_was_brought_back_goes_again_unless_it_was_used_since() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let whole =
+        || ["h", "used"].iter().flat_map(|id| [habit("ada", id), event("ada", &format!("e-{id}"), id)]).collect();
+    assert_eq!(import(&house, "ada", "first", whole()).await, Outcome::Applied);
+    for id in ["h", "used"] {
+        house.wish(&ada, Wish::DeleteHabit { id: HabitId::new(id).unwrap() }).await;
+    }
+    assert_eq!(import(&house, "ada", "second", whole()).await, Outcome::Applied);
+    assert!(is_alive(&house, &HABITS, "h").await && is_alive(&house, &HABITS, "used").await);
+    let mut now = event("ada", "now", "used");
+    now.created_at = house.clock.now();
+    house.store.write(move |tx| tx.put(&now, Origin::Local)).await.unwrap();
+    take_back(&house, "ada", "second").await;
+    assert!(!is_alive(&house, &HABITS, "h").await);
+    assert!(is_alive(&house, &HABITS, "used").await);
+    assert!(is_alive(&house, &COMPLETION_EVENTS, "e-h").await, "what was done before is not the import's");
 }
