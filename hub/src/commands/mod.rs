@@ -28,7 +28,7 @@ use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use sha2::{Digest, Sha256};
 
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{ImportState, Store, StoreError, Tx};
 
 /// The door. Cheap to clone.
 #[derive(Clone)]
@@ -64,16 +64,28 @@ fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
         if asked != print {
             return Ok(rejected(Rejection::reused()));
         }
+        if comes_anew(tx, command)? {
+            return answer(tx, command);
+        }
         return Ok(Receipt { repeated: true, ..receipt });
     }
     let receipt = answer(tx, command)?;
     // Whether a day has come depends on the clock, which may be put right: asked again, it is judged again.
     let passing =
         matches!(&receipt.outcome, Outcome::Rejected(rejection) if rejection.code == RejectionCode::FutureDate);
-    if !receipt.repeated && !passing {
+    // So it is with an import that has to wait for another.
+    let waits = matches!((&command.wish, &receipt.outcome), (Wish::OpenImport { .. }, Outcome::Rejected(_)));
+    if !receipt.repeated && !passing && !waits {
         tx.remember(&author, id, &print, &receipt)?;
     }
     Ok(receipt)
+}
+
+/// Whether a command that is repeated is an import of which nothing is left, since the hub stopped or could not save: it
+/// was half done, and is now done.
+fn comes_anew(tx: &Tx<'_>, command: &Command) -> Result<bool, StoreError> {
+    let Wish::OpenImport { id, .. } = &command.wish else { return Ok(false) };
+    Ok(tx.import(id)?.is_some_and(|import| import.state == ImportState::Withdrawn))
 }
 
 /// Carries out; a refusal leaves no trace and is an answer too.
@@ -131,6 +143,7 @@ fn fingerprint(command: &Command) -> Vec<u8> {
         // Ids and secrets are minted anew at each repetition.
         Wish::AddHabit { fields, .. } => format!("add habit {fields:?}"),
         Wish::AddDevice { fields, .. } => format!("add device {fields:?}"),
+        // Its id follows from the file.
         Wish::OpenImport { id, .. } => format!("import {id}"),
         Wish::AddPause { fields, .. } => format!("add pause {fields:?}"),
         other => format!("{other:?}"),

@@ -51,8 +51,10 @@ pub(super) fn open(tx: &mut Tx<'_>, by: &Principal, id: &str, source: &str) -> R
         let message = "Another import of yours is still running; please wait for it.";
         return Err(Rejection::new(RejectionCode::Conflict, message).into());
     }
-    if tx.import(id)?.is_some() {
-        return Ok(unchanged());
+    match tx.import(id)?.map(|import| import.state) {
+        Some(ImportState::Withdrawn) => tx.forget_import(id)?,
+        Some(_) => return Ok(unchanged()),
+        None => {}
     }
     tx.open_import(id, &by.user, source)?;
     Ok(applied(0))

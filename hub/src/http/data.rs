@@ -89,7 +89,9 @@ struct Uploaded {
 async fn take(api: &Api, by: Principal, session: &str, body: Value) -> Result<Answer<Uploaded>, ApiError> {
     let envelope = Envelope::parse(body)
         .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
-    let results = api.commands.upload(by, session, Arc::new(envelope)).await?;
+    // The body may take its time; what is saved may not.
+    let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope)).await?) };
+    let results = super::patience::within(saved).await?;
     Ok(Answer(Uploaded { results, now: api.store.clock().now() }))
 }
 

@@ -1,7 +1,7 @@
 //! The one error of the API: a word for programs, a sentence for people, never an internal.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kairos_core::command::{Rejection, RejectionCode};
@@ -150,6 +150,17 @@ impl From<JsonRejection> for ApiError {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_body", format!("The body is not as it should be: {told}."))
             }
             status => Self::new(status, "invalid_body", format!("The body is not as it should be: {told}.")),
+        }
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The file is larger than a hub reads.")
+            }
+            _ => Self::new(StatusCode::BAD_REQUEST, "body_cut", "The body did not come whole. Please send it again."),
         }
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use kairos_core::principal::Principal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,7 +20,7 @@ use super::error::ApiError;
 use super::extract::{Idempotency, Path, Person, Query};
 use super::{Api, ErrorBody};
 use crate::store::{ImportNote, ImportState, StoreError};
-use crate::transfer::{self, Contents, Form, Job, JobState, Outlook};
+use crate::transfer::{self, Contents, Form, Job, JobState, NotBegun, Outlook};
 
 /// The largest file.
 pub(super) const MAX_FILE: usize = 64 << 20;
@@ -147,12 +147,29 @@ async fn import(
     Person(by): Person,
     Query(how): Query<HowToImport>,
     Idempotency(command): Idempotency,
-    Turn(turn): Turn,
-    file: Bytes,
+    request: Request,
 ) -> Result<(StatusCode, Answer<ImportAnswer>), ApiError> {
+    let receiving = api.jobs.receive(&by.user).ok_or_else(occupied)?;
+    let file = Bytes::from_request(request, &api).await?;
     if file.is_empty() {
         return Err(ApiError::field("file", "The body is the file; it is empty."));
     }
+    // Hashing a large file takes a while: beside the threads that answer everybody.
+    let (file, hash) = tokio::task::spawn_blocking(move || {
+        let hash = Sha256::digest(&file);
+        (file, hash)
+    })
+    .await
+    .map_err(|_| unreadable())?;
+    let id = kairos_core::ids::derive(&format!("import|{}|{command}|{hash:x}", by.author()));
+    if !how.dry_run
+        && let Some(job) = api.jobs.find(&by.user, &id).filter(|job| job.state() == JobState::Running)
+    {
+        return Ok((StatusCode::ACCEPTED, Answer(ImportAnswer::of_job(&job))));
+    }
+    // Taken only now that the file is here: nobody who sends slowly keeps others waiting.
+    let turn = api.jobs.turn().ok_or_else(occupied)?;
+    drop(receiving);
     let (contents, turn) = read(&api, &by, how.file_name.unwrap_or_default(), file, turn).await?;
     let outlook = contents.outlook.clone();
     if how.dry_run {
@@ -160,24 +177,22 @@ async fn import(
         let answer = ImportAnswer { outlook: Some(outlook), total, ..ImportAnswer::empty(None, "dry_run") };
         return Ok((StatusCode::OK, Answer(answer)));
     }
-    let id = kairos_core::ids::derive(&format!("import|{}|{command}", by.author()));
-    let job = api.jobs.import(by, command, id, contents, turn).map_err(|other| busy(&other))?;
+    let job = api.jobs.import(by, command, id, contents, turn).await.map_err(|why| match why {
+        NotBegun::Busy(other) => busy(&other),
+        NotBegun::Store(error) => error.into(),
+    })?;
     let answer = ImportAnswer { outlook: Some(outlook), ..ImportAnswer::of_job(&job) };
     Ok((StatusCode::ACCEPTED, Answer(answer)))
 }
 
-/// The turn to send a file, taken before its first byte is read.
-struct Turn(OwnedSemaphorePermit);
+fn occupied() -> ApiError {
+    let message = "Another file is being read just now; please try again in a moment.";
+    ApiError::new(StatusCode::CONFLICT, "busy", message).with("retry_after", 5)
+}
 
-impl FromRequestParts<Api> for Turn {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(_: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        api.jobs.turn().map(Self).ok_or_else(|| {
-            let message = "Another file is being read just now; please try again in a moment.";
-            ApiError::new(StatusCode::CONFLICT, "busy", message).with("retry_after", 5)
-        })
-    }
+fn unreadable() -> ApiError {
+    let message = "The file could not be read; it may be damaged.";
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
 }
 
 fn busy(other: &Arc<Job>) -> ApiError {
@@ -200,11 +215,7 @@ async fn read(
         let contents = transfer::read(&name, file, &user, (&person, &known), now)?;
         Ok::<_, kairos_core::command::Rejection>((contents, turn))
     });
-    let read = read.await.map_err(|_| {
-        let message = "The file could not be read; it may be damaged.";
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
-    })?;
-    Ok(read?)
+    Ok(read.await.map_err(|_| unreadable())??)
 }
 
 /// The person's imports.
@@ -273,8 +284,8 @@ struct HowToExport {
     format: Option<String>,
 }
 
-/// All that a person has, as a file: one moment of it, however long it takes to come. There is one at a time on a hub;
-/// who does not take it for half a minute, or not all of it in ten, is cut off.
+/// All that a person has, as a file: one moment of it, however long it takes to come. A person has one at a time, a hub
+/// two; who does not take it for half a minute, or not all of it in ten, is cut off.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
     responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Another export runs"), (status = 503, body = ErrorBody))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,9 +16,22 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How long a copy of the database may take.
 const COPY: Duration = Duration::from_secs(300);
 
+/// How long a large body may take to come, and its answer, as long as it keeps coming: how long it may pause is bounded
+/// by itself.
+const BODY: Duration = Duration::from_secs(600);
+
+/// Whether a request may bring a large body: a file, or what a phone wrote in weeks.
+fn brings_much(request: &Request) -> bool {
+    request.method() == Method::POST && matches!(request.uri().path(), "/api/imports" | "/api/data")
+}
+
 /// The middleware.
 pub(super) async fn bound(request: Request, next: Next) -> Response {
-    let longest = if super::backups::takes_long(&request) { COPY } else { LONGEST };
+    let longest = match &request {
+        request if super::backups::takes_long(request) => COPY,
+        request if brings_much(request) => BODY,
+        _ => LONGEST,
+    };
     tokio::time::timeout(longest, next.run(request)).await.unwrap_or_else(|_| late().into_response())
 }
 

@@ -39,7 +39,7 @@ impl StoreError {
     }
 
     /// A wish came upon a fault of ours.
-    pub(super) fn fault() -> Self {
+    pub(crate) fn fault() -> Self {
         Self::Unavailable(FAULT.into())
     }
 }

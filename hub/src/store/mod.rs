@@ -214,7 +214,7 @@ impl Store {
         self.heed(self.0.readers.run(work).await)
     }
 
-    /// The turn to send a file; `None` while somebody else has it.
+    /// The turn to have a file read and taken in; `None` while somebody else has it.
     pub(crate) fn turn_for_file(&self) -> Option<OwnedSemaphorePermit> {
         self.0.files.clone().try_acquire_owned().ok()
     }
@@ -235,8 +235,8 @@ impl Store {
     }
 
     /// The turn for a read that takes as long as whoever listens takes; `None` while somebody else keeps it.
-    pub(crate) async fn turn_apart(&self) -> Option<Turn> {
-        self.0.apart.turn().await
+    pub(crate) async fn turn_apart(&self, user: &kairos_core::ids::UserId) -> Option<Turn> {
+        self.0.apart.turn(user).await
     }
 
     /// The changes after a place in the log, oldest first: from memory when the reader is nearly up to date.

@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError};
 /// [`AuthError`], for a person: no such account, the file is there already or cannot be written.
 pub async fn write_file(store: &Store, user: &UserId, form: &str, file: &str) -> Result<Value, AuthError> {
     let form = Form::parse(form).ok_or_else(|| Rejection::field("format", "The format is json, csv or loop."))?;
-    let turn = store.turn_apart().await.ok_or_else(|| {
+    let turn = store.turn_apart(user).await.ok_or_else(|| {
         Rejection::new(
             RejectionCode::Conflict,
             "Another export is being written just now; please try again in a moment.",
@@ -105,7 +105,10 @@ pub async fn read_file(
     let command = CommandId::mint(now, crate::random::bytes());
     let id = kairos_core::ids::derive(&format!("import|{user}|{command}"));
     let by = auth.acting_for(user);
-    let taken = taking::take_in(store, &by, command, &id, contents, &Progress::default()).await;
+    let taken = match taking::open(store, &by, command, &id, &contents).await? {
+        Some(standing) => Ok(standing),
+        None => taking::take_in(store, &by, &id, contents, &Progress::default()).await,
+    };
     drop(turn);
     match taken? {
         Outcome::Applied => Ok(json!({ "state": "done", "id": id, "outlook": outlook })),

@@ -61,9 +61,9 @@ impl Pieces {
     }
 }
 
-/// Begins to write what a person has; `None` while another export runs.
+/// Begins to write what a person has; `None` while another export of theirs runs, or two of others.
 pub async fn export(store: &Store, user: &UserId, form: Form) -> Option<Pieces> {
-    Some(begin(store.turn_apart().await?, user, form, PATIENCE))
+    Some(begin(store.turn_apart(user).await?, user, form, PATIENCE))
 }
 
 fn begin(turn: Turn, user: &UserId, form: Form, patience: Patience) -> Pieces {

@@ -1,6 +1,6 @@
 //! Imports as jobs: they take longer than a request may, and show how far they are.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use kairos_core::command::{Outcome, Progress};
 use kairos_core::ids::{CommandId, UserId};
 use kairos_core::principal::Principal;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{Contents, taking};
 use crate::store::{Store, StoreError};
@@ -16,11 +16,37 @@ use crate::store::{Store, StoreError};
 /// How many jobs are remembered, finished ones included.
 const REMEMBERED: usize = 64;
 
+/// How many files may be on their way at once, each of another person.
+const RECEIVED_AT_ONCE: usize = 4;
+
 /// Import jobs of this run of the hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs {
     store: Store,
     known: Arc<Mutex<VecDeque<Arc<Job>>>>,
+    sending: Arc<Mutex<HashSet<UserId>>>,
+}
+
+/// Why an import did not begin.
+#[derive(Debug)]
+pub enum NotBegun {
+    /// The person's other job still runs: one at a time.
+    Busy(Arc<Job>),
+    /// It was refused, or could not be saved.
+    Store(StoreError),
+}
+
+/// A file on its way. Ends when dropped.
+#[derive(Debug)]
+pub struct Receiving {
+    user: UserId,
+    sending: Arc<Mutex<HashSet<UserId>>>,
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.user);
+    }
 }
 
 /// One import, or taking one back.
@@ -70,7 +96,7 @@ impl Jobs {
     /// No jobs yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, known: Arc::default() }
+        Self { store, known: Arc::default(), sending: Arc::default() }
     }
 
     /// Takes back what the hub left half-way when it stopped last. Until that is done no file is taken in, lest some of
@@ -91,7 +117,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// The turn to send a file, one at a time on a hub; `None` while somebody else has it.
+    /// The turn to have a file read and taken in, one at a time on a hub; `None` while somebody else has it.
     #[must_use]
     pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
         self.store.turn_for_file()
@@ -104,39 +130,67 @@ impl Jobs {
         known.iter().rev().find(|job| job.user == *user && job.id == id).cloned()
     }
 
-    /// Begins an import; the one that is running when there is one under this id.
+    /// Begins an import; the one that is running when there is one under this id. It answers once the import is open; it
+    /// goes on by itself, also when nobody waits for the answer.
     ///
     /// # Errors
-    /// The person's other job that still runs: one at a time.
-    pub fn import(
+    /// [`NotBegun`].
+    pub async fn import(
         &self,
         by: Principal,
         command: CommandId,
         id: String,
         contents: Contents,
         turn: OwnedSemaphorePermit,
-    ) -> Result<Arc<Job>, Arc<Job>> {
+    ) -> Result<Arc<Job>, NotBegun> {
         let store = self.store.clone();
-        let (job, new) = self.begin(&by.user, id, contents.total())?;
-        if new {
-            let working = job.clone();
-            tokio::spawn(async move {
-                let answer = taking::take_in(&store, &by, command, &working.id, contents, &working.done).await;
-                // The next file may come once this one is gone.
-                drop(turn);
-                working.ends(match answer {
-                    Ok(Outcome::Applied) => JobState::Done,
-                    Ok(Outcome::Unchanged) => JobState::Unchanged,
-                    Ok(Outcome::Rejected(rejection)) | Err(StoreError::Rejected(rejection)) => {
-                        JobState::Refused(rejection.message)
-                    }
-                    Err(StoreError::Unavailable(_)) => {
-                        JobState::Refused("The hub could not save; nothing was changed. Please try again.".into())
-                    }
-                });
-            });
+        let (job, new) = self.begin(&by.user, id, contents.total()).map_err(NotBegun::Busy)?;
+        if !new {
+            return Ok(job);
         }
-        Ok(job)
+        let (begun, begins) = oneshot::channel();
+        let working = job.clone();
+        tokio::spawn(async move {
+            let answer = match taking::open(&store, &by, command, &working.id, &contents).await {
+                Ok(None) => {
+                    let _ = begun.send(Ok(()));
+                    taking::take_in(&store, &by, &working.id, contents, &working.done).await
+                }
+                Ok(Some(standing)) => {
+                    working.ends(ended(Ok(standing)));
+                    drop(turn);
+                    let _ = begun.send(Ok(()));
+                    return;
+                }
+                Err(error) => {
+                    let told = match &error {
+                        StoreError::Rejected(rejection) => StoreError::Rejected(rejection.clone()),
+                        StoreError::Unavailable(reason) => StoreError::Unavailable(reason.clone()),
+                    };
+                    let _ = begun.send(Err(told));
+                    Err(error)
+                }
+            };
+            // The next file may come once this one is gone.
+            drop(turn);
+            working.ends(ended(answer));
+        });
+        match begins.await {
+            Ok(Ok(())) => Ok(job),
+            Ok(Err(error)) => Err(NotBegun::Store(error)),
+            Err(_) => Err(NotBegun::Store(StoreError::fault())),
+        }
+    }
+
+    /// Lets a person send a file, until what is given is dropped; `None` while they send another, or as many as may come
+    /// at once are on their way. Each is kept in memory until it is whole, however slowly it comes.
+    #[must_use]
+    pub fn receive(&self, user: &UserId) -> Option<Receiving> {
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        if sending.len() >= RECEIVED_AT_ONCE || !sending.insert(user.clone()) {
+            return None;
+        }
+        Some(Receiving { user: user.clone(), sending: self.sending.clone() })
     }
 
     /// Begins to take an import back.
@@ -176,5 +230,17 @@ impl Jobs {
         });
         known.push_back(job.clone());
         Ok((job, true))
+    }
+}
+
+/// How a job ended.
+fn ended(answer: Result<Outcome, StoreError>) -> JobState {
+    match answer {
+        Ok(Outcome::Applied) => JobState::Done,
+        Ok(Outcome::Unchanged) => JobState::Unchanged,
+        Ok(Outcome::Rejected(rejection)) | Err(StoreError::Rejected(rejection)) => JobState::Refused(rejection.message),
+        Err(StoreError::Unavailable(_)) => {
+            JobState::Refused("The hub could not save; nothing was changed. Please try again.".into())
+        }
     }
 }

@@ -14,7 +14,7 @@ mod taking;
 pub use console::{read_file, write_file};
 pub use contents::Contents;
 pub use export::{Pieces, export};
-pub use jobs::{Job, JobState, Jobs};
+pub use jobs::{Job, JobState, Jobs, NotBegun};
 pub use known::Known;
 pub use rows::{Outlook, read};
 

@@ -27,27 +27,39 @@ const INTERRUPTED: &str =
 /// What is said of one that could not be saved.
 const UNSAVED: &str = "The hub could not save; what had come was taken back. Please try again.";
 
-/// Takes a file in, all of it or nothing.
+/// Opens an import; how it stands, where it was asked for before.
+///
+/// # Errors
+/// [`StoreError::Rejected`]: another one runs, or the command was used for another file. [`StoreError::Unavailable`]: it
+/// is not known to be open.
+pub(super) async fn open(
+    store: &Store,
+    by: &Principal,
+    command: CommandId,
+    id: &str,
+    contents: &Contents,
+) -> Result<Option<Outcome>, StoreError> {
+    let wish = Wish::OpenImport { id: id.to_owned(), source: contents.outlook.source.clone() };
+    let opened = Commands::new(store.clone()).submit(Command { id: command, by: by.clone(), wish }).await?;
+    match opened.outcome {
+        Outcome::Rejected(rejection) => Err(rejection.into()),
+        Outcome::Applied if !opened.repeated => Ok(None),
+        _ => standing(store, &by.user, id).await.map(Some),
+    }
+}
+
+/// Takes a file in that was opened, all of it or nothing.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`]: nothing of it is there, or will be once the disk answers again.
 pub(super) async fn take_in(
     store: &Store,
     by: &Principal,
-    command: CommandId,
     id: &str,
     contents: Contents,
     done: &Progress,
 ) -> Result<Outcome, StoreError> {
     let door = Commands::new(store.clone());
-    let wish = Wish::OpenImport { id: id.to_owned(), source: contents.outlook.source.clone() };
-    let opened = door.submit(Command { id: command, by: by.clone(), wish }).await?;
-    if let Outcome::Rejected(_) = opened.outcome {
-        return Ok(opened.outcome);
-    }
-    if opened.repeated || opened.outcome == Outcome::Unchanged {
-        return standing(store, &by.user, id).await;
-    }
     let _writing = store.importing();
     let taken = slices(store, &door, by, id, contents.slices(), done).await;
     let why = match &taken {

@@ -7,6 +7,7 @@ use kairos_simulator::random::Rng;
 use kairos_tests::{Database, House, Person, export_of, scaled, until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 /// A habit of three days in HabitKit's form.
 const HABITKIT: &str = r##"{
@@ -276,4 +277,78 @@ async fn heavy_a_hub_that_dies_while_it_imports_has_all_of_it_or_nothing() {
         Database::open(&house.database()).is_consistent();
     }
     eprintln!("all of it {all} times, nothing {nothing} times");
+}
+
+async fn send_under(person: &Person, key: &str, file: impl Into<Vec<u8>>) -> (StatusCode, Value) {
+    let request = person.request(Method::POST, "/api/imports").header("idempotency-key", key);
+    let answer = request.header("content-type", "application/octet-stream").body(file.into()).send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_file() {
+    let mut house = House::start().await;
+    let ada = house.set_up().await;
+    let (first, other) = (export_of("one", 1, 10), export_of("two", 1, 10));
+    let (status, begun) = send_under(&ada, "k1", first.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{begun}");
+    let id = begun["id"].as_str().unwrap().to_owned();
+    assert_eq!(ends(&ada, &id).await["state"], "done");
+    let (status, again) = send_under(&ada, "k1", first.clone()).await;
+    assert_eq!((status, again["id"].as_str()), (StatusCode::ACCEPTED, Some(id.as_str())), "{again}");
+    let (status, said) = send_under(&ada, "k1", other.clone()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    assert_eq!(said["error"]["code"], "idempotency_key_reused", "{said}");
+    assert_eq!(import(&ada, other).await["state"], "done", "nothing is left running");
+
+    // A hub that dies in the middle takes the half back; the same key and file come in then.
+    let big = export_of("big", 5, 1000);
+    let (status, begun) = send_under(&ada, "k2", big.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{begun}");
+    let id = begun["id"].as_str().unwrap().to_owned();
+    until("some of it is there", async || {
+        let job = ada.get(&format!("/api/imports/{id}")).await;
+        (job["state"] != "running" || job["done"].as_u64() > Some(0)).then_some(())
+    })
+    .await;
+    house.kill().await;
+    house.boot().await;
+    let ada = ada.at(&house);
+    settled(&ada).await;
+    let begun = until("the file may be sent", async || {
+        let (status, begun) = send_under(&ada, "k2", big.clone()).await;
+        (status == StatusCode::ACCEPTED).then_some(begun)
+    })
+    .await;
+    assert_eq!(begun["id"].as_str(), Some(id.as_str()));
+    assert_eq!(ends(&ada, &id).await["state"], "done");
+    assert_eq!(ada.get("/api/habits").await["items"].as_array().unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn a_file_that_comes_slowly_arrives_and_keeps_nobody_out() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let bo = house.add_person(&ada, "bo@example.org").await;
+    let head = format!(
+        "POST /api/imports HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        ada.token,
+        HABITKIT.len()
+    );
+    let mut slow = kairos_tests::raw::connect(house.ports.http).await;
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let (first, rest) = HABITKIT.as_bytes().split_at(100);
+    slow.write_all(first).await.unwrap();
+    // Longer than any answer may take.
+    for byte in rest[..4].chunks(1) {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        slow.write_all(byte).await.unwrap();
+        let (status, said) = send(&ada, "?dry_run=true", HABITKIT).await;
+        assert_eq!((status, &said["error"]["code"]), (StatusCode::CONFLICT, &json!("busy")), "one file of a person");
+        let (status, said) = send(&bo, "?dry_run=true", HABITKIT).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    }
+    slow.write_all(&rest[4..]).await.unwrap();
+    let heard = kairos_tests::raw::hear(&mut slow, Duration::from_secs(10)).await;
+    assert_eq!(heard.statuses(), [202], "{}", String::from_utf8_lossy(&heard.bytes));
 }

@@ -71,7 +71,7 @@ async fn an_export_comes_in_small_pieces_and_waits_for_whoever_takes_it() {
 }
 
 #[tokio::test]
-async fn one_export_runs_at_a_time_and_who_leaves_or_sleeps_makes_room() {
+async fn a_person_has_one_export_at_a_time_and_who_leaves_or_sleeps_makes_room() {
     let dir = tempfile::tempdir().unwrap();
     let (store, ada) = store(dir.path()).await;
     let left = export(&store, &ada, Form::Csv).await.unwrap();
@@ -79,9 +79,15 @@ async fn one_export_runs_at_a_time_and_who_leaves_or_sleeps_makes_room() {
     let first = export(&store, &ada, Form::Json).await.unwrap();
     full(&first).await;
     assert!(export(&store, &ada, Form::Json).await.is_none(), "two at a time");
+    let (bo, cy) = (UserId::new("bo").unwrap(), UserId::new("cy").unwrap());
+    let second = begin(store.turn_apart(&bo).await.unwrap(), &ada, Form::Json, PATIENCE);
+    full(&second).await;
+    assert!(export(&store, &cy, Form::Json).await.is_none(), "three on a hub");
+    drop(second);
+    assert!(export(&store, &cy, Form::Json).await.is_some(), "one who takes it slowly keeps nobody out");
     drop(first);
     let short = Patience { piece: Duration::from_millis(50), all: Duration::from_secs(600) };
-    let mut asleep = begin(store.turn_apart().await.unwrap(), &ada, Form::Json, short);
+    let mut asleep = begin(store.turn_apart(&ada).await.unwrap(), &ada, Form::Json, short);
     let next = export(&store, &ada, Form::Json).await;
     assert!(next.is_some(), "who does not take it is cut");
     let mut last = asleep.next().await;
