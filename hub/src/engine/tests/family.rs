@@ -46,7 +46,8 @@ impl Family {
             assert_eq!(upkeep::upkeep(&life, now), upkeep::Upkeep::default(), "kept once is kept");
             let today = life.person.today(now);
             for (date, mark) in &life.marks {
-                assert!(*date <= today.tomorrow().unwrap(), "{date} has not come yet");
+                // A deed of the farthest east may lie two days ahead of the farthest west: 25 hours are between them.
+                assert!(*date <= today.tomorrow().unwrap().tomorrow().unwrap(), "{date} has not come yet");
                 assert!(*mark != Mark::Passed || *date < today, "the present day has not passed");
             }
             let pending = life.sessions.iter().filter(|session| session.text("status") == "PENDING").count();
