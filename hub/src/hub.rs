@@ -34,7 +34,7 @@ use crate::store::Store;
 use crate::transfer::Jobs;
 
 pub use run_file::run_file;
-use run_file::write_run_file;
+use run_file::{is_full, keep_run_file, write_run_file};
 use tasks::{compact, follow_names, revocations, upkeep, watch_clock};
 
 /// How long a stop may take before the process ends anyway.
@@ -194,7 +194,7 @@ impl Hub {
         let admission = Admission::new(Limits::of(shares.http));
         let served = Served::start(doors, &http::router(api), &admission, &config.http.trusted_proxies);
         let discovery = Discovery::start(discovery::Settings::from(config), announced(config, &store, &addresses));
-        let watched = board.clone();
+        let (watched, told_of) = (board.clone(), board.clone());
         board.set("broker", State::Ok);
         board.set("auth", State::Ok);
         tasks.push(AbortOnDropHandle::new(tokio::spawn(follow_names(
@@ -217,17 +217,14 @@ impl Hub {
         tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { keeper.run().await })));
         let path = run_file(&config.data_dir);
         let mut setup = auth.watch_setup();
-        write_run_file(&path, &addresses, setup.borrow_and_update().code.clone())
-            .map_err(|error| unusable(&path, &in_words(&error)))?;
+        let code = setup.borrow_and_update().code.clone();
+        let written = match write_run_file(&path, &addresses, code) {
+            Err(error) if is_full(&error) => Err(error),
+            Err(error) => return Err(unusable(&path, &in_words(&error))),
+            Ok(()) => Ok(()),
+        };
         let told = addresses.clone();
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
-            while setup.changed().await.is_ok() {
-                let code = setup.borrow_and_update().code.clone();
-                if let Err(error) = write_run_file(&path, &told, code) {
-                    tracing::warn!(%error, "run.json could not be written; it may show an old setup code.");
-                }
-            }
-        })));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(keep_run_file(path, told, written, setup, told_of))));
         let data_dir = config.data_dir.clone();
         Ok(Self {
             addresses,

@@ -69,7 +69,11 @@ pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, slice: &Slice) -> Result<
         return Err(Rejection::new(RejectionCode::Conflict, "This import does not run any more.").into());
     }
     let at = tx.tick();
-    let mut taken = Taken::default();
+    // One who wrote it further east may be two days ahead. While the time is only guessed it says nothing.
+    let person = record::person(tx, &by.user)?;
+    let latest =
+        (!tx.is_guessing()).then(|| person.today(tx.now()).tomorrow().and_then(Date::tomorrow).unwrap_or(Date::MAX));
+    let mut taken = Taken { latest, ..Taken::default() };
     for row in &slice.rows {
         if row.scope != scope {
             return Err(Rejection::new(RejectionCode::Forbidden, "An import is for oneself.").into());
@@ -98,6 +102,8 @@ pub(super) fn take_in(tx: &mut Tx<'_>, by: &Principal, slice: &Slice) -> Result<
 /// What a slice brought so far.
 #[derive(Default)]
 struct Taken {
+    /// The last day that may have come.
+    latest: Option<Date>,
     seq: i64,
     habits: i64,
     entries: i64,
@@ -107,6 +113,7 @@ struct Taken {
 impl Taken {
     fn place(&mut self, tx: &mut Tx<'_>, by: &Principal, row: &Row, at: &Hlc, import: &str) -> Result<(), StoreError> {
         require_home(tx, by, row)?;
+        self.require_past(row)?;
         let known = tx.row(row.table, &row.id)?;
         if known.as_ref().is_some_and(|known| known.scope != row.scope) {
             let message = "This file belongs to somebody else on this hub; some of it already lives there.";
@@ -133,6 +140,21 @@ impl Taken {
             self.habits += 1;
         } else if changed.is_none() && placed.table == &COMPLETION_EVENTS {
             self.entries += 1;
+        }
+        Ok(())
+    }
+
+    /// Refuses a day that has not come, or lies before all days.
+    fn require_past(&self, row: &Row) -> Result<(), StoreError> {
+        if row.table != &COMPLETION_EVENTS && row.table != &COMPLETIONS {
+            return Ok(());
+        }
+        let Some(date) = repair::parse_date(&row.text("date")) else {
+            return Err(Rejection::field("date", "date must be a date such as 2026-11-24.").into());
+        };
+        if date.year() < 1970 || self.latest.is_some_and(|latest| date > latest) {
+            let message = format!("The file has something done on {date}: date is a day since 1970 that has come.");
+            return Err(Rejection::field("date", message).into());
         }
         Ok(())
     }

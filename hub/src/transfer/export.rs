@@ -228,7 +228,9 @@ fn table(snapshot: &Snapshot<'_>, habits: Vec<Row>, out: &mut impl Write) -> Res
         let mut lines: Vec<CompletionRow> = Vec::new();
         for (name, habit) in alike {
             let unit = habit.text("unit");
-            lines.extend(cells(snapshot, habit)?.iter().filter_map(|cell| line(name, &unit, cell)));
+            let counted = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
+            let at_most = habit.number("target_value").filter(|_| counted);
+            lines.extend(cells(snapshot, habit)?.iter().filter_map(|cell| line((name, &unit, at_most), cell)));
         }
         lines.sort_by_key(|line| line.date);
         lines.iter().try_for_each(|line| file.row(line)).map_err(unfit)?;
@@ -236,7 +238,7 @@ fn table(snapshot: &Snapshot<'_>, habits: Vec<Row>, out: &mut impl Write) -> Res
     file.end().map_err(unfit)
 }
 
-fn line(name: &str, unit: &str, cell: &Row) -> Option<CompletionRow> {
+fn line((name, unit, at_most): (&str, &str, Option<f64>), cell: &Row) -> Option<CompletionRow> {
     Some(CompletionRow {
         habit: name.to_owned(),
         date: repair::parse_date(&cell.text("date"))?,
@@ -247,6 +249,7 @@ fn line(name: &str, unit: &str, cell: &Row) -> Option<CompletionRow> {
         note: cell.text("note"),
         source: cell.text("source"),
         completed_at: cell.integer("completed_at"),
+        at_most,
     })
 }
 

@@ -13,7 +13,7 @@ use kairos_core::row::Row;
 use kairos_core::schema::HABITS;
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use kairos_transfer::completions::{CompletionRow, HEADS, each_completion};
+use kairos_transfer::completions::{CompletionRow, each_completion, is_table};
 use kairos_transfer::whole::{self, Whole};
 use kairos_transfer::{Fault, Portable, PortableEntry, Report, limits};
 use serde::Serialize;
@@ -72,7 +72,7 @@ pub fn read(
     if whole::is_whole(&file) {
         return Ok(whole_export(Whole::open(file, user).map_err(wrong)?));
     }
-    if file.starts_with(HEADS.join(",").as_bytes()) {
+    if is_table(&file) {
         return importer.table(&file);
     }
     let mut portable = kairos_transfer::read(name, &file).map_err(wrong)?;
@@ -194,7 +194,10 @@ impl Importer<'_> {
         row.columns.insert("import_ref", name.into());
         if tabled.counted {
             row.columns.insert("kind", "measurable".into());
-            row.columns.insert("target_value", tabled.target().into());
+            row.columns.insert("target_value", tabled.at_most.unwrap_or_else(|| tabled.target()).into());
+            if tabled.at_most.is_some() {
+                row.columns.insert("target_type", "at_most".into());
+            }
             row.columns.insert("unit", tabled.unit.clone().into());
         } else if tabled.lapsed {
             row.columns.insert("kind", "avoid".into());
@@ -208,6 +211,8 @@ struct Tabled {
     counted: bool,
     lapsed: bool,
     unit: Option<String>,
+    /// The amount that is not to be passed, where less is better.
+    at_most: Option<f64>,
     /// The least amount of a day that is done.
     least: f64,
     /// What the parts of days allow: a percent is rounded down, and the next lower one would begin here.
@@ -218,14 +223,15 @@ struct Tabled {
 impl Default for Tabled {
     fn default() -> Self {
         let (least, bound) = (f64::INFINITY, f64::INFINITY);
-        Self { counted: false, lapsed: false, unit: None, least, bound, entries: Vec::new() }
+        Self { counted: false, lapsed: false, unit: None, at_most: None, least, bound, entries: Vec::new() }
     }
 }
 
 impl Tabled {
     #[allow(clippy::cast_precision_loss)] // 1 to 99
     fn add(&mut self, line: CompletionRow) {
-        self.counted |= line.amount.is_some();
+        self.counted |= line.amount.is_some() || line.at_most.is_some();
+        self.at_most = line.at_most.or(self.at_most);
         self.lapsed |= line.kind == "MISSED" && line.source != "engine";
         if self.unit.is_none() && !line.unit.is_empty() {
             self.unit = Some(line.unit);

@@ -8,7 +8,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kairos_core::Millis;
-use kairos_core::repair::parse_date;
+use kairos_core::repair::{is_amount, parse_date};
 
 use crate::fault::Fault;
 use crate::limits;
@@ -16,7 +16,17 @@ use crate::reading::Place;
 use crate::table;
 
 /// The heads of the columns.
-pub const HEADS: [&str; 9] = ["habit", "date", "type", "percent", "amount", "unit", "note", "source", "completed_at"];
+pub const HEADS: [&str; 10] =
+    ["habit", "date", "type", "percent", "amount", "unit", "note", "source", "completed_at", "at_most"];
+/// The columns that every table has; one from before the last was added ends here.
+const LEAST: usize = 9;
+
+/// Whether a file begins as a table of days does.
+#[must_use]
+pub fn is_table(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.starts_with(HEADS[..LEAST].join(",").as_bytes())
+}
 
 /// The words that may stand in `type`.
 const TYPES: [&str; 4] = ["FULL", "PARTIAL", "SKIPPED", "MISSED"];
@@ -42,6 +52,8 @@ pub struct CompletionRow {
     pub source: String,
     /// When, to the millisecond.
     pub completed_at: Option<Millis>,
+    /// For a habit of which less is better: the amount that is not to be passed.
+    pub at_most: Option<f64>,
 }
 
 /// Writes the table.
@@ -96,6 +108,9 @@ impl<W: Write> Writer<W> {
         if row.amount.is_some_and(|amount| !amount.is_finite()) {
             return Err(bad("`amount` must be a number."));
         }
+        if row.at_most.is_some_and(|most| !is_amount(most)) {
+            return Err(bad("`at_most` must be a number above zero."));
+        }
         if !(0..=9999).contains(&row.date.year()) {
             return Err(bad("`date` must be a date such as 2026-11-24."));
         }
@@ -107,8 +122,10 @@ impl<W: Write> Writer<W> {
         };
         let number = row.percent.map_or_else(String::new, |percent| percent.to_string());
         let amount = row.amount.map_or_else(String::new, |amount| amount.to_string());
-        let cells: [&str; 9] =
-            [&row.habit, &row.date.to_string(), &row.kind, &number, &amount, &row.unit, &row.note, &row.source, &time];
+        let (date, most) = (row.date.to_string(), row.at_most.map_or_else(String::new, |most| most.to_string()));
+        let (unit, note, source) = (&row.unit, &row.note, &row.source);
+        let cells: [&str; HEADS.len()] =
+            [&row.habit, &date, &row.kind, &number, &amount, unit, note, source, &time, &most];
         self.table.write_record(cells).map_err(unwritten)
     }
 
@@ -143,21 +160,22 @@ pub fn each_completion(bytes: &[u8], mut each: impl FnMut(CompletionRow) -> Resu
         return Err(Fault::too_much("Bytes of a file", limits::FILE));
     }
     let mut rows = 0;
-    let mut headed = false;
+    let mut columns = 0;
     table::each(bytes, "", |line| {
         let place = Place::Line("", line.number);
         let cell = |column: usize| line.raw(column).unwrap_or_default();
-        if !headed {
-            headed = true;
-            return if line.len() == HEADS.len() && (0..HEADS.len()).all(|column| cell(column) == HEADS[column]) {
+        if columns == 0 {
+            columns = line.len();
+            let known = columns == HEADS.len() || columns == LEAST;
+            return if known && (0..columns).all(|column| cell(column) == HEADS[column]) {
                 Ok(())
             } else {
                 Err(Fault::at(place, format!("The heads of the columns must be {}.", HEADS.join(","))))
             };
         }
         let bad = |column: usize, rule: &str| Fault::at(place, format!("`{}` {rule}", HEADS[column]));
-        if line.len() != HEADS.len() {
-            return Err(Fault::at(place, format!("The line has {} cells instead of {}.", line.len(), HEADS.len())));
+        if line.len() != columns {
+            return Err(Fault::at(place, format!("The line has {} cells instead of {columns}.", line.len())));
         }
         let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
         let kind = cell(2);
@@ -176,6 +194,10 @@ pub fn each_completion(bytes: &[u8], mut each: impl FnMut(CompletionRow) -> Resu
             .map(|cell| cell.parse::<Timestamp>().map(Timestamp::as_millisecond))
             .map(|time| time.map_err(|_| bad(8, "must be a time such as 2026-11-24T08:00:00Z.")))
             .transpose()?;
+        let at_most = optional(9)
+            .map(|cell| cell.parse().ok().filter(|most| is_amount(*most)))
+            .map(|most| most.ok_or_else(|| bad(9, "must be a number above zero.")))
+            .transpose()?;
         rows += 1;
         if rows > limits::ENTRIES {
             return Err(Fault::too_much("Days", limits::ENTRIES));
@@ -190,7 +212,8 @@ pub fn each_completion(bytes: &[u8], mut each: impl FnMut(CompletionRow) -> Resu
             note: cell(6).to_owned(),
             source: cell(7).to_owned(),
             completed_at,
+            at_most,
         })
     })?;
-    if headed { Ok(()) } else { Err(Fault::new("The table is empty.")) }
+    if columns > 0 { Ok(()) } else { Err(Fault::new("The table is empty.")) }
 }

@@ -32,6 +32,9 @@ pub const COLUMNS: usize = 64;
 /// The longest text or blob of a database, in bytes.
 pub const CELL: i32 = 1 << 20;
 
+/// The longest line of a table, in bytes.
+pub const LINE: usize = 1 << 20;
+
 /// How long a database may work, in steps of its own machine.
 pub const STEPS: u64 = 100_000_000;
 

@@ -41,8 +41,12 @@ impl Line {
 /// Text that is not UTF-8 is read with marks in place of what is unreadable.
 pub(crate) fn each(bytes: &[u8], file: &str, mut line: impl FnMut(Line) -> Result<(), Fault>) -> Result<(), Fault> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let too_long = || Fault::at(file, format!("A line has more than {} bytes.", limits::LINE));
     if bytes.split(|byte| *byte == b'\n').any(|line| line.iter().filter(|byte| **byte == b',').count() > COMMAS) {
         return Err(Fault::at(file, "A line has too many commas."));
+    }
+    if bytes.split(|byte| *byte == b'\n').any(|line| line.len() > limits::LINE) {
+        return Err(too_long());
     }
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut record = ByteRecord::new();
@@ -53,6 +57,10 @@ pub(crate) fn each(bytes: &[u8], file: &str, mut line: impl FnMut(Line) -> Resul
         let more = reader.read_byte_record(&mut record).map_err(|_| Fault::at(file, "This is not a table."))?;
         if !more {
             return Ok(());
+        }
+        // Within quotes a line may go on over several.
+        if record.as_slice().len() > limits::LINE {
+            return Err(too_long());
         }
         lines += 1;
         if lines > limits::ROWS + 1 {

@@ -1,11 +1,13 @@
 //! Everything of a person, as JSON: the hub's own export, which comes back as it went out.
 //!
 //! One row a line, in the order of the tables and of their ids, so that two exports can be compared line by line. A row
-//! is written as it stands, with the clocks of its registers: imported where some of it already lives, it merges. What
+//! is written as it is shown, with the clocks of its registers: imported where some of it already lives, it merges. What
+//! comes in is checked column by column, since a file may come from anywhere. What
 //! follows from other rows (how a day stands) is left out, and so is who the person is: the file can come back to
 //! another account.
 
 mod look;
+mod sound;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::io::{self, Write};
 
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{self, UserId};
+use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{
     COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, RECOVERY_SESSIONS, ROUTINE_EXECUTIONS,
@@ -23,6 +26,7 @@ use kairos_core::value::Value;
 use serde::{Deserialize, Serialize};
 
 use self::look::{Place, Seen, find};
+use self::sound::sound;
 use crate::fault::Fault;
 use crate::limits;
 
@@ -117,7 +121,7 @@ impl<W: Write> Writer<W> {
     pub fn row(&mut self, row: &Row) -> io::Result<()> {
         self.out.write_all(if self.first { b"\n" } else { b",\n" })?;
         self.first = false;
-        Ok(serde_json::to_writer(&mut self.out, &line(row))?)
+        Ok(serde_json::to_writer(&mut self.out, &line(&repair::shown(row)))?)
     }
 
     /// Ends the file: one without its end is damaged.
@@ -252,7 +256,6 @@ fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
             Some(column) if column.derived => {}
             Some(column) => {
                 let value = Value::from_json(value);
-                // What another hub stored may be unsound and is shown repaired; what cannot be stored at all is refused.
                 if value.as_text().is_some_and(|text| text.len() > LONGEST) {
                     return Err(format!("{name} is too long."));
                 }
@@ -279,6 +282,7 @@ fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
             }
         }
     }
+    sound(&row)?;
     Ok(row)
 }
 
@@ -365,6 +369,24 @@ mod tests {
         let with = |row: &str| format!(r#"{{"format":"kairos-hub-export","version":1,"rows":[{row}]}}"#);
         assert!(said(&with(r#"{"table":"secrets","id":"x","created_at":1,"columns":{}}"#)).contains("Row 1"));
         assert!(said(&with(r#"{"table":"habits","id":"x","created_at":1,"columns":{}}"#)).contains("no clock"));
+        let columns = |table: &str, columns: &str, at: i64| {
+            said(&with(&format!(
+                r#"{{"table":"{table}","id":"x","created_at":{at},"at":"{}","columns":{{{columns}}}}}"#,
+                Hlc::from_parts(5, 0, "a")
+            )))
+        };
+        for (table, given, at, named) in [
+            ("habits", r#""name":"Read""#.to_owned(), -5, "created_at"),
+            ("habits", r#""name":"Read","phase":"NOPE""#.into(), 1, "phase"),
+            ("habits", r#""name":"Read","freq_num":-3"#.into(), 1, "freq_num"),
+            ("habits", r#""color":"red""#.into(), 1, "name"),
+            ("habits", format!(r#""name":"{}""#, "n".repeat(1 << 20)), 1, "name"),
+            ("habits", r#""name":"Read","paused_at":-1"#.into(), 1, "paused_at"),
+            ("pauses", r#""from_date":"soon""#.into(), 1, "from_date"),
+        ] {
+            let said = columns(table, &given, at);
+            assert!(said.starts_with("Row 1") && said.contains(named) && said.len() < 300, "{named}: {said}");
+        }
         assert!(said(&with(r#"{"table":"habits","id":"a b","created_at":1,"columns":{}}"#)).contains("Row 1"));
     }
 }

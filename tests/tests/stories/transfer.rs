@@ -132,6 +132,8 @@ async fn a_life(ada: &Person) {
     let plain = ada.post("/api/habits", json!({"name": "Read, \"slowly\""})).await;
     let water = json!({"name": "Water", "kind": "measurable", "target_value": 8.0, "unit": "glasses"});
     let water = ada.post("/api/habits", water).await;
+    let coffee = json!({"name": "Coffee", "kind": "measurable", "target_value": 2.0, "target_type": "at_most"});
+    let coffee = ada.post("/api/habits", coffee).await;
     let week = json!({"name": "Run", "freq_num": 3, "freq_den": 7, "description": "two\nlines"});
     let week = ada.post("/api/habits", week).await;
     let mut rng = Rng::new(7, 0);
@@ -150,6 +152,8 @@ async fn a_life(ada: &Person) {
         let id = water["id"].as_str().unwrap();
         let glasses = 1 + rng.next_u64() % 9;
         ada.post(&format!("/api/habits/{id}/complete"), json!({"date": date, "set": glasses})).await;
+        let id = coffee["id"].as_str().unwrap();
+        ada.post(&format!("/api/habits/{id}/complete"), json!({"date": date, "set": day % 5})).await;
     }
     ada.post("/api/pauses", json!({"from_date": "2026-11-05", "to_date": "2026-11-07", "reason": "trip"})).await;
     let (status, _) = ada.ask(Method::PATCH, "/api/me/preferences", Some(json!({"show_streaks": true}))).await;
@@ -186,7 +190,7 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     let zip = export(&bo, "loop").await;
     let fourth = House::builder().clock(clock).start().await;
     let (status, dry) = send(&fourth.set_up().await, "?dry_run=true", zip).await;
-    assert_eq!((status, &dry["outlook"]["habits"]), (StatusCode::OK, &json!(3)), "{dry}");
+    assert_eq!((status, &dry["outlook"]["habits"]), (StatusCode::OK, &json!(4)), "{dry}");
 }
 
 #[tokio::test]

@@ -273,3 +273,21 @@ async fn a_habit_that_was_brought_back_goes_again_unless_it_was_used_since() {
     assert!(is_alive(&house, &HABITS, "used").await);
     assert!(is_alive(&house, &COMPLETION_EVENTS, "e-h").await, "what was done before is not the import's");
 }
+
+#[tokio::test]
+async fn days_that_have_not_come_are_refused_with_the_field() {
+    let house = House::new().await;
+    for (n, date) in ["9999-12-31", "2026-11-27", "1969-12-31"].into_iter().enumerate() {
+        let mut ahead = event("ada", "e", "h");
+        ahead.set("date", date, &at());
+        let id = format!("i{n}");
+        match import(&house, "ada", &id, vec![habit("ada", "h"), ahead]).await {
+            Outcome::Rejected(rejection) => assert_eq!(rejection.field.as_deref(), Some("date")),
+            other => panic!("{date}: {other:?}"),
+        }
+        take_back(&house, "ada", &id).await;
+    }
+    let mut east = event("ada", "e", "h");
+    east.set("date", "2026-11-26", &at());
+    assert_eq!(import(&house, "ada", "east", vec![habit("ada", "h"), east]).await, Outcome::Applied);
+}

@@ -14,6 +14,7 @@ fn row() -> CompletionRow {
         note: "with, comma".into(),
         source: "app".into(),
         completed_at: Some(1_795_507_200_123),
+        at_most: None,
     }
 }
 
@@ -31,9 +32,9 @@ fn the_table_looks_as_described() {
     let bytes = completions_csv(&[row(), partial.clone()]).unwrap();
     assert_eq!(
         String::from_utf8(bytes.clone()).unwrap(),
-        "habit,date,type,percent,amount,unit,note,source,completed_at\n\
-         Water,2026-11-24,FULL,,2.5,l,\"with, comma\",app,2026-11-24T08:00:00.123Z\n\
-         Water,2026-11-24,PARTIAL,40,,,\"two\nlines \"\"quoted\"\"\",app,\n"
+        "habit,date,type,percent,amount,unit,note,source,completed_at,at_most\n\
+         Water,2026-11-24,FULL,,2.5,l,\"with, comma\",app,2026-11-24T08:00:00.123Z,\n\
+         Water,2026-11-24,PARTIAL,40,,,\"two\nlines \"\"quoted\"\"\",app,,\n"
     );
     assert_eq!(read_completions_csv(&bytes).unwrap(), [row(), partial]);
     assert_eq!(read_completions_csv(&completions_csv(&[]).unwrap()).unwrap(), []);
@@ -75,11 +76,12 @@ fn any_row() -> impl Strategy<Value = CompletionRow> {
     let text = prop_oneof![any::<String>(), "[ ,\"\r\n\\\\=+-]{0,12}"];
     let kind = prop_oneof![Just("FULL"), Just("PARTIAL"), Just("SKIPPED"), Just("MISSED")];
     let amount = prop::option::of(any::<f64>().prop_filter("finite", |amount| amount.is_finite()));
+    let most = prop::option::of(0.001..1e9);
     let time = prop::option::of(-377_705_023_201_000..253_402_207_200_000_i64);
     let date = (0..3_000_000_i64)
         .prop_map(|days| Date::constant(0, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap_or(Date::MAX));
-    (text.clone(), date, kind, prop::option::of(1..=99_i64), amount, text.clone(), text.clone(), text, time).prop_map(
-        |(habit, date, kind, percent, amount, unit, note, source, completed_at)| CompletionRow {
+    ((text.clone(), date), kind, prop::option::of(1..=99_i64), amount, text.clone(), text.clone(), text, time, most)
+        .prop_map(|((habit, date), kind, percent, amount, unit, note, source, completed_at, at_most)| CompletionRow {
             habit,
             date,
             kind: kind.into(),
@@ -89,8 +91,8 @@ fn any_row() -> impl Strategy<Value = CompletionRow> {
             note,
             source,
             completed_at,
-        },
-    )
+            at_most,
+        })
 }
 
 proptest! {
@@ -115,7 +117,7 @@ proptest! {
 fn a_table_of_more_days_than_are_read_is_refused_with_the_bound() {
     let table = |lines: usize| {
         let mut table = format!("{}\n", crate::completions::HEADS.join(","));
-        table.push_str(&"Read,2026-01-02,FULL,,,,,import,\n".repeat(lines));
+        table.push_str(&"Read,2026-01-02,FULL,,,,,import,,\n".repeat(lines));
         table
     };
     let most = crate::limits::ENTRIES;
@@ -128,4 +130,30 @@ fn a_table_of_more_days_than_are_read_is_refused_with_the_bound() {
     );
     let fault = crate::read("habitbull.csv", habitbull.as_bytes()).unwrap_err();
     assert!(fault.to_string().contains("at most 250000"), "{fault}");
+}
+
+#[test]
+fn the_limit_of_a_habit_of_which_less_is_better_comes_along_and_tables_from_before_are_read() {
+    let limited = CompletionRow { amount: Some(0.0), at_most: Some(2.5), ..row() };
+    let bytes = completions_csv(std::slice::from_ref(&limited)).unwrap();
+    assert_eq!(read_completions_csv(&bytes).unwrap(), [limited]);
+    let old = "habit,date,type,percent,amount,unit,note,source,completed_at\na,2026-11-24,FULL,,,,,app,\n";
+    assert_eq!(read_completions_csv(old.as_bytes()).unwrap()[0].at_most, None);
+    let heads = crate::completions::HEADS.join(",");
+    let fault = read_completions_csv(format!("{heads}\na,2026-11-24,FULL,,1,,,app,,-1\n").as_bytes()).unwrap_err();
+    assert!(fault.to_string().contains("at_most"), "{fault}");
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_refused_with_the_bound() {
+    let heads = "habit,date,type,percent,amount,unit,note,source,completed_at";
+    let long = "n".repeat(3 << 20);
+    let folded = "n\n".repeat(2 << 20);
+    for text in [
+        format!("{heads}\n{long},2026-11-24,FULL,,,,,app,\n"),
+        format!("{heads}\n\"{folded}\",2026-11-24,FULL,,,,,app,\n"),
+    ] {
+        let fault = read_completions_csv(text.as_bytes()).unwrap_err().to_string();
+        assert!(fault.contains("more than 1048576 bytes"), "{fault}");
+    }
 }
