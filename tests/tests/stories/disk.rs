@@ -176,22 +176,6 @@ async fn a_disk_that_is_really_full_is_said_and_recovered_from() {
     scene.has_recovered("full").await;
 }
 
-#[tokio::test]
-async fn a_hub_starts_on_a_full_disk_and_shows_what_it_has() {
-    let disk = SmallDisk::mount("8m").await;
-    let house = impatient().data_dir(&disk.path().join("data")).start().await;
-    let mut scene = Scene::new(house).await;
-    scene.works().await;
-    scene.house.kill().await;
-    disk.fill();
-    scene.house.boot().await;
-    scene.ada = scene.ada.at(&scene.house);
-    assert_eq!(scene.ada.get("/api/habits").await["items"][0]["name"], "Glasses");
-    let export = scene.ada.request(Method::GET, "/api/export").send().await.unwrap();
-    assert_eq!(export.status(), StatusCode::OK);
-    assert!(export.text().await.unwrap().contains("Glasses"));
-}
-
 /// Many at once while the disk hangs: all are told, none is promised, and all arrive once it is well.
 #[tokio::test]
 async fn a_crowd_at_a_hanging_disk_is_neither_lost_nor_doubled() {
