@@ -17,11 +17,11 @@ const DAYS: i64 = 5000;
 
 /// A table of days.
 fn table() -> String {
-    let mut table = String::from("habit,date,type,percent,amount,unit,note,source,completed_at\n");
+    let mut table = String::from("habit,date,type,percent,amount,unit,note,source,completed_at,at_most\n");
     for habit in 0..HABITS {
         for day in (0..DAYS).rev() {
             let date = jiff::civil::date(2025, 12, 31).checked_sub(day.days()).unwrap();
-            let _ = writeln!(table, "Habit {habit},{date},FULL,,,,,import,{date}T08:00:00Z");
+            let _ = writeln!(table, "Habit {habit},{date},FULL,,,,,import,{date}T08:00:00Z,");
         }
     }
     table
