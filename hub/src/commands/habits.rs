@@ -19,7 +19,7 @@ pub(super) const MAX_HABITS: usize = 500;
 const MEASURE: &[&str] = &["kind", "target_type", "target_value"];
 
 /// What the engine, sharing and imports set, and nobody else.
-const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
+pub(super) const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
 
 pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
     let scope = Scope::Person(by.user.clone());
@@ -35,20 +35,30 @@ pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields
     let at = tx.tick();
     row.stamp_all(&at);
     set_fields(tx, &mut row, fields, CLOSED)?;
-    let today = record::person(tx, &by.user)?.today(tx.now());
+    begin(tx, row).map(applied)
+}
+
+/// Writes a new habit, and what follows from how it begins.
+pub(super) fn begin(tx: &mut Tx<'_>, mut row: Row) -> Result<i64, StoreError> {
+    let at = row.hlc().cloned().unwrap_or_else(|| tx.tick());
+    let first = record::person(tx, &row.user_id)?.today(row.created_at);
     if row.look("start_date").is_null() {
         // Written down, since a person who travels would otherwise move it.
-        row.set("start_date", today.to_string(), &at);
+        row.set("start_date", first.to_string(), &at);
     }
     match row.text("status").as_str() {
-        "PAUSED" => row.set("paused_at", tx.now(), &at),
-        "ARCHIVED" => row.set("archived_at", tx.now(), &at),
+        "PAUSED" => row.set("paused_at", row.created_at, &at),
+        "ARCHIVED" => row.set("archived_at", row.created_at, &at),
         _ => {}
     }
     if row.text("status") != "ACTIVE" {
-        plans::open_rest(tx, &row, today)?;
+        plans::open_rest(tx, &row, first)?;
     }
-    Ok(applied(tx.put(&row, Origin::Local)?))
+    if let Scope::Household(household) = &row.scope {
+        let household = household.to_string();
+        row.set("household_id", household, &at);
+    }
+    tx.put(&row, Origin::Local)
 }
 
 pub(super) fn edit(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {

@@ -2,7 +2,6 @@
 
 use kairos_core::change::Origin;
 use kairos_core::command::{Rejection, RejectionCode, Saying};
-use kairos_core::hlc::Hlc;
 use kairos_core::ids::{self, HouseholdId};
 use kairos_core::plan::Person;
 use kairos_core::principal::Principal;
@@ -254,22 +253,10 @@ pub(super) fn note_clock(tx: &mut Tx<'_>, row: &Row) {
 }
 
 /// Writes a new row, and what follows from it.
-fn begin(tx: &mut Tx<'_>, by: &Principal, mut row: Row) -> Result<(), StoreError> {
+fn begin(tx: &mut Tx<'_>, by: &Principal, row: Row) -> Result<(), StoreError> {
     require_home(tx, by, &row)?;
     match row.table.name {
-        "habits" => {
-            let at: Hlc = row.hlc().cloned().unwrap_or_else(|| tx.tick());
-            match row.text("status").as_str() {
-                "PAUSED" => row.set("paused_at", row.created_at, &at),
-                "ARCHIVED" => row.set("archived_at", row.created_at, &at),
-                _ => {}
-            }
-            if let Scope::Household(household) = &row.scope {
-                let household = household.to_string();
-                row.set("household_id", household, &at);
-            }
-            tx.put(&row, Origin::Local).map(drop)
-        }
+        "habits" => habits::begin(tx, row).map(drop),
         "routine_variants" => routines::put_variant(tx, &row).map(drop),
         "routine_executions" => {
             tx.put(&row, Origin::Local)?;

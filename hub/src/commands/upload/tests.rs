@@ -576,3 +576,19 @@ async fn a_row_cannot_be_made_or_moved_under_what_is_somebody_elses() {
     let changes = house.store.read(move |snapshot| snapshot.changes_after(head, None, 1000)).await.unwrap();
     assert!(changes.iter().all(|change| change.table == "conflicts"), "nothing else was written");
 }
+
+#[tokio::test]
+async fn a_habit_begins_as_it_does_everywhere() {
+    let house = House::new().await;
+    let mut paused = tea("h");
+    paused["data"]["status"] = "PAUSED".into();
+    Phone::new("phone").send(&house, "ada", vec![paused]).await;
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("start_date").as_str(), habit.integer("paused_at")), (TODAY, Some(NOON)));
+    let breaks = house.rows(&PAUSES, "ada").await;
+    assert_eq!(
+        (breaks.len(), breaks[0].text("from_date").as_str()),
+        (1, TODAY),
+        "its own break says since when it rests"
+    );
+}
