@@ -149,6 +149,18 @@ pub fn preferences(person: &UserId) -> String {
     derive(&format!("preferences|{person}"))
 }
 
+/// The id of what a habit asks for from a day on: two hubs that date the same change make one row.
+#[must_use]
+pub fn schedule(habit: &str, from: &str) -> String {
+    derive(&format!("schedule|{habit}|{from}"))
+}
+
+/// The id of a habit's step in a routine: two screens that add it make one step.
+#[must_use]
+pub fn step(routine: &str, habit: &str) -> String {
+    derive(&format!("step|{routine}|{habit}"))
+}
+
 impl CellId {
     /// The id of the cell of one habit on one day for one actor: UUIDv8 over `habit|date|actor`.
     ///

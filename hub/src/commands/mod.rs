@@ -3,6 +3,7 @@
 //! A command is authorised and validated here, inside the writer's transaction, so that nothing can
 //! change between the question and the deed. Its first answer is kept; repeating it gives that answer.
 
+mod bounds;
 mod devices;
 mod habits;
 mod keep;

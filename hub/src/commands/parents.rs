@@ -9,7 +9,16 @@ use crate::store::{StoreError, Tx};
 
 /// The columns that name what a row belongs to.
 const PARENTS: [(&str, &Table); 3] =
-    [("habit_id", &HABITS), ("routine_id", &ROUTINES), ("variant_id", &ROUTINE_VARIANTS)];
+    [("routine_id", &ROUTINES), ("habit_id", &HABITS), ("variant_id", &ROUTINE_VARIANTS)];
+
+/// What a row that is being made names first as what it belongs to: where it lives follows from that.
+pub(super) fn first_named<'a>(
+    table: &Table,
+    text: impl Fn(&str) -> Option<&'a str>,
+) -> Option<(&'static Table, &'a str)> {
+    let own = PARENTS.iter().filter(|(column, _)| table.column(column).is_some());
+    own.filter_map(|(column, parent)| Some((*parent, text(column)?))).next()
+}
 
 /// What a row names as what it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub(super) fn date_schedule(
 
 fn put_schedule(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {
     let at = tx.tick();
-    let id = ids::derive(&format!("schedule|{}|{from}", habit.id));
+    let id = ids::schedule(&habit.id, &from.to_string());
     let mut row = Row::new(&HABIT_SCHEDULES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
     row.stamp_all(&at);
     row.set("habit_id", habit.id.as_str(), &at);

@@ -14,11 +14,10 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, USERS};
 
+use super::bounds::MAX_AHEAD;
 use super::unchanged;
 use crate::store::{StoreError, Tx};
 
-/// How far ahead of ours a sender's clock may be before its time is replaced by ours.
-const MAX_AHEAD: Millis = 5 * 60 * 1000;
 /// A button that says it waited longer than this has lost count; its press counts at arrival.
 const MAX_AGE: Millis = 400 * 24 * 3_600_000;
 /// How many deeds of one habit a day holds: more is a button that got stuck.

@@ -6,7 +6,6 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use kairos_core::Millis;
 use kairos_core::change::Origin;
 use kairos_core::command::{Receipt, Rejection, RejectionCode, Slice};
 use kairos_core::day::Date;
@@ -17,29 +16,17 @@ use kairos_core::merge::merge;
 use kairos_core::principal::Principal;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, PAUSES, ROUTINES, Table};
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use kairos_transfer::limits;
 
-use super::habits::MAX_HABITS;
+use super::bounds::{MAX_AHEAD, MOST};
 use super::parents::{self, Standing};
-use super::plans::MAX_PAUSES;
 use super::{applied, record, require_edit, unchanged};
 use crate::store::{ImportRow, ImportState, StoreError, Tx};
 
 pub(super) use undo::undo;
-
-/// How far ahead of ours a clock in a file may be before it is held.
-const MAX_AHEAD: Millis = 5 * 60 * 1000;
-
-/// How much a person may have, also by way of a file.
-const MOST: [(&Table, usize, &str); 4] = [
-    (&HABITS, MAX_HABITS, "habits"),
-    (&PAUSES, MAX_PAUSES, "breaks"),
-    (&HABIT_SCHEDULES, 5000, "changes of schedules"),
-    (&ROUTINES, 100, "routines"),
-];
 
 /// A cell: habit, day, actor.
 type Cell = (String, Date, String);

@@ -18,7 +18,7 @@ use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// What sharing sets, and nobody else.
-const CLOSED: &[&str] = &["household_id"];
+pub(super) const CLOSED: &[&str] = &["household_id"];
 
 pub(super) fn carry_out(
     tx: &mut Tx<'_>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kairos_core::change::Origin;
 use kairos_core::command::{Receipt, Rejection};
-use kairos_core::ids::{self, HabitId, RoutineId, VariantId};
+use kairos_core::ids::{self, RoutineId, VariantId};
 use kairos_core::principal::Principal;
 use kairos_core::repair;
 use kairos_core::routine::{MAX_STEPS, Place};
@@ -26,7 +26,7 @@ pub(super) fn arrange(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId, steps: &[
         .into_iter()
         .map(|row| (row.id.clone(), row))
         .collect();
-    let row_ids: Vec<String> = steps.iter().map(|step| step_id(id, &step.habit)).collect();
+    let row_ids: Vec<String> = steps.iter().map(|step| ids::step(id.as_str(), step.habit.as_str())).collect();
     let had =
         |row_id: &String| known.get(row_id).filter(|row| row.deleted_at.is_none()).map(|row| row.text("sort_key"));
     let had: Vec<Option<String>> = row_ids.iter().map(had).collect();
@@ -65,11 +65,6 @@ pub(super) fn arrange(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId, steps: &[
         seq = remove(tx, row)?;
     }
     Ok(if seq == 0 { unchanged() } else { applied(seq) })
-}
-
-/// The id of a habit's step in a routine: two screens that add it make one step.
-fn step_id(routine: &RoutineId, habit: &HabitId) -> String {
-    ids::derive(&format!("step|{routine}|{habit}"))
 }
 
 fn update(row: &mut Row, name: &'static str, value: Value, at: &Hlc) -> bool {

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use kairos_core::command::{Outcome, Progress, Slice, Wish};
 use kairos_core::ids::UserId;
-use kairos_core::schema::{RECOVERY_SESSIONS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS};
+use kairos_core::schema::{
+    HABIT_SCHEDULES, PAUSES, RECOVERY_SESSIONS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
+};
 
 use super::super::tests::{House, person, scope};
 use super::*;

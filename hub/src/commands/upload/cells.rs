@@ -15,6 +15,7 @@ use kairos_core::upload::cell::{self, Deed, Habit};
 use kairos_core::upload::place::place;
 use kairos_core::upload::{Kind, Operation, millis};
 
+use super::super::bounds::MAX_AHEAD;
 use super::super::record;
 use super::rows::{alias_of, note_alias, note_clock, unfit};
 use super::stamp::Stamp;
@@ -23,9 +24,6 @@ use crate::store::{StoreError, Tx};
 
 /// What names a cell, and is never changed by writing it.
 const NAMES: &[&str] = &["habit_id", "date", "actor"];
-
-/// How far ahead a time that a client wrote may be.
-const MAX_AHEAD: kairos_core::Millis = 5 * 60 * 1000;
 
 /// The cell an operation is about.
 struct Place {

@@ -171,25 +171,47 @@ impl Uploader {
         print: &[u8],
     ) -> Result<Outcome, StoreError> {
         let op_id = written.op_id.as_deref();
-        let reason = match &written.operation {
-            Err(reason) => Some(reason.clone()),
-            // What follows on something set aside waits with it, in order.
-            Ok(operation) => self.waits(tx, operation)?,
-        };
-        let refusal = match (reason, &written.operation) {
-            (None, Ok(operation)) => match tx.attempt(|tx| self.apply(tx, operation, stamp)) {
-                Ok(applied) => {
-                    let fate = if applied.conflicts.is_empty() { Fate::Applied } else { Fate::Merged };
-                    return Ok(Outcome { id: applied.id, conflicts: applied.conflicts, ..Outcome::of(op_id, fate) });
-                }
-                Err(StoreError::Rejected(rejection)) => rejection.message,
-                Err(error) => return Err(error),
-            },
-            (Some(reason), _) => reason,
-            (None, Err(reason)) => reason.clone(),
+        let refusal = match self.try_out(tx, written, stamp)? {
+            Ok(applied) => {
+                let fate = if applied.conflicts.is_empty() { Fate::Applied } else { Fate::Merged };
+                return Ok(Outcome { id: applied.id, conflicts: applied.conflicts, ..Outcome::of(op_id, fate) });
+            }
+            Err(refusal) => refusal,
         };
         let entry = self.set_aside(tx, written, &refusal, print)?;
         Ok(Outcome { conflicts: vec![entry], message: Some(refusal), ..Outcome::of(op_id, Fate::Quarantined) })
+    }
+
+    /// Applies an operation, or says in a sentence why it cannot be.
+    fn try_out(
+        &mut self,
+        tx: &mut Tx<'_>,
+        written: &Written,
+        stamp: &Stamp,
+    ) -> Result<Result<Applied, String>, StoreError> {
+        let operation = match &written.operation {
+            Ok(operation) => operation,
+            Err(reason) => return Ok(Err(reason.clone())),
+        };
+        // What follows on something set aside waits with it, in order.
+        if let Some(reason) = self.waits(tx, operation)? {
+            return Ok(Err(reason));
+        }
+        self.apply_alone(tx, operation, stamp)
+    }
+
+    /// Applies an operation that leaves no trace where it cannot be.
+    fn apply_alone(
+        &mut self,
+        tx: &mut Tx<'_>,
+        operation: &Operation,
+        stamp: &Stamp,
+    ) -> Result<Result<Applied, String>, StoreError> {
+        match tx.attempt(|tx| self.apply(tx, operation, stamp)) {
+            Ok(applied) => Ok(Ok(applied)),
+            Err(StoreError::Rejected(rejection)) => Ok(Err(rejection.message)),
+            Err(error) => Err(error),
+        }
     }
 
     fn apply(&mut self, tx: &mut Tx<'_>, operation: &Operation, stamp: &Stamp) -> Result<Applied, StoreError> {

@@ -3,7 +3,7 @@
 use kairos_core::change::Origin;
 use kairos_core::ids;
 use kairos_core::row::Row;
-use kairos_core::schema::{CONFLICTS, DELETED_AT};
+use kairos_core::schema::CONFLICTS;
 use kairos_core::scope::Scope;
 use kairos_core::upload::place::Loss;
 use kairos_core::upload::{Operation, Written};
@@ -106,13 +106,12 @@ pub(super) fn note_loss(
     }
     uploader.make_room(tx, &row.scope)?;
     let at = tx.tick();
-    let column = if loss.register == DELETED_AT { DELETED_AT } else { loss.register.as_str() };
     let mut entry = Row::new(&CONFLICTS, &id, row.scope.clone(), uploader.by.user.clone(), tx.now());
     entry.stamp_all(&at);
     entry.set("kind", "lost", &at);
     entry.set("table_name", row.table.name, &at);
     entry.set("row_id", row.id.as_str(), &at);
-    entry.set("column_name", column, &at);
+    entry.set("column_name", loss.register.as_str(), &at);
     entry.set("lost_value", json!(loss.lost).to_string(), &at);
     entry.set("kept_value", json!(loss.kept).to_string(), &at);
     entry.set("lost_hlc", loss.lost_at.to_string(), &at);

@@ -8,54 +8,25 @@ use kairos_core::principal::Principal;
 use kairos_core::progress::Recovery;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{
-    HABIT_SCHEDULES, HABITS, ID_ALIASES, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
-    USER_PREFERENCES,
-};
+use kairos_core::schema::{ID_ALIASES, Table};
 use kairos_core::scope::Scope;
 use kairos_core::upload::place::{Refusal, place, place_new};
 use kairos_core::upload::{Kind, Operation};
 
-use super::super::habits::MAX_HABITS;
+use super::super::bounds::{MAX_AHEAD, MOST};
 use super::super::parents::{self, Standing};
-use super::super::plans::MAX_PAUSES;
 use super::super::{habits, plans, recovery, routines};
 use super::stamp::Stamp;
 use super::{Applied, Uploader, quarantine, refuse, settle};
 use crate::store::{StoreError, Tx};
 
-/// How far ahead of ours the clock of an upload may be to move ours.
-const MAX_AHEAD: kairos_core::Millis = 5 * 60 * 1000;
-
-/// How many rows of a table a person or household may have, also by way of uploads.
-const MOST: [(&Table, usize); 8] = [
-    (&HABITS, MAX_HABITS),
-    (&PAUSES, MAX_PAUSES),
-    (&HABIT_SCHEDULES, 5000),
-    (&ROUTINES, kairos_core::routine::MAX_ROUTINES),
-    (&ROUTINE_HABITS, 5000),
-    (&ROUTINE_VARIANTS, 2000),
-    (&ROUTINE_EXECUTIONS, 50_000),
-    (&USER_PREFERENCES, 1),
-];
-
 /// Columns that are the hub's own to write: a client's word for them is left out.
 fn closed(table: &Table) -> &'static [&'static str] {
     match table.name {
-        "habits" => &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"],
-        "routines" => &["household_id"],
+        "habits" => habits::CLOSED,
+        "routines" => routines::CLOSED,
         _ => &[],
     }
-}
-
-/// The row a row belongs to: where it lives follows from it.
-fn parent(operation: &Operation) -> Option<(&'static Table, &str)> {
-    let (table, column) = match operation.table.as_str() {
-        "pauses" | "habit_schedules" => (&HABITS, "habit_id"),
-        "routine_habits" | "routine_variants" | "routine_executions" => (&ROUTINES, "routine_id"),
-        _ => return None,
-    };
-    Some((table, operation.data.get(column)?.as_str()?))
 }
 
 pub(super) fn apply(
@@ -97,7 +68,7 @@ pub(super) fn apply(
         None if operation.kind == Kind::Delete => return Ok(applied),
         None if operation.kind == Kind::Patch => return Err(nothing_there()),
         None => {
-            let scope = home(tx, uploader, operation)?;
+            let scope = home(tx, uploader, table, operation)?;
             make_room(tx, table, &scope)?;
             let fresh = Row::new(table, &id, scope, uploader.by.user.clone(), stamp.millis.min(tx.now()));
             let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
@@ -150,11 +121,11 @@ fn true_id(
     let derived = match (table.name, operation.kind) {
         ("user_preferences", Kind::Put) => Some(ids::preferences(&uploader.by.user)),
         ("habit_schedules", Kind::Put) => match (text("habit_id"), text("valid_from")) {
-            (Some(habit), Some(from)) => Some(ids::derive(&format!("schedule|{habit}|{from}"))),
+            (Some(habit), Some(from)) => Some(ids::schedule(habit, from)),
             _ => None,
         },
         ("routine_habits", Kind::Put) => match (text("routine_id"), text("habit_id")) {
-            (Some(routine), Some(habit)) => Some(ids::derive(&format!("step|{routine}|{habit}"))),
+            (Some(routine), Some(habit)) => Some(ids::step(routine, habit)),
             _ => None,
         },
         _ => None,
@@ -206,15 +177,15 @@ pub(super) fn note_alias(
 }
 
 /// Where a new row lives: with what it belongs to, in the household it names, else with its writer.
-fn home(tx: &Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<Scope, StoreError> {
+fn home(tx: &Tx<'_>, uploader: &Uploader, table: &Table, operation: &Operation) -> Result<Scope, StoreError> {
     let by = &uploader.by;
     let own = Scope::Person(by.user.clone());
     let text = |name: &str| operation.data.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
     if text("user_id").is_some_and(|user| user != by.user.as_str()) {
         return Err(refuse("This row says that somebody else wrote it."));
     }
-    let scope = match (parent(operation), text("scope"), text("household_id")) {
-        (Some((table, id)), ..) => tx.row(table, id)?.map_or(own, |row| row.scope),
+    let scope = match (parents::first_named(table, text), text("scope"), text("household_id")) {
+        (Some((parent, id)), ..) => tx.row(parent, id)?.map_or(own, |row| row.scope),
         (None, Some(scope), _) => Scope::parse(scope).map_err(|_| refuse("scope is u: or h: and an id."))?,
         (None, None, Some(household)) => {
             Scope::Household(HouseholdId::new(household).map_err(|_| refuse("household_id is no id."))?)
@@ -238,11 +209,11 @@ fn require_home(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<(), StoreError
 }
 
 fn make_room(tx: &Tx<'_>, table: &'static Table, scope: &Scope) -> Result<(), StoreError> {
-    let Some((_, most)) = MOST.iter().find(|(limited, _)| *limited == table) else { return Ok(()) };
+    let Some((_, most, what)) = MOST.iter().find(|(limited, ..)| *limited == table) else { return Ok(()) };
     if tx.count_living(table, scope)? < *most {
         return Ok(());
     }
-    Err(refuse(format!("There are {most} of these already; delete some first.")))
+    Err(refuse(format!("There are {most} {what} already; delete some first.")))
 }
 
 /// Our clock goes on from theirs, so that what is written next is later.

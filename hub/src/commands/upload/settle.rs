@@ -85,11 +85,7 @@ fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, 
         let stamp = uploader.stamps.of(tx, n, &written);
         let refusal = match &written.operation {
             Err(reason) => Some(reason.clone()),
-            Ok(operation) => match tx.attempt(|tx| uploader.apply(tx, operation, &stamp)) {
-                Ok(_) => None,
-                Err(StoreError::Rejected(rejection)) => Some(rejection.message),
-                Err(error) => return Err(error),
-            },
+            Ok(operation) => uploader.apply_alone(tx, operation, &stamp)?.err(),
         };
         if let Some(reason) = refusal {
             why = if why.is_empty() { reason } else { why };

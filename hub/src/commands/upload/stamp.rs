@@ -6,12 +6,11 @@ use kairos_core::hlc::Hlc;
 use kairos_core::upload::{Envelope, Operation, Written};
 use sha2::{Digest, Sha256};
 
+use super::super::bounds::MAX_AHEAD;
 use crate::store::Tx;
 
 /// A client's clock that is off by more than this is corrected; less is the time the upload took on its way.
 const TOLERATED: Millis = 60_000;
-/// How far ahead of ours a stamp may still be after that; one further ahead is held at ours.
-const MAX_AHEAD: Millis = 5 * 60 * 1000;
 
 /// What an operation is stamped with.
 pub(super) struct Stamp {

@@ -1,0 +1,24 @@
+//! What a person may have at most, and how far clocks may differ, whichever way it comes in.
+
+use kairos_core::Millis;
+use kairos_core::routine::MAX_ROUTINES;
+use kairos_core::schema::{
+    HABIT_SCHEDULES, HABITS, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
+};
+
+use super::habits::MAX_HABITS;
+use super::plans::MAX_PAUSES;
+
+/// How far ahead of ours a clock from elsewhere may be before it is held at ours.
+pub(super) const MAX_AHEAD: Millis = 5 * 60 * 1000;
+
+/// How many living rows of a table a scope may have, and what people call them.
+pub(super) const MOST: [(&Table, usize, &str); 7] = [
+    (&HABITS, MAX_HABITS, "habits"),
+    (&PAUSES, MAX_PAUSES, "breaks"),
+    (&HABIT_SCHEDULES, 5000, "changes of schedules"),
+    (&ROUTINES, MAX_ROUTINES, "routines"),
+    (&ROUTINE_HABITS, 5000, "steps of routines"),
+    (&ROUTINE_VARIANTS, 2000, "variants of routines"),
+    (&ROUTINE_EXECUTIONS, 50_000, "runs of routines"),
+];
