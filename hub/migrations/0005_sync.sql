@@ -98,15 +98,3 @@ CREATE TABLE write_checkpoint_floors (
   user_id TEXT PRIMARY KEY NOT NULL,
   id INTEGER NOT NULL
 ) WITHOUT ROWID;
-
--- What was uploaded, so that a repetition is recognised.
-CREATE TABLE uploads (
-  user_id TEXT NOT NULL,
-  client_id TEXT NOT NULL,
-  op_id TEXT NOT NULL,
-  fingerprint BLOB NOT NULL,
-  result TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  PRIMARY KEY (user_id, client_id, op_id)
-) WITHOUT ROWID;
-CREATE INDEX uploads_at ON uploads (at);

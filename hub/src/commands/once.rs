@@ -1,6 +1,6 @@
 //! What is made beside the door, such as accounts and tokens, under the same promise: one id, one deed.
 
-use kairos_core::command::Rejection;
+use kairos_core::command::{Receipt, Rejection};
 use kairos_core::ids::CommandId;
 use kairos_core::principal::Principal;
 use sha2::{Digest, Sha256};
@@ -28,7 +28,7 @@ impl Once {
     /// # Errors
     /// A [`Rejection`] when it was done before, or when its id was used for something else.
     pub(crate) fn begin(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        match tx.answer(&self.author, self.id.as_str())? {
+        match tx.answer::<Receipt>(&self.author, self.id.as_str())? {
             Some((print, _)) if print == self.print => Err(Rejection::already_done().into()),
             Some(_) => Err(Rejection::reused().into()),
             None => tx.remember(&self.author, self.id.as_str(), &self.print, &applied(0)),

@@ -55,7 +55,6 @@ pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics
         }
         // A hub that cannot write now tries again in a minute.
         let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
-        let _ = store.forget_uploads(store.clock().now() - ANSWERS_KEPT).await;
     }
 }
 

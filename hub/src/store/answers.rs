@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use kairos_core::command::Receipt;
 use rusqlite::OptionalExtension;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::Store;
 use super::error::StoreError;
@@ -34,11 +35,11 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// The first answer to a command, and the fingerprint of what was asked then.
+    /// The first answer to a command or an uploaded operation, and the fingerprint of what was asked then.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn answer(&self, author: &str, id: &str) -> Result<Option<(Vec<u8>, Receipt)>, StoreError> {
+    pub fn answer<T: DeserializeOwned>(&self, author: &str, id: &str) -> Result<Option<(Vec<u8>, T)>, StoreError> {
         let found: Option<(Vec<u8>, String)> = self
             .connection
             .prepare_cached("SELECT fingerprint, receipt FROM commands WHERE author = ?1 AND id = ?2")?
@@ -50,7 +51,7 @@ impl Tx<'_> {
         Ok(Some((fingerprint, receipt)))
     }
 
-    /// Remembers the first answer to a command.
+    /// Remembers the first answer to a command, in place of what was answered under that id before.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
@@ -59,12 +60,16 @@ impl Tx<'_> {
         author: &str,
         id: &str,
         fingerprint: &[u8],
-        receipt: &Receipt,
+        receipt: &impl Serialize,
     ) -> Result<(), StoreError> {
         let receipt =
             serde_json::to_string(receipt).map_err(|_| StoreError::Unavailable("an answer cannot be stored".into()))?;
         self.connection
-            .prepare_cached("INSERT INTO commands (author, id, fingerprint, receipt, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .prepare_cached(
+                "INSERT INTO commands (author, id, fingerprint, receipt, at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (author, id) DO UPDATE SET
+                   fingerprint = excluded.fingerprint, receipt = excluded.receipt, at = excluded.at",
+            )?
             .execute((author, id, fingerprint, receipt, self.now))?;
         Ok(())
     }
@@ -88,7 +93,7 @@ impl Tx<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use kairos_core::command::Outcome;
+    use kairos_core::command::{Outcome, Receipt};
 
     use super::*;
     use crate::clock::Clock;
@@ -112,6 +117,6 @@ mod tests {
         remember(10_000, 7).await.unwrap();
         assert_eq!(store.forget_answers(2_000).await.unwrap(), MANY);
         assert_eq!(store.forget_answers(2_000).await.unwrap(), 0);
-        assert!(store.write(|tx| tx.answer("device", "10006")).await.unwrap().is_some());
+        assert!(store.write(|tx| tx.answer::<Receipt>("device", "10006")).await.unwrap().is_some());
     }
 }

@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`uploads`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
 mod apart;
@@ -12,6 +12,7 @@ pub(crate) mod buckets;
 mod check;
 pub(crate) mod checkpoints;
 mod compact;
+mod conflicts;
 mod cursors;
 mod devices;
 pub(crate) mod error;
@@ -28,7 +29,6 @@ mod rows;
 mod runs;
 mod sessions;
 pub(crate) mod tx;
-mod uploads;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -48,7 +48,6 @@ pub use reader::Snapshot;
 pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
-pub use uploads::UploadKey;
 
 use crate::clock::Clock;
 use crate::feed::Feed;

@@ -22,7 +22,7 @@ pub(super) use settle::settle;
 use stamp::{Stamp, Stamps};
 
 use super::Commands;
-use crate::store::{StoreError, Tx, UploadKey};
+use crate::store::{StoreError, Tx};
 
 /// What became of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -100,19 +100,16 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -
     if !matches!(by.via, Via::Session | Via::Token) {
         return Err(Rejection::new(RejectionCode::Forbidden, "Only a person may upload.").into());
     }
-    let user = by.user.to_string();
+    let (user, author) = (by.user.to_string(), by.author());
     let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(session));
     // Without numbers only an envelope as a whole can be told from another, and only from the last.
     let last = (!envelope.is_numbered()).then(|| print(&envelope.batch.iter().map(|w| &w.raw).collect::<Vec<_>>()));
-    let last_key = UploadKey { user: &user, client: session, op: "last" };
+    let last_name = name(session, "last");
     if let Some(last) = &last
-        && let Some((print, result)) = tx.upload(last_key)?
+        && let Some((print, mut outcomes)) = tx.answer::<Vec<Outcome>>(&author, &last_name)?
         && print == *last
     {
-        let mut outcomes: Vec<Outcome> = serde_json::from_str(&result).unwrap_or_default();
-        for outcome in &mut outcomes {
-            repeat(outcome);
-        }
+        outcomes.iter_mut().for_each(repeat);
         return Ok(outcomes);
     }
     let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
@@ -123,7 +120,7 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -
     }
     uploader.fold_days(tx)?;
     if let Some(last) = last {
-        tx.note_upload(last_key, &last, &serde_json::to_string(&outcomes).unwrap_or_default())?;
+        tx.remember(&author, &last_name, &last, &outcomes)?;
     }
     Ok(outcomes)
 }
@@ -135,6 +132,11 @@ fn repeat(outcome: &mut Outcome) {
     }
 }
 
+/// The name of an operation among what its author asked. No command's id holds a space.
+fn name(client: &str, operation: &str) -> String {
+    format!("upload {client} {operation}")
+}
+
 fn print(asked: &impl Serialize) -> Vec<u8> {
     Sha256::digest(serde_json::to_vec(asked).unwrap_or_default())[..16].to_vec()
 }
@@ -142,23 +144,20 @@ fn print(asked: &impl Serialize) -> Vec<u8> {
 impl Uploader {
     /// Takes one operation in. Only a store that does not work is an error.
     fn take(&mut self, tx: &mut Tx<'_>, n: usize, written: &Written) -> Result<Outcome, StoreError> {
-        let user = self.by.user.as_str();
-        let (user, client) = (user.to_owned(), self.client.clone());
-        let key = written.op_id.as_deref().map(|op| UploadKey { user: &user, client: &client, op });
-        let print = print(&written.raw);
+        let name = written.op_id.as_deref().map(|number| name(&self.client, number));
+        let (author, print) = (self.by.author(), print(&written.raw));
         // A number that stands for something else now is of a queue that began anew.
-        if let Some(key) = key
-            && let Some((known, result)) = tx.upload(key)?
+        if let Some(name) = &name
+            && let Some((known, mut outcome)) = tx.answer::<Outcome>(&author, name)?
             && known == print
-            && let Ok(mut outcome) = serde_json::from_str::<Outcome>(&result)
         {
             repeat(&mut outcome);
             return Ok(outcome);
         }
         let stamp = self.stamps.of(tx, n, written);
         let outcome = self.judge(tx, written, &stamp, &print)?;
-        if let Some(key) = key {
-            tx.note_upload(key, &print, &serde_json::to_string(&outcome).unwrap_or_default())?;
+        if let Some(name) = name {
+            tx.remember(&author, &name, &print, &outcome)?;
         }
         Ok(outcome)
     }

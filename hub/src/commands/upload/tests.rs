@@ -161,7 +161,7 @@ async fn a_repetition_is_known_after_a_restart_and_after_long() {
     send(&house, "ada", envelope.clone()).await;
     let house = house.reopened().await;
     assert_eq!(fates(&send(&house, "ada", envelope.clone()).await), ["duplicate"]);
-    house.store.forget_uploads(i64::MAX).await.unwrap();
+    house.store.forget_answers(i64::MAX).await.unwrap();
     send(&house, "ada", envelope).await;
     assert_eq!(house.count(&COMPLETION_EVENTS).await, 1, "its event is known by its id");
 }
