@@ -20,10 +20,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Fault> {
     })
 }
 
-/// Counts values and depth without building anything.
-fn measure(bytes: &[u8]) -> Result<(), Fault> {
-    let (mut depth, mut values, mut quoted, mut escaped) = (0_usize, 1_usize, false, false);
-    for byte in bytes {
+/// The signs of a JSON text that make its structure, with their places: what stands in its texts is left out.
+pub(crate) fn signs(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
+    let (mut quoted, mut escaped) = (false, false);
+    bytes.iter().copied().enumerate().filter(move |(_, byte)| {
         if quoted {
             (quoted, escaped) = match byte {
                 _ if escaped => (true, false),
@@ -31,17 +31,24 @@ fn measure(bytes: &[u8]) -> Result<(), Fault> {
                 b'"' => (false, false),
                 _ => (true, false),
             };
-            continue;
+            return false;
         }
-        match byte {
-            b'"' => quoted = true,
+        quoted = *byte == b'"';
+        matches!(byte, b'[' | b'{' | b']' | b'}' | b',')
+    })
+}
+
+/// Counts values and depth without building anything.
+fn measure(bytes: &[u8]) -> Result<(), Fault> {
+    let (mut depth, mut values) = (0_usize, 1_usize);
+    for (_, sign) in signs(bytes) {
+        match sign {
             b'[' | b'{' => {
                 depth += 1;
                 values += 1;
             }
-            b']' | b'}' => depth = depth.saturating_sub(1),
             b',' => values += 1,
-            _ => {}
+            _ => depth = depth.saturating_sub(1),
         }
         if depth > limits::JSON_DEPTH {
             return Err(Fault::too_much("Levels of JSON", limits::JSON_DEPTH));

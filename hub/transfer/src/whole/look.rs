@@ -12,6 +12,7 @@ use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{DAYS, Line, Outlook, ROWS, TABLES, row};
+use crate::json::signs;
 
 /// What is known of the rows after looking at each once. No row is kept: as a tree it takes many times its text.
 #[derive(Default)]
@@ -118,19 +119,9 @@ impl Seen {
 /// Where each row stands in a text that was read already: the objects in a list in the file's own object. `None` when
 /// there are others, which no export has.
 pub(super) fn find(bytes: &[u8], rows: &mut [Place]) -> Option<()> {
-    let (mut depth, mut quoted, mut escaped, mut found, mut from) = (0_usize, false, false, 0, 0);
-    for (at, byte) in bytes.iter().enumerate() {
-        if quoted {
-            (quoted, escaped) = match byte {
-                _ if escaped => (true, false),
-                b'\\' => (true, true),
-                b'"' => (false, false),
-                _ => (true, false),
-            };
-            continue;
-        }
-        match byte {
-            b'"' => quoted = true,
+    let (mut depth, mut found, mut from) = (0_usize, 0, 0);
+    for (at, sign) in signs(bytes) {
+        match sign {
             b'{' | b'[' => {
                 depth += 1;
                 if depth == 3 {
