@@ -1,0 +1,220 @@
+//! Queues: what comes through, what is a repetition, what is set aside.
+
+use super::*;
+
+#[tokio::test]
+async fn what_a_phone_wrote_is_there() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let outcomes = phone
+        .send(
+            &house,
+            "ada",
+            vec![
+                tea("h1"),
+                patch("habits", "h1", json!({ "color": "red", "mood": "calm" }), json!({ "color": null })),
+                put("routines", "r1", json!({ "name": "Morning" })),
+                put("pauses", "p1", json!({ "habit_id": "h1", "from_date": "2026-12-01", "to_date": "2026-12-05" })),
+                json!({ "op": "PATCH", "table": "habits", "id": "h1", "data": {} }),
+                json!({ "op": "PATCH", "table": "habits", "id": "h1" }),
+                delete("routines", "r1"),
+                delete("routines", "never"),
+            ],
+        )
+        .await;
+    assert_eq!(fates(&outcomes), ["applied"; 8]);
+    let habit = house.row(&HABITS, "h1").await;
+    assert_eq!((habit.text("color").as_str(), habit.extra["mood"].as_text()), ("red", Some("calm")));
+    assert_eq!(habit.user_id.as_str(), "ada");
+    assert!(house.row(&ROUTINES, "r1").await.deleted_at.is_some());
+    assert_eq!(house.rows(&PAUSES, "ada").await.len(), 1);
+    assert!(house.open_conflicts("ada").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_repetition_changes_nothing_with_numbers_or_without() {
+    let house = House::new().await;
+    for phone in [Phone::new("phone"), Phone::plain()] {
+        let id = phone.client.unwrap_or("plain");
+        phone.send(&house, "ada", vec![water(id)]).await;
+        let add = json!({ "op": "PUT", "table": "completions", "id": format!("c-{id}"),
+            "data": { "habit_id": id, "date": TODAY, "amount": 1, "type": "PARTIAL" },
+            "metadata": "{\"verb\":\"add\",\"value\":1}" });
+        let envelope = phone.envelope(vec![add, json!({ "op": "PUT", "table": "nonsense", "id": "x", "data": {} })]);
+        let first = send(&house, "ada", envelope.clone()).await;
+        assert_eq!(fates(&first), ["applied", "quarantined"]);
+        let head = house.store.feed().head();
+        for _ in 0..3 {
+            let again = send(&house, "ada", envelope.clone()).await;
+            assert_eq!(fates(&again), ["duplicate", "quarantined"]);
+            assert_eq!(again[1].conflicts, first[1].conflicts);
+        }
+        assert_eq!(house.store.feed().head(), head, "nothing was written");
+        assert_eq!(house.row(&COMPLETIONS, &cell(id)).await.number("amount"), Some(1.0));
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_is_known_after_a_restart_and_after_long() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h")]).await;
+    let add = json!({ "op": "PUT", "table": "completions", "id": "c", "metadata": { "verb": "add" },
+        "data": { "habit_id": "h", "date": TODAY, "amount": 1, "type": "PARTIAL" } });
+    let envelope = phone.envelope(vec![add]);
+    send(&house, "ada", envelope.clone()).await;
+    let house = house.reopened().await;
+    assert_eq!(fates(&send(&house, "ada", envelope.clone()).await), ["duplicate"]);
+    house.store.forget_answers(i64::MAX).await.unwrap();
+    send(&house, "ada", envelope).await;
+    assert_eq!(house.count(&COMPLETION_EVENTS).await, 1, "its event is known by its id");
+}
+
+#[tokio::test]
+async fn a_queue_that_begins_anew_is_not_taken_for_the_old_one() {
+    let house = House::new().await;
+    Phone::new("phone").send(&house, "ada", vec![tea("h1"), day("c", "h1", json!({ "type": "FULL" }))]).await;
+    let anew = Phone::new("phone");
+    let outcomes = anew.send(&house, "ada", vec![tea("h2"), day("d", "h2", json!({ "type": "FULL" }))]).await;
+    assert_eq!(fates(&outcomes), ["applied", "applied"]);
+    assert_eq!(house.count(&COMPLETION_EVENTS).await, 2);
+}
+
+#[tokio::test]
+async fn poison_is_set_aside_with_its_reason_and_the_rest_goes_through() {
+    let house = House::new().await;
+    Phone::new("bos").send(&house, "bo", vec![tea("bos")]).await;
+    let before = house.row(&HABITS, "bos").await;
+    let phone = Phone::new("phone");
+    let poison = vec![
+        tea("h"),
+        put("passwords", "x", json!({})),
+        put("habits", "x", json!({ "name": 7 })),
+        put("habits", "y", json!({ "color": "red" })),
+        put("habits", "z", json!({ "name": "Mine", "anchor_behavior": "x", "user_id": "bo" })),
+        put("habits", "w", json!({ "name": "Mine", "anchor_behavior": "x", "scope": "u:bo" })),
+        put("habits", "v", json!({ "name": "Mine", "anchor_behavior": "x", "household_id": "other" })),
+        patch("habits", "bos", json!({ "name": "Stolen" }), json!({ "name": "Tea" })),
+        delete("habits", "bos"),
+        put("habits", "bos", json!({ "name": "Stolen", "anchor_behavior": "x" })),
+        patch("habits", "nowhere", json!({ "name": "x" }), json!({})),
+        day("c1", "bos", json!({ "type": "FULL" })),
+        day("c2", "h", json!({ "type": "DONE" })),
+        put("completions", "c3", json!({ "habit_id": "h", "date": "2027-01-01", "type": "FULL" })),
+        put("completions", "c4", json!({ "habit_id": "h", "date": "tomorrow", "type": "FULL" })),
+        put("completion_events", "e", json!({ "habit_id": "h", "date": TODAY, "verb": "full" })),
+        put("users", "bo", json!({ "display_name": "Stolen" })),
+        delete("users", "ada"),
+        put("household_members", "m", json!({ "household_id": "other" })),
+        put("devices", "d", json!({ "name": "x", "kind": "button" })),
+        json!({ "op": "PUT", "table": "habits", "id": "a b", "data": {} }),
+        json!("nonsense"),
+        json!({ "op": "DROP", "table": "habits", "id": "h" }),
+        patch("habits", "h", json!({ "color": "blue" }), json!({ "color": null })),
+    ];
+    let count = poison.len();
+    let outcomes = send(&house, "ada", json!({ "client_id": "phone", "batch": poison })).await;
+    assert_eq!(outcomes.len(), count);
+    let odd: Vec<usize> = (1..count - 1).filter(|n| outcomes[*n].result != Fate::Quarantined).collect();
+    assert!(odd.is_empty(), "{odd:?} {outcomes:?}");
+    assert_eq!((outcomes[0].result, outcomes[count - 1].result), (Fate::Applied, Fate::Quarantined));
+    assert!(outcomes[1..].iter().all(|outcome| outcome.message.is_some() && outcome.conflicts.len() == 1));
+    // The last one waits, since an operation on that row that nobody understands came before it.
+    assert_eq!(outcomes[count - 1].conflicts, outcomes[count - 2].conflicts);
+    assert_eq!(house.row(&HABITS, "bos").await, before);
+    assert!(house.open_conflicts("bo").await.is_empty());
+    let phone_ops = phone.send(&house, "ada", vec![tea("h9")]).await;
+    assert_eq!(fates(&phone_ops), ["applied"]);
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_submitted_again_in_its_order() {
+    let house = House::new().await;
+    let ada = person("ada");
+    let phone = Phone::new("phone");
+    let outcomes = phone
+        .send(
+            &house,
+            "ada",
+            vec![
+                day("c1", "h", json!({ "type": "FULL" })),
+                patch("completions", "c1", json!({ "note": "good" }), json!({ "note": null })),
+            ],
+        )
+        .await;
+    assert_eq!(fates(&outcomes), ["quarantined", "quarantined"]);
+    let entry = outcomes[0].conflicts[0].clone();
+    assert_eq!(outcomes[1].conflicts, outcomes[0].conflicts);
+    let restore = || Wish::Settle { id: entry.clone(), how: Settlement::Restored };
+    let receipt = house.wish(&ada, restore()).await;
+    assert!(matches!(&receipt.outcome, Became::Rejected(rejection) if rejection.message.contains("no such habit")));
+    assert_eq!(house.row(&CONFLICTS, &entry).await.text("status"), "OPEN");
+    // The habit comes after all, from another phone.
+    Phone::new("tablet").send(&house, "ada", vec![tea("h")]).await;
+    let stranger = house.wish(&person("bo"), restore()).await;
+    assert!(matches!(stranger.outcome, Became::Rejected(_)));
+    assert_eq!(house.wish(&ada, restore()).await.outcome, Became::Applied);
+    let done = house.row(&COMPLETIONS, &cell("h")).await;
+    assert_eq!((done.text("type").as_str(), done.text("note").as_str(), done.deleted_at), ("FULL", "good", None));
+    assert_eq!(house.row(&CONFLICTS, &entry).await.text("status"), "RESTORED");
+    assert_eq!(house.wish(&ada, restore()).await.outcome, Became::Unchanged);
+    let later = phone
+        .send(&house, "ada", vec![patch("completions", "c1", json!({ "note": "x" }), json!({ "note": "good" }))])
+        .await;
+    assert_eq!(fates(&later), ["applied"], "nothing waits any more");
+}
+
+#[tokio::test]
+async fn only_people_upload() {
+    let house = House::new().await;
+    let envelope = Arc::new(Envelope::parse(json!({ "batch": [tea("h")] })).unwrap());
+    let button = crate::commands::tests::button("ada", "d1");
+    assert!(matches!(house.door.upload(button, "s", envelope).await, Err(StoreError::Rejected(_))));
+}
+
+#[tokio::test]
+async fn done_undone_and_done_again_is_done_also_without_numbers() {
+    let house = House::new().await;
+    let phone = Phone::plain();
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    for _ in 0..2 {
+        phone.send(&house, "ada", vec![day("c", "h", json!({ "type": "FULL" }))]).await;
+        assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
+        phone.send(&house, "ada", vec![delete("completions", "c")]).await;
+        assert!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at.is_some());
+    }
+    phone.send(&house, "ada", vec![day("c", "h", json!({ "type": "FULL" }))]).await;
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
+}
+
+#[tokio::test]
+async fn names_of_one_persons_clients_are_nobody_elses() {
+    let house = House::new().await;
+    for who in ["ada", "bo"] {
+        let habit = format!("h-{who}");
+        let outcomes =
+            Phone::new("phone").send(&house, who, vec![tea(&habit), day("1", &habit, json!({ "type": "FULL" }))]).await;
+        assert_eq!(fates(&outcomes), ["applied", "applied"], "{who}");
+        let prefs = put("user_preferences", "1", json!({ "theme": "DARK" }));
+        assert_eq!(fates(&Phone::new("tablet").send(&house, who, vec![prefs]).await), ["applied"], "{who}");
+    }
+}
+
+#[tokio::test]
+async fn one_broken_value_does_not_keep_the_good_ones_after_it() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    let name = |name: &str| patch("habits", "h", json!({ "name": name }), json!({ "name": "Tea" }));
+    let colour = patch("habits", "h", json!({ "color": "red" }), json!({ "color": null }));
+    let outcomes = phone.send(&house, "ada", vec![name(""), colour, name("Green tea")]).await;
+    assert_eq!(fates(&outcomes), ["quarantined"; 3]);
+    let entry = outcomes[0].conflicts[0].clone();
+    let wish = Wish::Settle { id: entry.clone(), how: Settlement::Restored };
+    assert_eq!(house.wish(&person("ada"), wish).await.outcome, Became::Applied);
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("name").as_str(), habit.text("color").as_str()), ("Green tea", "red"));
+    let left = house.row(&CONFLICTS, &entry).await;
+    let operations: Vec<Json> = serde_json::from_str(&left.text("operations")).unwrap();
+    assert_eq!((left.text("status").as_str(), operations.len()), ("OPEN", 1));
+}
