@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use kairos_core::Millis;
 use kairos_core::principal::Principal;
 use kairos_core::upload::Envelope;
@@ -15,34 +14,18 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::ErrorBody;
+use super::caller::{AuthApi, Who};
 use super::error::ApiError;
-use super::extract::{Json, bearer};
-use super::{Api, ErrorBody};
-use crate::auth::{Caller, Credential};
+use super::extract::Json;
+use crate::auth::Credential;
 use crate::commands::UploadOutcome;
 
 /// The largest upload: a transaction must come whole.
 pub(super) const MAX_UPLOAD: usize = 8 << 20;
 
-pub(super) fn router() -> OpenApiRouter<Api> {
+pub(super) fn router() -> OpenApiRouter<AuthApi> {
     OpenApiRouter::new().routes(routes!(upload, put, patch, delete)).layer(DefaultBodyLimit::max(MAX_UPLOAD))
-}
-
-/// A person, and the session or API token in which they upload.
-struct Uploading(Principal, String);
-
-impl FromRequestParts<Api> for Uploading {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        match api.auth.principal(token).await? {
-            Caller::Person { principal, credential: Credential::Session(id) | Credential::Token(id) } => {
-                Ok(Self(principal, id))
-            }
-            Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not upload.")),
-        }
-    }
 }
 
 /// An upload. What is not described here is left alone.
@@ -86,9 +69,15 @@ struct Uploaded {
     now: Millis,
 }
 
-async fn take(api: &Api, by: Principal, session: &str, body: Value) -> Result<Answer<Uploaded>, ApiError> {
+async fn take(
+    api: &AuthApi,
+    by: Principal,
+    credential: &Credential,
+    body: Value,
+) -> Result<Answer<Uploaded>, ApiError> {
     let envelope = Envelope::parse(body)
         .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
+    let (Credential::Session(session) | Credential::Token(session)) = credential;
     // The body may take its time; what is saved may not.
     let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope)).await?) };
     let results = super::patience::within(saved).await?;
@@ -104,15 +93,21 @@ async fn take(api: &Api, by: Principal, session: &str, body: Value) -> Result<An
     responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
 )]
 async fn upload(
-    State(api): State<Api>,
-    Uploading(by, session): Uploading,
+    State(api): State<AuthApi>,
+    Who(by, credential): Who,
     Json(body): Json<Value>,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    take(&api, by, &session, body).await
+    take(&api, by, &credential, body).await
 }
 
 /// One row as an upload of one operation.
-async fn one(api: &Api, by: Principal, session: &str, op: &str, mut body: Value) -> Result<Answer<Uploaded>, ApiError> {
+async fn one(
+    api: &AuthApi,
+    by: Principal,
+    credential: &Credential,
+    op: &str,
+    mut body: Value,
+) -> Result<Answer<Uploaded>, ApiError> {
     let id = match body.get("id").or_else(|| body.get("data")?.get("id")) {
         Some(id) => id.clone(),
         None => Value::Null,
@@ -123,7 +118,7 @@ async fn one(api: &Api, by: Principal, session: &str, op: &str, mut body: Value)
             operation[name] = value;
         }
     }
-    take(api, by, session, json!({ "batch": [operation] })).await
+    take(api, by, credential, json!({ "batch": [operation] })).await
 }
 
 /// Inserts or replaces a row.
@@ -132,11 +127,11 @@ async fn one(api: &Api, by: Principal, session: &str, op: &str, mut body: Value)
     responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
 )]
 async fn put(
-    State(api): State<Api>,
-    Uploading(by, session): Uploading,
+    State(api): State<AuthApi>,
+    Who(by, credential): Who,
     Json(body): Json<Value>,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    one(&api, by, &session, "PUT", body).await
+    one(&api, by, &credential, "PUT", body).await
 }
 
 /// Changes columns of a row.
@@ -145,11 +140,11 @@ async fn put(
     responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
 )]
 async fn patch(
-    State(api): State<Api>,
-    Uploading(by, session): Uploading,
+    State(api): State<AuthApi>,
+    Who(by, credential): Who,
     Json(body): Json<Value>,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    one(&api, by, &session, "PATCH", body).await
+    one(&api, by, &credential, "PATCH", body).await
 }
 
 /// Deletes a row.
@@ -158,9 +153,9 @@ async fn patch(
     responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
 )]
 async fn delete(
-    State(api): State<Api>,
-    Uploading(by, session): Uploading,
+    State(api): State<AuthApi>,
+    Who(by, credential): Who,
     Json(body): Json<Value>,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    one(&api, by, &session, "DELETE", body).await
+    one(&api, by, &credential, "DELETE", body).await
 }

@@ -147,7 +147,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(imports::router())
         .merge(devices::router())
         .merge(changes::router())
-        .merge(data::router())
+        .merge(data::router().with_state(api.into()))
         .merge(conflicts::router())
         .merge(websocket::router())
         .merge(sync::router())

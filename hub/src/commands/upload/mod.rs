@@ -10,10 +10,12 @@ mod rows;
 mod settle;
 mod stamp;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kairos_core::command::{Rejection, RejectionCode};
 use kairos_core::principal::{Principal, Via};
+use kairos_core::scope::Scope;
 use kairos_core::upload::{Envelope, Fate, Operation, Written};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,13 +62,13 @@ pub(super) struct Uploader {
     stamps: Stamps,
     /// Days that got events and are not folded yet: a thousand taps on one day are folded once.
     days: cells::Days,
-    /// How many conflicts are open, once that was asked.
-    open: Option<usize>,
+    /// How many conflicts are open in a scope, once that was asked.
+    open: BTreeMap<Scope, usize>,
 }
 
 impl Uploader {
     fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
-        Self { by, client, client_id, stamps, days: cells::Days::default(), open: None }
+        Self { by, client, client_id, stamps, days: cells::Days::default(), open: BTreeMap::new() }
     }
 }
 

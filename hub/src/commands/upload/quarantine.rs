@@ -32,11 +32,11 @@ impl Uploader {
 
     /// Puts the oldest open conflict away when there are as many as there may be.
     fn make_room(&mut self, tx: &mut Tx<'_>, scope: &Scope) -> Result<(), StoreError> {
-        let open = match self.open {
-            Some(open) => open,
+        let open = match self.open.get(scope) {
+            Some(open) => *open,
             None => tx.count_open_conflicts(scope)?,
         };
-        self.open = Some(open + 1);
+        self.open.insert(scope.clone(), (open + 1).min(MAX_OPEN));
         if open < MAX_OPEN {
             return Ok(());
         }
@@ -44,9 +44,7 @@ impl Uploader {
         let at = tx.tick();
         oldest.set("status", "DISMISSED", &at);
         oldest.set("settled_at", tx.now(), &at);
-        tx.put(&oldest, Origin::Local)?;
-        self.open = Some(open);
-        Ok(())
+        tx.put(&oldest, Origin::Local).map(drop)
     }
 
     /// Sets an operation aside, with what is set aside of its row already; gives the entry's id.
