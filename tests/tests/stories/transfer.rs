@@ -237,6 +237,25 @@ async fn what_an_import_changed_in_rows_that_were_there_is_as_it_was_once_it_is_
 }
 
 #[tokio::test]
+async fn what_was_deleted_comes_back_from_an_export_as_it_was() {
+    let house = House::builder().clock("2026-11-24T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    a_life(&ada).await;
+    rests(&house).await;
+    let (whole, table) = (export(&ada, "json").await, export(&ada, "csv").await);
+    for habit in ada.get("/api/habits").await["items"].as_array().unwrap() {
+        let path = format!("/api/habits/{}", habit["id"].as_str().unwrap());
+        assert!(ada.ask(Method::DELETE, &path, None).await.0.is_success());
+    }
+    rests(&house).await;
+    assert_eq!(String::from_utf8_lossy(&export(&ada, "csv").await).lines().count(), 1, "only the heads");
+    assert_eq!(import(&ada, whole.clone()).await["state"], "done");
+    rests(&house).await;
+    assert_eq!(String::from_utf8_lossy(&export(&ada, "csv").await), String::from_utf8_lossy(&table));
+    assert_eq!(String::from_utf8_lossy(&export(&ada, "json").await), String::from_utf8_lossy(&whole));
+}
+
+#[tokio::test]
 async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
     let house = House::start().await;
     let ada = house.set_up().await;
