@@ -38,6 +38,13 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
+/// How much room is left on the disk that holds a file or directory, in bytes; `None` where the system does not say.
+#[must_use]
+pub fn room(at: &Path) -> Option<u64> {
+    let told = rustix::fs::statvfs(at).ok()?;
+    Some(told.f_bavail.saturating_mul(told.f_frsize))
+}
+
 /// What the system said, as part of a sentence: in lower case, without its number.
 #[must_use]
 pub fn in_words(error: &io::Error) -> String {

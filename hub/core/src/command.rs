@@ -367,6 +367,8 @@ crate::event::words!(
         Conflict = "conflict",
         /// It was done under this command id, and what was shown then is not known any more.
         AlreadyDone = "already_done",
+        /// The disk has no room for it.
+        NoRoom = "no_room",
         /// This command id was used for a different wish.
         IdReused = "idempotency_key_reused",
     }

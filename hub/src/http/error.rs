@@ -108,6 +108,7 @@ impl IntoResponse for ApiError {
 impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let status = match rejection.code {
+            RejectionCode::NoRoom => StatusCode::INSUFFICIENT_STORAGE,
             RejectionCode::NotFound => StatusCode::NOT_FOUND,
             RejectionCode::Forbidden => StatusCode::FORBIDDEN,
             RejectionCode::NothingToUndo | RejectionCode::Conflict | RejectionCode::AlreadyDone => StatusCode::CONFLICT,

@@ -140,7 +140,7 @@ struct Imports {
 #[utoipa::path(
     post, path = "/api/imports", tag = "transfer", params(HowToImport),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = ImportAnswer, description = "A dry run"), (status = 202, body = ImportAnswer, description = "It runs"), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = ImportAnswer, description = "A dry run"), (status = 202, body = ImportAnswer, description = "It runs"), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody), (status = 507, body = ErrorBody, description = "The disk has no room for it"))
 )]
 async fn import(
     State(api): State<Api>,
@@ -171,12 +171,12 @@ async fn import(
     let turn = api.jobs.turn().ok_or_else(occupied)?;
     drop(receiving);
     let (contents, turn) = read(&api, &by, how.file_name.unwrap_or_default(), file, turn).await?;
-    let outlook = contents.outlook.clone();
     if how.dry_run {
-        let total = contents.total();
+        let (outlook, total) = (transfer::foreseen(&api.store, &contents), contents.total());
         let answer = ImportAnswer { outlook: Some(outlook), total, ..ImportAnswer::empty(None, "dry_run") };
         return Ok((StatusCode::OK, Answer(answer)));
     }
+    let outlook = contents.outlook.clone();
     let job = api.jobs.import(by, command, id, contents, turn).await.map_err(|why| match why {
         NotBegun::Busy(other) => busy(&other),
         NotBegun::Store(error) => error.into(),

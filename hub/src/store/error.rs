@@ -73,6 +73,9 @@ pub(crate) fn in_words(error: &rusqlite::Error) -> String {
     }
 }
 
+/// What the index of the write-ahead log needs at least, in bytes.
+const INDEX: u64 = 32 << 10;
+
 /// Why the database could not be opened, in one sentence that names the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -90,7 +93,11 @@ impl OpenError {
             }
             _ => "",
         };
-        Self::new(path, &format!("{}{hint}", in_words(error)))
+        // SQLite says only that something failed where it finds no room for the index of its write-ahead log.
+        let full = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+            && crate::files::room(path).is_some_and(|room| room < INDEX);
+        let what = if full { "the disk is full; make room and start the hub again".into() } else { in_words(error) };
+        Self::new(path, &format!("{what}{hint}"))
     }
 }
 

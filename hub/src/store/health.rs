@@ -1,6 +1,7 @@
 //! Watches the writer: says when it cannot commit or does not come back, and tries again meanwhile. Says also when the
 //! file is damaged, whoever comes upon it.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,11 @@ const STALLED: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(250);
 /// How often a writer that cannot commit is asked to try, when nobody else asks.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How often the disk is asked for its room.
+const MEASURE: Duration = Duration::from_secs(10);
+/// Less room than this is said: time to make some while presses are still saved. In bytes.
+const LITTLE: u64 = 32 << 20;
 
 /// What is said about a damaged file.
 const DAMAGE: &str =
@@ -80,11 +86,32 @@ impl Pulse {
     }
 }
 
+/// Whether there is room on the disk.
+fn room(database: &Path) -> State {
+    match crate::files::room(database) {
+        Some(has) if has < LITTLE => State::Degraded(format!(
+            "{} MB are left on the disk with the hub's data; once it is full nothing can be saved",
+            has >> 20
+        )),
+        _ => State::Ok,
+    }
+}
+
 /// Reports to the board until dropped.
-pub(super) fn watch(pulse: Arc<Pulse>, writer: mpsc::WeakSender<Job>, board: Board) -> AbortOnDropHandle<()> {
+pub(super) fn watch(
+    pulse: Arc<Pulse>,
+    writer: mpsc::WeakSender<Job>,
+    database: PathBuf,
+    board: Board,
+) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut tried = Instant::now();
+        let mut measured: Option<Instant> = None;
         loop {
+            if measured.is_none_or(|at| at.elapsed() > MEASURE) {
+                measured = Some(Instant::now());
+                board.set("disk", room(&database));
+            }
             let beat = pulse.beats();
             let stalled = beat.busy_since.is_some_and(|since| since.elapsed() > STALLED);
             let state = match (stalled, beat.trouble) {

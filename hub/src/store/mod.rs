@@ -122,7 +122,7 @@ impl Store {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (living, alive) = watch::channel(());
         let pulse = opened.start(receiver, feed.clone(), living);
-        let watchdog = health::watch(pulse.clone(), sender.downgrade(), board.clone());
+        let watchdog = health::watch(pulse.clone(), sender.downgrade(), path.clone(), board.clone());
         let readers = reader::Pool::open(&path, READERS)?;
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(Some(sender)),

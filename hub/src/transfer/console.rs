@@ -10,7 +10,7 @@ use kairos_core::ids::{CommandId, UserId};
 use kairos_core::scope::Scope;
 use serde_json::{Value, json};
 
-use super::{Form, export, known, read, taking};
+use super::{Form, export, foreseen, known, read, taking};
 use crate::auth::{Auth, AuthError};
 use crate::days::Days;
 use crate::files::in_words;
@@ -98,10 +98,10 @@ pub async fn read_file(
         read(&name, bytes.into(), &owner, (&person, &known), now)
     });
     let contents = contents.await.map_err(|_| Rejection::field("file", format!("{file} could not be read.")))??;
-    let outlook = contents.outlook.clone();
     if dry_run {
-        return Ok(json!({ "state": "dry_run", "outlook": outlook }));
+        return Ok(json!({ "state": "dry_run", "outlook": foreseen(store, &contents) }));
     }
+    let outlook = contents.outlook.clone();
     let command = CommandId::mint(now, crate::random::bytes());
     let id = kairos_core::ids::derive(&format!("import|{user}|{command}"));
     let by = auth.acting_for(user);

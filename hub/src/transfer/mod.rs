@@ -69,6 +69,16 @@ pub async fn known(store: &Store, user: &UserId) -> Result<Known, StoreError> {
     store.read(move |snapshot| Ok(Known::of(&user, &snapshot.rows_in(&HABITS, &[scope], "", usize::MAX)?))).await
 }
 
+/// What a file would bring, for a person who has not decided yet; said first where the disk may have no room for it.
+#[must_use]
+pub fn foreseen(store: &Store, contents: &Contents) -> Outlook {
+    let mut outlook = contents.outlook.clone();
+    if let Some(why) = taking::too_large(store, contents) {
+        outlook.remarks.insert(0, why);
+    }
+    outlook
+}
+
 /// Reads a habit's id that came from a row.
 fn habit_id(text: &str) -> Result<HabitId, Rejection> {
     HabitId::new(text).map_err(|_| Rejection::not_found("habit"))

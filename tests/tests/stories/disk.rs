@@ -8,6 +8,8 @@ use kairos_tests::{Button, Database, House, Person, until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::transfer::{ends, send};
+
 /// A hub whose commits may take a second, one person, one counted habit, one button.
 struct Scene {
     house: House,
@@ -174,6 +176,47 @@ async fn a_disk_that_is_really_full_is_said_and_recovered_from() {
     scene.is_degraded("full", "the disk is full").await;
     disk.clear();
     scene.has_recovered("full").await;
+}
+
+/// A file that would fill the disk is refused before anything of it is taken in.
+#[tokio::test]
+async fn a_file_that_would_fill_the_disk_is_refused_and_a_full_one_is_named() {
+    let disk = SmallDisk::mount("12m").await;
+    let mut house = House::builder().data_dir(&disk.path().join("data")).start().await;
+    let ada = house.set_up().await;
+    let kept = ada.habit("Kept").await;
+    ada.post(&format!("/api/habits/{kept}/complete"), json!({})).await;
+    let part = house.health().await["components"]["disk"].clone();
+    assert!(part["reason"].as_str().unwrap().contains("left on the disk"), "{part}");
+
+    let file = kairos_tests::export_of("big", 20, 1500);
+    let (status, said) = send(&ada, "?dry_run=true", file.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    let remark = said["outlook"]["remarks"][0].as_str().unwrap();
+    assert!(remark.contains("MB are free"), "{said}");
+    let (status, said) = send(&ada, "", file.clone()).await;
+    assert_eq!((status, &said["error"]["code"]), (StatusCode::INSUFFICIENT_STORAGE, &json!("no_room")), "{said}");
+    assert_eq!(ada.get("/api/habits").await["items"].as_array().unwrap().len(), 1);
+    ada.post(&format!("/api/habits/{kept}/complete"), json!({})).await;
+
+    disk.grow("600m").await;
+    let (status, said) = send(&ada, "", file).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{said}");
+    assert_eq!(ends(&ada, said["id"].as_str().unwrap()).await["state"], "done");
+    until("there is room", async || (house.health().await["components"]["disk"]["status"] == "ok").then_some(())).await;
+
+    // A disk without any room is named as such, and nothing but room is needed.
+    house.stop().await;
+    disk.fill();
+    let refused = House::builder().attempt(house.data_dir(), &[]).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the disk is full; make room"), "{said}");
+    disk.clear();
+    house.boot().await;
+    let ada = ada.at(&house);
+    assert_eq!(ada.get("/api/habits").await["items"].as_array().unwrap().len(), 21);
+    Database::open(&house.database()).is_consistent();
 }
 
 /// Many at once while the disk hangs: all are told, none is promised, and all arrive once it is well.
