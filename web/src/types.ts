@@ -87,6 +87,7 @@ export interface Me {
   role: string;
   tz: string;
   day_start_min: number;
+  week_start: number;
 }
 
 export interface Binding {

@@ -39,6 +39,8 @@ struct Me {
     tz: String,
     /// Minutes after midnight at which the person's day begins.
     day_start_min: i64,
+    /// The day a week begins with: 1 is Monday, 7 Sunday.
+    week_start: i64,
 }
 
 /// What a person changes about themselves.
@@ -50,6 +52,9 @@ struct EditMe {
     tz: Option<String>,
     /// 0 to 720.
     day_start_min: Option<i64>,
+    /// The day a week begins with: 1 is Monday, 7 Sunday. Weeks that lie behind are divided by it too: what was noted on
+    /// their days is put right, what was done stays.
+    week_start: Option<i64>,
 }
 
 /// A person to make an account for.
@@ -88,6 +93,7 @@ async fn read_me(api: &AuthApi, user: &UserId) -> Result<Me, ApiError> {
             role: if account.admin { "admin" } else { "member" },
             tz: row.text("tz"),
             day_start_min: row.integer("day_start_min").unwrap_or(0),
+            week_start: row.integer("week_start").unwrap_or(1),
         })
     });
     Ok(read.await?)
@@ -121,6 +127,7 @@ async fn edit_me(
     }
     fields.extend(body.tz.map(|tz| ("tz".to_owned(), tz.into())));
     fields.extend(body.day_start_min.map(|minutes| ("day_start_min".to_owned(), minutes.into())));
+    fields.extend(body.week_start.map(|day| ("week_start".to_owned(), day.into())));
     let user = by.user.clone();
     let receipt = api.commands.submit(Command { id, by, wish: Wish::EditProfile { fields } }).await?;
     if let Outcome::Rejected(rejection) = receipt.outcome {

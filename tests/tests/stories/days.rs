@@ -65,6 +65,36 @@ async fn days_pass_a_break_takes_them_back_and_the_way_back_is_answered() {
     house.is_well().await;
 }
 
+/// Once a week, done on Monday the 2nd, Tuesday the 10th and Sunday the 22nd: every week that begins on a Monday has its deed;
+/// of those that begin on a Sunday the one from the 15th to the 21st has none.
+#[tokio::test]
+async fn weeks_begin_where_their_person_says_those_that_lie_behind_too() {
+    let house = House::builder().clock("2026-11-24T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    let call = json!({"name": "Call home", "freq_num": 1, "freq_den": 7, "start_date": "2026-11-02"});
+    let call = ada.post("/api/habits", call).await["id"].as_str().unwrap().to_owned();
+    for date in ["2026-11-02", "2026-11-10", "2026-11-22"] {
+        ada.post(&format!("/api/habits/{call}/complete"), json!({"date": date})).await;
+    }
+    let missed = async |expected: &[&str]| {
+        until(&format!("noted: {expected:?}"), async || {
+            let days = ada.get(&format!("/api/habits/{call}/days?from=2026-11-02&to=2026-11-23")).await;
+            let items = days["items"].as_array().unwrap();
+            let noted = items.iter().filter(|day| day["type"] == "MISSED");
+            let dates: Vec<String> = noted.map(|day| day["date"].as_str().unwrap().to_owned()).collect();
+            (dates == expected).then_some(())
+        })
+        .await;
+    };
+    missed(&[]).await;
+    let (status, me) = ada.ask(Method::PATCH, "/api/me", Some(json!({"week_start": 7}))).await;
+    assert_eq!((status, &me["week_start"]), (StatusCode::OK, &json!(7)));
+    missed(&["2026-11-21"]).await;
+    let (status, _) = ada.ask(Method::PATCH, "/api/me", Some(json!({"week_start": 1}))).await;
+    assert_eq!(status, StatusCode::OK);
+    missed(&[]).await;
+}
+
 #[tokio::test]
 async fn every_wrong_value_is_refused_by_its_name() {
     let mut house = House::start().await;
@@ -89,6 +119,7 @@ async fn every_wrong_value_is_refused_by_its_name() {
         (Method::PATCH, edit.as_str(), json!({"start_date": "soon"}), "start_date"),
         (Method::PATCH, "/api/me", json!({"tz": "Europe/Atlantis"}), "tz"),
         (Method::PATCH, "/api/me", json!({"day_start_min": 721}), "day_start_min"),
+        (Method::PATCH, "/api/me", json!({"week_start": 0}), "week_start"),
         (Method::PATCH, "/api/me/preferences", json!({"theme": "PINK"}), "theme"),
         (Method::PATCH, "/api/me/preferences", json!({"quiet_start": "25:00"}), "quiet_start"),
         (Method::POST, "/api/pauses", json!({"from_date": "2026-11-05", "to_date": "2026-11-04"}), "to_date"),
