@@ -238,12 +238,15 @@ async fn one(
     Person(by): Person,
     Path(id): Path<String>,
 ) -> Result<Answer<ImportAnswer>, ApiError> {
-    if let Some(job) = api.jobs.find(&by.user, &id)
-        && !matches!(job.state(), JobState::Done)
-    {
-        return Ok(Answer(ImportAnswer::of_job(&job)));
+    let job = api.jobs.find(&by.user, &id);
+    if let Some(job) = job.as_ref().filter(|job| job.state() == JobState::Running) {
+        return Ok(Answer(ImportAnswer::of_job(job)));
     }
-    note(&api, &by, &id).await.map(|note| Answer(ImportAnswer::of_note(note)))
+    // What is noted outlives the job, and the list tells the same; only one that brought nothing is not noted.
+    match (note(&api, &by, &id).await, job) {
+        (Err(error), Some(job)) if error.status == StatusCode::NOT_FOUND => Ok(Answer(ImportAnswer::of_job(&job))),
+        (noted, _) => noted.map(|note| Answer(ImportAnswer::of_note(note))),
+    }
 }
 
 async fn note(api: &Api, by: &Principal, id: &str) -> Result<ImportNote, ApiError> {
