@@ -1,6 +1,6 @@
 //! Phones that are offline and edit at random, with cuts at random: all end where the hub is, and nothing vanishes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -61,15 +61,16 @@ async fn play(home: &Home, seed: u64, phones: usize) {
     for client in &clients {
         client.wait_for("SELECT id FROM habits", habits.len()).await;
     }
-    // What each phone meant, to be found again: how much of what it added to which habit's day.
-    let mut added = std::collections::BTreeMap::<(String, u64), i64>::new();
+    // What each phone meant, to be found again: how often it added how much to which habit's day, and what it did.
+    let mut added = BTreeMap::<(String, u64), (usize, i64)>::new();
+    let mut done = BTreeSet::<(String, u64)>::new();
     let (mut names, mut seen) = (BTreeSet::<(String, String)>::new(), BTreeSet::<(String, String)>::new());
     for step in 0..60 {
         let n = usize::try_from(dice.roll(clients.len() as u64)).unwrap();
         let client = &clients[n];
         let habit = dice.one(&habits).clone();
         let day = dice.roll(3);
-        match dice.roll(10) {
+        match dice.roll(12) {
             0 => client.disconnect().await,
             1 => client.connect_with(json!({ "wait": false })).await,
             2 => home.relay.cut(),
@@ -106,18 +107,45 @@ async fn play(home: &Home, seed: u64, phones: usize) {
                     client.write("DELETE FROM pauses WHERE habit_id = ?", json!([habit])).await;
                 }
             }
+            8 => {
+                // A routine of two habits, or its parts in another order, or one part less.
+                let (routine, key) = (format!("s{seed}-r{}", dice.roll(2)), format!("{:04}", dice.roll(10_000)));
+                let first = dice.roll(2) == 0;
+                if first && client.read(&format!("SELECT id FROM routines WHERE id = '{routine}'")).await.is_empty() {
+                    let part = "INSERT INTO routine_habits (id, routine_id, habit_id, sort_key) VALUES (uuid(), ?, ?, ?)";
+                    let sql = "INSERT INTO routines (id, name) VALUES (?, ?)";
+                    client
+                        .transaction(json!([
+                            [sql, [routine, format!("{routine} {step}")]],
+                            [part, [routine, habits[0], "1"]],
+                            [part, [routine, habit, key]]
+                        ]))
+                        .await;
+                } else if first {
+                    let sql = "DELETE FROM routine_habits WHERE routine_id = ? AND habit_id = ?";
+                    client.write(sql, json!([routine, habit])).await;
+                } else {
+                    let sql = "UPDATE routine_habits SET sort_key = ? WHERE routine_id = ? AND habit_id = ?";
+                    client.write(sql, json!([key, routine, habit])).await;
+                }
+            }
+            9 if dice.roll(4) == 0 => {
+                client.write("DELETE FROM routines WHERE id = ?", json!([format!("s{seed}-r{}", dice.roll(2))])).await;
+            }
             _ if habit.ends_with(['1', '3']) => {
                 let more = i64::try_from(1 + dice.roll(3)).unwrap();
                 let metadata = json!({ "verb": "add", "value": more }).to_string();
                 let sql = "INSERT INTO completions (id, habit_id, date, type, amount, _metadata)
                            VALUES (uuid(), ?, date('now', '-' || ? || ' days'), 'PARTIAL', ?, ?)";
                 client.write(sql, json!([habit, day, more, metadata])).await;
-                *added.entry((habit, day)).or_default() += more;
+                let meant = added.entry((habit, day)).or_default();
+                *meant = (meant.0 + 1, meant.1 + more);
             }
             _ => {
                 let sql = "INSERT INTO completions (id, habit_id, date, type)
                            VALUES (uuid(), ?, date('now', '-' || ? || ' days'), 'FULL')";
                 client.write(sql, json!([habit, day])).await;
+                done.insert((habit, day));
             }
         }
     }
@@ -135,6 +163,8 @@ async fn play(home: &Home, seed: u64, phones: usize) {
         ("habits", vec!["id", "name", "sort_key", "color"]),
         ("completions", vec!["id", "habit_id", "date", "type", "amount", "note"]),
         ("pauses", vec!["id", "habit_id"]),
+        ("routines", vec!["id", "name"]),
+        ("routine_habits", vec!["id", "routine_id", "habit_id", "sort_key"]),
         ("conflicts", vec!["id", "kind", "status"]),
     ] {
         let pick = |rows: &[Value]| -> BTreeSet<String> {
@@ -149,16 +179,27 @@ async fn play(home: &Home, seed: u64, phones: usize) {
             kairos_tests::until(&what, async || (pick(&client.read(&sql).await) == expected).then_some(())).await;
         }
     }
-    // Nothing that was added is lost or doubled, whoever was offline.
-    for ((habit, day), sum) in &added {
-        let sql =
-            format!("SELECT amount FROM completions WHERE habit_id = '{habit}' AND date = date('now', '-{day} days')");
+    // Every deed is an event, once, whoever was offline; and what was added adds up.
+    let events = of_person("completion_events");
+    let date = async |day: u64| {
+        let found = clients[0].read(&format!("SELECT date('now', '-{day} days') AS date")).await;
+        found[0]["date"].as_str().unwrap().to_owned()
+    };
+    let days = [date(0).await, date(1).await, date(2).await];
+    let on = |habit: &str, day: u64, verb: &str| {
+        let date = days[usize::try_from(day).unwrap()].as_str();
+        events.iter().filter(|row| row["habit_id"] == habit && row["date"] == date && row["verb"] == verb).count()
+    };
+    for ((habit, day), (times, sum)) in &added {
+        let date = &days[usize::try_from(*day).unwrap()];
+        let sql = format!("SELECT amount FROM completions WHERE habit_id = '{habit}' AND date = '{date}'");
         let found = clients[0].read(&sql).await;
-        assert_eq!(
-            found[0]["amount"].as_f64(),
-            Some(f64::from(i32::try_from(*sum).unwrap())),
-            "seed {seed}: {habit} {day}"
-        );
+        let sum = f64::from(i32::try_from(*sum).unwrap());
+        assert_eq!(found[0]["amount"].as_f64(), Some(sum), "seed {seed}: {habit} {day}");
+        assert_eq!(on(habit, *day, "add"), *times, "seed {seed}: {habit} {day}");
+    }
+    for (habit, day) in &done {
+        assert!(on(habit, *day, "full") > 0, "seed {seed}: {habit} {day}");
     }
     // Every name that was given stands, was seen by whoever changed it, or is kept.
     let conflicts = of_person("conflicts");
