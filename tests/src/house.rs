@@ -255,6 +255,12 @@ impl House {
         self.plan.binary = binary.map(Path::to_owned);
     }
 
+    /// From the next [`House::boot`] on, the hub's clock starts at this time, whatever it was before.
+    pub fn set_clock(&mut self, time: &str) {
+        self.plan.args.retain(|arg| arg != "--clock" && !arg.ends_with('Z'));
+        self.plan.args.extend(["--clock".into(), time.into()]);
+    }
+
     /// Asserts that the hub lives, answers, and has not panicked since it was first started.
     pub async fn is_well(&mut self) {
         let ended = self.child.as_mut().expect("the hub runs").try_wait().unwrap();

@@ -218,7 +218,7 @@ impl Client<'_> {
         self.try_ask("settled", json!({ "seconds": seconds })).await.is_ok()
     }
 
-    /// `{"connected","synced","queue","buckets","error"}`.
+    /// `{"connected","synced","queue","buckets","asked","error"}`; `asked` counts requests of the app by their path.
     pub async fn status(&self) -> Value {
         self.ask("status", json!({})).await
     }

@@ -18,6 +18,7 @@ class Client {
     this.hub = hub;
     this.token = token;
     this.uploads = [];
+    this.asked = {};
     this.db = new PowerSyncDatabase({
       schema,
       database: { dbFilename: `${name}.db`, dbLocation: dir, implementation: { type: 'node:sqlite' } }
@@ -26,6 +27,7 @@ class Client {
     // As apps do: the published connector, and the answers kept for the story to look at.
     class Kept extends HubConnector {
       async ask(method, path, body) {
+        client.asked[path] = (client.asked[path] ?? 0) + 1;
         const answer = await super.ask(method, path, body);
         if (path === '/api/data') client.uploads.push(...answer.results);
         return answer;
@@ -111,6 +113,7 @@ const commands = {
       synced: status.hasSynced ?? false,
       queue: (await db.get('SELECT count(*) AS n FROM ps_crud')).n,
       buckets: await db.getAll("SELECT name FROM ps_buckets WHERE name <> '$local' ORDER BY name"),
+      asked: clients.get(client).asked,
       error: String(status.dataFlowStatus?.downloadError ?? status.dataFlowStatus?.uploadError ?? '')
     };
   },

@@ -134,3 +134,41 @@ async fn a_phone_that_was_away_while_the_log_was_compacted_still_adds_up() {
     }
     assert!(!home.sdk.log().contains("hecksum"), "{}", home.sdk.log());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_whose_token_runs_out_goes_on_with_another() {
+    let mut home = Home::with(House::builder().clock("2026-11-24T08:00:00Z")).await;
+    let token = home.ada.post("/api/tokens", json!({ "name": "phone" })).await["token"].as_str().unwrap().to_owned();
+    let sdk = Sdk::start().await;
+    let phone = sdk.client("phone", &home.relay.url(), &token).await;
+    phone.connect().await;
+    phone.write(TEA, args(&["first", "First"])).await;
+    phone.settled().await;
+    let asked = async || phone.status().await["asked"]["/api/auth/token"].as_u64().unwrap();
+    assert_eq!(asked().await, 1);
+    // A client's token is good for a quarter of an hour. Told in time that it is about to run out, the client has the next one
+    // before the stream ends, and syncs on.
+    home.house.kill().await;
+    home.house.set_clock("2026-11-24T08:14:30Z");
+    home.boot().await;
+    kairos_tests::until("the next token", async || (asked().await == 2).then_some(())).await;
+    phone.write(TEA, args(&["second", "Second"])).await;
+    phone.settled().await;
+    let now = || Database::open(&home.house.database()).number("SELECT max(at) FROM changes") / 1000;
+    assert!(now() < 1_795_508_100, "all of this before it ran out, at 08:15");
+    // At the end of the first one the SDK may ask once more; then it is at rest.
+    tokio::time::sleep(Duration::from_secs(32)).await;
+    home.ada.habit("Third").await;
+    phone.wait_for("SELECT id FROM habits", 3).await;
+    let rest = asked().await;
+    assert!(rest <= 3, "asked for {rest} tokens");
+    // One that ran out while the hub was off is refused, and the client comes back with another.
+    home.house.kill().await;
+    home.house.set_clock("2026-11-24T09:00:00Z");
+    home.boot().await;
+    phone.write(TEA, args(&["fourth", "Fourth"])).await;
+    phone.settled().await;
+    assert_eq!(asked().await, rest + 1);
+    assert_eq!(home.rows("habits").len(), 4);
+    home.house.is_well().await;
+}
