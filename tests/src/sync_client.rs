@@ -86,6 +86,8 @@ pub struct Replica {
     pub write_checkpoint: i64,
     /// The kinds of lines heard, in order.
     pub kinds: Vec<String>,
+    /// The same lines with the names of all their fields ([`shape`]).
+    pub shapes: Vec<String>,
     /// The streams as the last checkpoint told them.
     pub streams: Value,
     /// How many checkpoints were completed.
@@ -96,6 +98,20 @@ pub struct Replica {
     tracked_write: Option<i64>,
     head: i64,
     begun: bool,
+}
+
+/// The names of all fields, in order, and of lists those of their first item: `{after bucket data[{checksum op}]}`.
+#[must_use]
+pub fn shape(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut names: Vec<String> = fields.iter().map(|(name, value)| format!("{name}{}", shape(value))).collect();
+            names.sort();
+            format!("{{{}}}", names.join(" "))
+        }
+        Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
+        _ => String::new(),
+    }
 }
 
 impl Replica {
@@ -120,6 +136,7 @@ impl Replica {
     pub fn connect(&mut self) {
         self.begun = false;
         self.kinds.clear();
+        self.shapes.clear();
     }
 
     /// Takes in a line; gives its kind.
@@ -169,6 +186,7 @@ impl Replica {
             "token_expires_in" => assert!(body.is_i64(), "{body}"),
             other => panic!("no such line: {other}"),
         }
+        self.shapes.push(format!("{kind} {}", shape(body)));
         self.kinds.push(kind.clone());
         kind.clone()
     }

@@ -211,7 +211,8 @@ async fn an_own_export_that_was_taken_back_may_come_again() {
         assert_eq!(count().await, 0);
         // Once more takes nothing back, and says so here as in the list.
         assert_eq!(ada.ask(Method::DELETE, &path, None).await.0, StatusCode::ACCEPTED);
-        let told = until("it stands", async || Some(ada.get(&path).await).filter(|told| told["state"] != "running")).await;
+        let told =
+            until("it stands", async || Some(ada.get(&path).await).filter(|told| told["state"] != "running")).await;
         assert_eq!(told, ada.get("/api/imports").await["items"][0]);
     }
 }

@@ -112,7 +112,8 @@ async fn play(home: &Home, seed: u64, phones: usize) {
                 let (routine, key) = (format!("s{seed}-r{}", dice.roll(2)), format!("{:04}", dice.roll(10_000)));
                 let first = dice.roll(2) == 0;
                 if first && client.read(&format!("SELECT id FROM routines WHERE id = '{routine}'")).await.is_empty() {
-                    let part = "INSERT INTO routine_habits (id, routine_id, habit_id, sort_key) VALUES (uuid(), ?, ?, ?)";
+                    let part =
+                        "INSERT INTO routine_habits (id, routine_id, habit_id, sort_key) VALUES (uuid(), ?, ?, ?)";
                     let sql = "INSERT INTO routines (id, name) VALUES (?, ?)";
                     client
                         .transaction(json!([
