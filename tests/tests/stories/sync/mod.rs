@@ -3,6 +3,7 @@
 mod basics;
 mod converge;
 mod cuts;
+mod strangers;
 
 use kairos_tests::sdk::{Client, Sdk};
 use kairos_tests::{Database, House, Person, Relay};
