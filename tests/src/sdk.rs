@@ -84,12 +84,17 @@ pub async fn example(hub: &str, token: &str, wanted: &str) -> (Child, tempfile::
     (child, dir)
 }
 
+/// Whether `just sdk-setup` was run.
+#[must_use]
+pub fn is_installed() -> bool {
+    home().join("node_modules/node/bin/node").is_file()
+}
+
 /// The Node that comes with the SDK.
 #[must_use]
 pub fn node() -> PathBuf {
-    let node = home().join("node_modules/node/bin/node");
-    assert!(node.is_file(), "the SDK is not installed: run `just sdk-setup`");
-    node
+    assert!(is_installed(), "the SDK is not installed: run `just sdk-setup`");
+    home().join("node_modules/node/bin/node")
 }
 
 impl Sdk {
@@ -206,6 +211,11 @@ impl Client<'_> {
     /// Waits until a question has an answer of so many rows.
     pub async fn wait_for(&self, sql: &str, rows: usize) -> Vec<Value> {
         self.ask("wait", json!({ "sql": sql, "rows": rows })).await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// When a question that is watched first has an answer, in milliseconds since the epoch.
+    pub async fn arrival(&self, sql: &str, args: Value) -> f64 {
+        self.ask("arrival", json!({ "sql": sql, "args": args })).await.as_f64().unwrap_or(f64::NAN)
     }
 
     /// Waits until nothing is left to send and all of it has come back.

@@ -94,6 +94,22 @@ const commands = {
       return (rows === undefined ? found.length > 0 : found.length === rows) ? found : undefined;
     });
   },
+  // When a question first has an answer, in milliseconds since the epoch: what a screen that watches it would show then.
+  async arrival({ client, sql, args, seconds = 20 }) {
+    const stop = new AbortController();
+    const { db } = clients.get(client);
+    try {
+      return await new Promise((arrived, failed) => {
+        setTimeout(() => failed(new Error(`There was no answer to ${sql} in ${seconds} s.`)), seconds * 1000).unref();
+        const onResult = (found) => {
+          if ((found.rows?._array ?? found).length > 0) arrived(performance.timeOrigin + performance.now());
+        };
+        db.watch(sql, args ?? [], { onResult, onError: failed }, { throttleMs: 0, signal: stop.signal });
+      });
+    } finally {
+      stop.abort();
+    }
+  },
   // Waits until nothing is left to send, and what the hub has of it has come back.
   async settled({ client, seconds = 30 }) {
     const { db } = clients.get(client);

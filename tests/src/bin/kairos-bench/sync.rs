@@ -51,6 +51,8 @@ pub(crate) async fn run(plan: &Plan, dir: &Path) -> Goal {
         }
         stage.close().await;
     }
+    sdk(plan, dir, &mut goal).await;
+    hundred(plan, dir, &mut goal).await;
     goal.note("Beside it: 8500 rows/s were recorded of the PowerSync Service with Postgres, on another machine.");
     goal
 }
@@ -123,7 +125,7 @@ async fn floor(stage: &Stage) -> (usize, Duration) {
     (rows, begun.elapsed())
 }
 
-/// A change on its way to a phone, with others waiting beside it; a return to nothing new; what waiting costs.
+/// A change on its way to a phone, with others waiting beside it; a return to nothing new.
 async fn change(plan: &Plan, stage: &Stage, goal: &mut Goal) {
     let (port, token) = (stage.house.ports.http, stage.person.token.clone());
     let habit = stage.person.habit("Now").await;
@@ -131,7 +133,6 @@ async fn change(plan: &Plan, stage: &Stage, goal: &mut Goal) {
     let mut stream = SyncStream::open(port, &token, &request(&replica), false).await;
     stream.complete(&mut replica).await;
     drop(stream);
-    let before = memory(stage.house.pid()).0;
     let mut waiting = Vec::new();
     for n in 1..WAITING {
         // Those others have all there is, as phones have that come back.
@@ -142,7 +143,6 @@ async fn change(plan: &Plan, stage: &Stage, goal: &mut Goal) {
         stream.complete(&mut other).await;
         waiting.push(stream);
     }
-    let each = (memory(stage.house.pid()).0 - before).max(0.0) / (WAITING - 1) as f64 * 100.0;
     let again = SyncStream::open(port, &token, &request(&replica), false).await;
     replica.connect();
     let mut stream = again;
@@ -159,6 +159,94 @@ async fn change(plan: &Plan, stage: &Stage, goal: &mut Goal) {
     goal.judge("a return to nothing new", "bytes", Spread::of([bytes]), Bound::AtMost(RETURN));
     goal.tell(format!("REST complete → checkpoint complete, {WAITING} phones, p50"), "µs", Spread::of([samples.p50()]));
     goal.tell("  p95", "µs", Spread::of([samples.percentile(95)]));
-    goal.tell("memory of 100 phones that wait (from 15)", "MB", Spread::of([each]));
     drop(waiting);
+}
+
+/// A change on its way to a screen of the SDK: from before the request until a watched query of its database answers.
+async fn sdk(plan: &Plan, dir: &Path, goal: &mut Goal) {
+    if !kairos_tests::sdk::is_installed() {
+        goal.note("PowerSync's SDK is not installed (`just sdk-setup`); its figures are left out.");
+        return;
+    }
+    let stage = Stage::open(dir, "sync-sdk").await;
+    import(&stage, export_of("h", 40, 250)).await;
+    tokio::time::sleep(plan.settle).await;
+    let habit = stage.person.habit("Now").await;
+    let sdk = kairos_tests::sdk::Sdk::start().await;
+    let phone = sdk.client("phone", &stage.house.url(""), &stage.person.token).await;
+    let begun = Instant::now();
+    phone.connect().await;
+    phone.wait_for("SELECT id FROM completions LIMIT 10000", 10_000).await;
+    let first = begun.elapsed();
+    let (mut whole, mut hub) = (Samples::default(), Samples::default());
+    for n in 0..plan.turns * plan.rounds {
+        let color = format!("c{n}");
+        let arrival = phone.arrival("SELECT id FROM habits WHERE color = ?", json!([color]));
+        let change = async {
+            // So that the query is watched before anything changes.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let (at, begun) = (now_ms(), Instant::now());
+            let path = format!("/api/habits/{habit}");
+            stage.person.ask(reqwest::Method::PATCH, &path, Some(json!({ "color": color }))).await;
+            (at, begun.elapsed())
+        };
+        let (arrived, (at, answered)) = tokio::join!(arrival, change);
+        whole.push(Duration::from_secs_f64((arrived - at).max(0.0) / 1000.0));
+        hub.push(answered);
+    }
+    goal.tell("SDK: first sync of 40 habits and 10000 days", "ms", Spread::of([first.as_secs_f64() * 1000.0]));
+    goal.tell("SDK: REST change → watched query answers, p50", "µs", Spread::of([whole.p50()]));
+    goal.tell("  p95", "µs", Spread::of([whole.percentile(95)]));
+    goal.tell("  of which the hub's answer to the request, p50", "µs", Spread::of([hub.p50()]));
+    phone.close().await;
+    stage.close().await;
+}
+
+#[allow(clippy::disallowed_methods)] // the same clock as the SDK's process has
+fn now_ms() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0
+}
+
+/// What a hundred clients of ten people cost: while they wait, and after changes for each of them.
+async fn hundred(plan: &Plan, dir: &Path, goal: &mut Goal) {
+    let stage = Stage::open(dir, "sync-hundred").await;
+    let (port, mut people) = (stage.house.ports.http, Vec::new());
+    for n in 0..10 {
+        let person = stage.house.add_person(&stage.person, &format!("p{n}@example.org")).await;
+        let habit = person.habit("Now").await;
+        people.push((person, habit));
+    }
+    // Passwords take a lot of memory, which the hub gives back a while later.
+    let mut before = f64::MAX;
+    for _ in 0..30 {
+        tokio::time::sleep(plan.settle.max(Duration::from_secs(1))).await;
+        let now = memory(stage.house.pid()).0;
+        if now >= before {
+            break;
+        }
+        before = now;
+    }
+    let mut streams = Vec::new();
+    for (person, _) in &people {
+        for n in 0..10 {
+            let mut replica = Replica::new(&format!("phone{n}"));
+            let mut stream = SyncStream::open(port, &person.token, &request(&replica), true).await;
+            stream.complete(&mut replica).await;
+            streams.push(stream);
+        }
+    }
+    let waiting = memory(stage.house.pid()).0;
+    for _ in 0..20 {
+        for (person, habit) in &people {
+            person.post(&format!("/api/habits/{habit}/complete"), json!({})).await;
+        }
+        for stream in &mut streams {
+            while stream.line().await.is_some_and(|line| line.get("checkpoint_complete").is_none()) {}
+        }
+    }
+    let live = memory(stage.house.pid()).0;
+    goal.tell("memory of 100 clients of 10 people that wait", "MB", Spread::of([waiting - before]));
+    goal.tell("  after 200 changes, each told to 10 of them", "MB", Spread::of([live - before]));
+    drop(streams);
+    stage.close().await;
 }
