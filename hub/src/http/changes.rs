@@ -45,7 +45,7 @@ struct Changes {
 /// What changed after a place in the log, in the caller's scopes.
 #[utoipa::path(
     get, path = "/api/changes", tag = "changes", params(After),
-    responses((status = 200, body = Changes), (status = 401, body = ErrorBody), (status = 410, body = ErrorBody, description = "Another epoch: start again from current rows"), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Changes), (status = 401, body = ErrorBody), (status = 410, body = ErrorBody, description = "Another epoch, or the caller has joined or left a household since: start again from current rows"), (status = 422, body = ErrorBody))
 )]
 async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<After>) -> Result<Response, ApiError> {
     let epoch = &api.store.identity().epoch;
@@ -57,6 +57,10 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
         return Err(ApiError::field("after", "after is the next of an earlier answer, and goes with its epoch."));
     }
     if after > api.store.feed().head() {
+        return Err(resync(epoch));
+    }
+    let user = by.user.clone();
+    if after > 0 && api.store.read(move |snapshot| snapshot.moved_house(&user, after)).await? {
         return Err(resync(epoch));
     }
     let stretch = api.store.changes_after(after, Some(&by.scopes), PAGE).await?;
@@ -73,6 +77,6 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
 
 /// The position is of another log: the client starts again from current rows.
 fn resync(epoch: &str) -> ApiError {
-    let message = "The hub's log began anew; start again from current rows.";
+    let message = "From here the log does not lead on to all you may see; start again from current rows.";
     ApiError::new(axum::http::StatusCode::GONE, "resync", message).with("epoch", epoch)
 }

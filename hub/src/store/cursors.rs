@@ -1,10 +1,11 @@
 //! Where each outlet stands in the log.
 
 use kairos_core::change::Cursor;
+use kairos_core::ids::UserId;
 use rusqlite::OptionalExtension;
 
-use super::Store;
 use super::error::StoreError;
+use super::{Snapshot, Store};
 
 impl Store {
     /// Where an outlet stands, as last saved.
@@ -39,5 +40,19 @@ impl Store {
             Ok(())
         })
         .await
+    }
+}
+
+impl Snapshot<'_> {
+    /// Whether somebody joined or left a household after a place in the log: what is in the log from there on is then not
+    /// all that is new to them, and not all they have is theirs to see.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn moved_house(&self, user: &UserId, after: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM household_members AS m JOIN changes AS c
+                   ON c.scope = m.scope AND c.seq > ?2 AND c.tbl = 'household_members' AND c.row_id = m.id
+                   WHERE m.user_id = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row((user.as_str(), after), |row| row.get(0))?)
     }
 }

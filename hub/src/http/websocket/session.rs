@@ -180,7 +180,12 @@ impl Session {
         let epoch = self.api.store.identity().epoch.clone();
         // Before anything is read, so that nothing falls between.
         let head = self.api.store.feed().head();
-        let known = request.after.as_ref().filter(|cursor| cursor.epoch == epoch && cursor.seq <= head);
+        let mut known = request.after.as_ref().filter(|cursor| cursor.epoch == epoch && cursor.seq <= head);
+        if let Some(cursor) = known {
+            let (user, seq) = (self.by.user.clone(), cursor.seq);
+            let moved = self.api.store.read(move |snapshot| snapshot.moved_house(&user, seq)).await;
+            known = known.filter(|_| matches!(moved, Ok(false)));
+        }
         let resync = request.after.is_some() && known.is_none();
         let rows = self.show.is_none();
         let seq = known.map_or(head, |cursor| cursor.seq);

@@ -116,9 +116,19 @@ async fn who_joins_a_household_sees_it_and_who_leaves_sees_it_no_more() {
     let mut stream = bo.sync(&mut replica).await;
     stream.complete(&mut replica).await;
     assert!(replica.row("habits", "dishes").is_none() && replica.buckets.len() == 1);
+    let before = bo.ask("GET", "/api/changes", None).await.body;
+    let since = async |told: &Value| {
+        let path = format!("/api/changes?epoch={}&after={}", told["epoch"].as_str().unwrap(), told["next"]);
+        bo.ask("GET", &path, None).await.status
+    };
+    assert_eq!(since(&before).await, 200);
 
     house.member("home", &bo, false).await;
     ends(&mut stream, "joined").await;
+    assert_eq!(since(&before).await, 410, "what was there before is new to them, and not after their place in the log");
+    let joined = bo.ask("GET", "/api/changes", None).await.body;
+    assert!(joined["items"].as_array().unwrap().iter().any(|change| change["row"]["name"] == "Dishes"));
+    assert_eq!(since(&joined).await, 200);
     let mut stream = bo.sync(&mut replica).await;
     stream.complete(&mut replica).await;
     let kinds: Vec<&str> = replica.kinds.iter().map(String::as_str).collect();
@@ -131,6 +141,7 @@ async fn who_joins_a_household_sees_it_and_who_leaves_sees_it_no_more() {
 
     house.member("home", &bo, true).await;
     ends(&mut stream, "left").await;
+    assert_eq!(since(&joined).await, 410, "not all they have is theirs to see");
     let mut stream = bo.sync(&mut replica).await;
     stream.complete(&mut replica).await;
     assert!(replica.ids("habits").is_empty() && replica.buckets.len() == 1);
