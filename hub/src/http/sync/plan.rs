@@ -21,6 +21,8 @@ pub(super) struct Planned {
 pub(super) struct Plan {
     pub(super) buckets: Vec<Planned>,
     pub(super) streams: Vec<Told>,
+    /// Habits that were asked for and are not there: a phone may ask for what it has not uploaded yet.
+    pub(super) awaited: Vec<String>,
 }
 
 impl Plan {
@@ -50,6 +52,7 @@ impl Plan {
             match found(snapshot, scopes, wanted)? {
                 Ok(sources) => sources.into_iter().for_each(|s| plan.add(s, Because::Sub(at), wanted.priority)),
                 Err(message) => {
+                    plan.awaited.extend(habit(&wanted.parameters).map(str::to_owned));
                     if let Some(told) = plan.streams.get_mut(told) {
                         told.errors.push(Fault { subscription: at, message });
                     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kairos_core::Millis;
 use kairos_core::ids::UserId;
+use kairos_core::schema::HABITS;
+use kairos_core::scope::Scope;
 use kairos_core::sync::bucket::Source;
 use kairos_core::sync::lines::{self, Data};
 use kairos_core::sync::request::Request;
@@ -49,6 +51,11 @@ struct Work {
     client: String,
     raw: bool,
     buckets: Buckets,
+    scopes: Vec<Scope>,
+    /// Habits that will be more buckets once they are there.
+    awaited: Vec<String>,
+    /// One of them came.
+    arrived: bool,
     /// Encoded and not handed out yet.
     out: String,
     stage: Stage,
@@ -101,6 +108,7 @@ impl Session {
         let user = principal.user.clone();
         let (scopes, of) = (principal.scopes.clone(), (user.clone(), request.client_id.clone()));
         let Request { after, client_id, raw, defaults, subscriptions } = request;
+        let seen = scopes.clone();
         let (plan, survey) = store
             .read(move |snapshot| {
                 let plan = Plan::of(snapshot, &scopes, defaults, &subscriptions)?;
@@ -114,6 +122,9 @@ impl Session {
         let work = Work {
             out: buckets.checkpoint(&plan.streams),
             buckets,
+            scopes: seen,
+            awaited: plan.awaited,
+            arrived: false,
             user,
             client: client_id,
             raw,
@@ -212,8 +223,12 @@ impl Work {
         Ok(())
     }
 
-    /// Waits for something to say.
+    /// Waits for something to say. Where a habit came that the client asked for, the stream ends, and the client's next one has
+    /// its events.
     async fn wait(&mut self) -> Result<(), End> {
+        if self.arrived {
+            return Err(End);
+        }
         let clock = self.store.clock().clone();
         let time = self.warn_at.or(self.expires_at).unwrap_or(Millis::MAX);
         tokio::select! {
@@ -234,8 +249,11 @@ impl Work {
     /// Whether something that concerns the client happened since the checkpoint.
     fn is_overtaken(&mut self) -> bool {
         let (mut concerned, buckets) = (self.stale, &self.buckets.all);
+        let (awaited, scopes, arrived) = (&self.awaited, &self.scopes, &mut self.arrived);
         let look = |change: &kairos_core::change::Change| {
             concerned = concerned || buckets.iter().any(|bucket| bucket.source.may_hold(change));
+            *arrived |=
+                change.table == HABITS.name && awaited.contains(&change.row_id) && scopes.contains(&change.scope);
         };
         match self.store.feed().follow(self.seen, look) {
             Some(upto) => self.seen = upto,

@@ -292,6 +292,35 @@ async fn streams_with_parameters_come_with_sums_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_stream_for_a_habit_that_is_not_there_yet_begins_again_once_it_is() {
+    let house = House::new().await;
+    let (ada, bo) = (&house.ada, house.add("bo").await);
+    let subscription = json!([{ "stream": "events", "parameters": { "habit": "later" }, "override_priority": null }]);
+    let mut phone = Replica::new("phone");
+    let mut stream = ada.subscribe(&mut phone, &subscription).await;
+    stream.complete(&mut phone).await;
+    assert_eq!(phone.streams[1]["errors"][0]["message"], "There is no such habit.");
+    // Another habit does not end it.
+    house.write(vec![Written::habit("other", ada, "Other")]).await;
+    stream.complete(&mut phone).await;
+    // As a phone's upload brings it.
+    house.write(vec![Written::habit("later", ada, "Later"), Written::event("e", ada, "later", "2026-11-01")]).await;
+    stream.complete(&mut phone).await;
+    assert!(stream.line().await.is_none(), "it ends, for the client to come back");
+    let mut stream = ada.subscribe(&mut phone, &subscription).await;
+    stream.complete(&mut phone).await;
+    assert_eq!(phone.ids("completion_events").len(), 1);
+    let mut theirs = Replica::new("theirs");
+    let mut stream = bo.subscribe(&mut theirs, &subscription).await;
+    stream.complete(&mut theirs).await;
+    house.write(vec![Written::habit("later", ada, "Later on"), Written::habit("bos", &bo, "Bo's")]).await;
+    stream.complete(&mut theirs).await;
+    assert_eq!(theirs.ids("habits").len(), 1, "a habit of somebody else does not end it");
+    house.write(vec![Written::habit("bos", &bo, "Bo's own")]).await;
+    stream.complete(&mut theirs).await;
+}
+
+#[tokio::test]
 async fn what_is_compacted_away_keeps_its_number_and_a_new_generation_comes_under_a_new_name() {
     let house = House::new().await;
     let ada = &house.ada;
