@@ -6,8 +6,10 @@ use kairos_core::schema::{
     HABIT_SCHEDULES, HABITS, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
 };
 
-use super::habits::MAX_HABITS;
-use super::plans::MAX_PAUSES;
+/// How many living habits a person may have.
+pub(super) const MAX_HABITS: usize = 500;
+/// How many breaks a person may have noted.
+pub(super) const MAX_PAUSES: usize = 2000;
 
 /// How far ahead of ours a clock from elsewhere may be before it is held at ours.
 pub(super) const MAX_AHEAD: Millis = 5 * 60 * 1000;

@@ -9,11 +9,9 @@ use kairos_core::schema::{DEVICE_BINDINGS, HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
+use super::bounds::MAX_HABITS;
 use super::{applied, plans, record, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
-
-/// How many living habits a person may have.
-pub(super) const MAX_HABITS: usize = 500;
 
 /// What a day is measured by.
 const MEASURE: &[&str] = &["kind", "target_type", "target_value"];

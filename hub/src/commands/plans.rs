@@ -10,11 +10,9 @@ use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, USER_PREFERENCES};
 use kairos_core::scope::Scope;
 
+use super::bounds::MAX_PAUSES;
 use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
-
-/// How many breaks a person may have noted.
-pub(super) const MAX_PAUSES: usize = 2000;
 
 /// Dates a change of what a habit asks for: it counts from today, and the days before stay as they were.
 pub(super) fn date_schedule(
