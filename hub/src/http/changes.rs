@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::extract::{Person, Query};
+use super::rows::at_most;
 use super::{Api, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -27,6 +28,9 @@ struct After {
     epoch: Option<String>,
     /// The `next` of the last answer; from the beginning when absent.
     after: Option<i64>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// A page of the log. Its `items` are the websocket's event objects.
@@ -63,7 +67,7 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
     if after > 0 && api.store.read(move |snapshot| snapshot.moved_house(&user, after)).await? {
         return Err(resync(epoch));
     }
-    let stretch = api.store.changes_after(after, Some(&by.scopes), PAGE).await?;
+    let stretch = api.store.changes_after(after, Some(&by.scopes), at_most(PAGE, from.limit)?).await?;
     let mut body = format!("{{\"epoch\":{},\"items\":[", serde_json::Value::from(epoch.as_str()));
     for (n, change) in stretch.changes.iter().enumerate() {
         if n > 0 {

@@ -35,6 +35,9 @@ struct Wanted {
     all: bool,
     /// The `next` of the last page.
     after: Option<String>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// Something that can be had back.
@@ -110,11 +113,11 @@ async fn list(
         Some(next) => Some(position(next).ok_or_else(|| ApiError::field("after", "after is the next of a page."))?),
         None => None,
     };
-    let scopes = by.scopes.clone();
+    let (scopes, most) = (by.scopes.clone(), rows::at_most(PAGE, wanted.limit)?);
     let found = api.store.read(move |snapshot| {
         let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
-        let rows = snapshot.conflicts(&scopes, !wanted.all, before, PAGE)?;
-        let last = rows.last().filter(|_| rows.len() == PAGE);
+        let rows = snapshot.conflicts(&scopes, !wanted.all, before, most)?;
+        let last = rows.last().filter(|_| rows.len() == most);
         let next = last.map(|row| format!("{}.{}", row.created_at, row.id));
         Ok(Conflicts { items: rows.iter().map(Conflict::of).collect(), next })
     });

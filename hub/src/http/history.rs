@@ -108,6 +108,19 @@ impl Span {
     }
 }
 
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Page {
+    /// The first day, `YYYY-MM-DD`; the `next` of the last page.
+    from: Option<String>,
+    /// The last day; the present one when absent.
+    to: Option<String>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
 /// The days of a habit on which something stands, earliest first.
 #[utoipa::path(
     get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Span),
@@ -117,16 +130,18 @@ async fn days(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
-    Query(span): Query<Span>,
+    Query(page): Query<Page>,
 ) -> Result<Answer<Days>, ApiError> {
+    let most = rows::at_most(PAGE, page.limit)?;
+    let span = Span { from: page.from, to: page.to };
     let life = life(&api, &by, id).await?;
     let today = life.person.today(api.store.clock().now());
     let (from, to) = span.days(today, LONGEST)?;
     let id = habit_id(life.habit.id)?;
     let cells =
-        api.store.read(move |snapshot| snapshot.cells(&id, &from.to_string(), &to.to_string(), PAGE + 1)).await?;
-    let next = cells.get(PAGE).map(|cell| cell.text("date"));
-    Ok(Answer(Days { items: cells.iter().take(PAGE).map(Day::from).collect(), next }))
+        api.store.read(move |snapshot| snapshot.cells(&id, &from.to_string(), &to.to_string(), most + 1)).await?;
+    let next = cells.get(most).map(|cell| cell.text("date"));
+    Ok(Answer(Days { items: cells.iter().take(most).map(Day::from).collect(), next }))
 }
 
 /// Something that was done, skipped or taken back.

@@ -83,6 +83,9 @@ struct Wanted {
     status: Option<String>,
     /// The `next` of the last page.
     after: Option<String>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// How a person goes on.
@@ -111,10 +114,11 @@ async fn list(
     if wanted.status.as_deref().is_some_and(|status| !["PENDING", "COMPLETED", "ABANDONED"].contains(&status)) {
         return Err(ApiError::field("status", "status is PENDING, COMPLETED or ABANDONED."));
     }
+    let most = rows::at_most(PAGE, wanted.limit)?;
     let (scopes, after) = (by.scopes.clone(), wanted.after.unwrap_or_default());
     let found = api.store.read(move |snapshot| {
-        let rows = snapshot.rows_in(&RECOVERY_SESSIONS, &scopes, &after, PAGE)?;
-        let next = if rows.len() == PAGE { rows.last().map(|row| row.id.clone()) } else { None };
+        let rows = snapshot.rows_in(&RECOVERY_SESSIONS, &scopes, &after, most)?;
+        let next = if rows.len() == most { rows.last().map(|row| row.id.clone()) } else { None };
         let mut items = Vec::new();
         for row in rows.into_iter().map(kairos_core::repair::sound) {
             if wanted.status.as_ref().is_none_or(|status| row.text("status") == *status) {

@@ -52,25 +52,39 @@ pub(super) struct RowPage {
 pub(super) struct After {
     /// The `next` of the last page.
     pub(super) after: Option<String>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(super) limit: Option<u32>,
+}
+
+/// How many a page has: as many as are wanted, and at most as many as it holds.
+pub(super) fn at_most(holds: usize, wanted: Option<u32>) -> Result<usize, ApiError> {
+    match wanted {
+        None => Ok(holds),
+        Some(wanted @ 1..=1000) => Ok(holds.min(usize::try_from(wanted).unwrap_or(holds))),
+        Some(_) => Err(ApiError::field("limit", "limit is from 1 to 1000.")),
+    }
 }
 
 /// A page of a table's living rows that somebody may see.
 pub(super) async fn page(api: &Api, by: &Principal, table: &'static Table, after: After) -> Result<RowPage, ApiError> {
+    let most = at_most(PAGE, after.limit)?;
     let (scopes, after) = (by.scopes.clone(), after.after.unwrap_or_default());
-    let (items, next) = api.store.read(move |snapshot| page_of(snapshot, table, &scopes, after)).await?;
+    let (items, next) = api.store.read(move |snapshot| page_of(snapshot, table, &scopes, after, most)).await?;
     Ok(RowPage { items, next })
 }
 
-/// At most [`PAGE`] rows and about [`PAGE_BYTES`], read a few at a time; and the last one's id, if there may be more.
+/// At most so many rows and about [`PAGE_BYTES`], read a few at a time; and the last one's id, if there may be more.
 pub(in crate::http) fn page_of(
     snapshot: &Snapshot<'_>,
     table: &'static Table,
     scopes: &[Scope],
     mut after: String,
+    most: usize,
 ) -> Result<(Vec<RowJson>, Option<String>), StoreError> {
     let (mut items, mut room) = (Vec::new(), Room(PAGE_BYTES));
-    while items.len() < PAGE {
-        let few = FEW.min(PAGE - items.len());
+    while items.len() < most {
+        let few = FEW.min(most - items.len());
         let rows = snapshot.rows_in(table, scopes, &after, few)?;
         let last = rows.len() < few;
         for row in rows {
@@ -137,7 +151,8 @@ mod tests {
         let (mut after, mut seen, mut pages) = (String::new(), Vec::new(), 0);
         loop {
             let (scopes, from) = (by.scopes.clone(), after.clone());
-            let (items, next) = store.read(move |snapshot| page_of(snapshot, &HABITS, &scopes, from)).await.unwrap();
+            let (items, next) =
+                store.read(move |snapshot| page_of(snapshot, &HABITS, &scopes, from, PAGE)).await.unwrap();
             let text = serde_json::to_string(&items).unwrap();
             assert!(text.len() < PAGE_BYTES + 64 * 1024, "{}", text.len());
             seen.extend(items.into_iter().map(|row| row.columns["id"].as_str().unwrap().to_owned()));

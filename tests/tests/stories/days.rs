@@ -149,3 +149,50 @@ async fn every_wrong_value_is_refused_by_its_name() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
     house.is_well().await;
 }
+
+#[tokio::test]
+async fn a_list_comes_in_pages_of_the_size_that_is_wanted() {
+    let mut house = House::start().await;
+    let ada = house.set_up().await;
+    let read = ada.habit("Read").await;
+    for name in ["Run", "Rest"] {
+        ada.habit(name).await;
+    }
+    let today = ada.get("/api/today").await["date"].as_str().unwrap().to_owned();
+    for date in ["2026-01-01", "2026-01-02", today.as_str()] {
+        ada.post(&format!("/api/habits/{read}/complete"), json!({ "date": date })).await;
+    }
+    for date in ["2026-02-01", "2026-03-01", "2026-04-01"] {
+        ada.post("/api/pauses", json!({ "from_date": date, "to_date": date })).await;
+        let lost = json!({ "op": "PUT", "table": "habits", "id": date, "data": { "name": "" } });
+        ada.post("/api/data", json!({ "batch": [lost] })).await;
+        ada.post("/api/routines", json!({ "name": date })).await;
+    }
+    let epoch = ada.get("/api/changes").await["epoch"].as_str().unwrap().to_owned();
+    for (path, key) in [
+        ("/api/habits?", "after"),
+        ("/api/pauses?", "after"),
+        ("/api/routines?", "after"),
+        ("/api/conflicts?", "after"),
+        (&format!("/api/habits/{read}/days?from=2026-01-01&"), "from"),
+    ] {
+        let whole = ada.get(&format!("{path}limit=1000")).await;
+        assert_eq!((whole["items"].as_array().unwrap().len(), &whole["next"]), (3, &Value::Null), "{path}");
+        let first = ada.get(&format!("{path}limit=2")).await;
+        assert_eq!(first["items"].as_array().unwrap()[..], whole["items"].as_array().unwrap()[..2], "{path}");
+        let next = first["next"].as_str().unwrap_or_else(|| panic!("{path}: {first}"));
+        let path = path.replace("from=2026-01-01&", "");
+        let last = ada.get(&format!("{path}limit=2&{key}={next}")).await;
+        assert_eq!(last["items"].as_array().unwrap()[..], whole["items"].as_array().unwrap()[2..], "{path}");
+        assert_eq!(last["next"], Value::Null, "{path}");
+    }
+    let page = ada.get(&format!("/api/changes?epoch={epoch}&after=0&limit=2")).await;
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (2, &page["items"][1]["seq"]), "{page}");
+    for path in ["/api/habits", "/api/changes", "/api/recovery", &format!("/api/habits/{read}/days")] {
+        for odd in ["0", "1001", "-1", "many", ""] {
+            let (status, said) = ada.ask(Method::GET, &format!("{path}?limit={odd}"), None).await;
+            assert_eq!((status.as_u16(), &said["error"]["details"]["field"]), (422, &json!("limit")), "{path}={odd}");
+        }
+    }
+    house.is_well().await;
+}

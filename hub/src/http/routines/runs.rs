@@ -18,7 +18,7 @@ use super::run_body::{Current, RunAnswer, RunBody, Runs, StartBody, StepBody};
 use crate::http::error::ApiError;
 use crate::http::extract::{Idempotency, Path, Person, Query};
 use crate::http::habits::submit;
-use crate::http::rows::After;
+use crate::http::rows::{After, at_most};
 use crate::http::{Api, ErrorBody};
 use crate::runs::View;
 use crate::store::StoreError;
@@ -123,17 +123,17 @@ async fn list(
             .ok_or_else(|| ApiError::field("after", "after is the next of an earlier answer."))?,
         None => (i64::MAX, String::new()),
     };
-    let now = api.store.clock().now();
+    let (now, most) = (api.store.clock().now(), at_most(PAGE, after.limit)?);
     let read = api.store.read(move |snapshot| {
         match snapshot.row(&ROUTINES, id.as_str())? {
             Some(row) if row.deleted_at.is_none() && by.may_read(&row.scope) => {}
             _ => return Err(StoreError::Rejected(Rejection::not_found("routine"))),
         }
-        let rows = snapshot.runs_before(id.as_str(), (at, &run), PAGE)?;
+        let rows = snapshot.runs_before(id.as_str(), (at, &run), most)?;
         rows.into_iter().map(|row| View::read(snapshot, &by, row, now)).collect::<Result<Vec<_>, _>>()
     });
     let views = read.await?;
-    let last = views.last().filter(|_| views.len() == PAGE);
+    let last = views.last().filter(|_| views.len() == most);
     let next = last.map(|view| format!("{}:{}", view.run.started_at, view.row.id));
     Ok(Answer(Runs { items: views.iter().map(RunBody::from).collect(), next }))
 }

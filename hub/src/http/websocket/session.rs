@@ -23,7 +23,7 @@ use super::messages::{self, Request};
 use crate::auth::{Access, Caller};
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::http::rows::page_of;
+use crate::http::rows;
 use crate::net::Slot;
 
 /// How long a client may take nothing while there is something for it.
@@ -216,7 +216,8 @@ impl Session {
             let mut after = String::new();
             loop {
                 let scopes = self.by.scopes.clone();
-                let page = self.api.store.read(move |snapshot| page_of(snapshot, table, &scopes, after));
+                let page =
+                    self.api.store.read(move |snapshot| rows::page_of(snapshot, table, &scopes, after, rows::PAGE));
                 let (items, next) = page.await.map_err(|_| End::Away)?;
                 let rows: Vec<Value> = items.iter().map(|row| json!({ "table": table.name, "row": row })).collect();
                 let more = next.is_some() || n + 1 < shown.len();
