@@ -36,6 +36,7 @@ pub struct NewPerson {
 
 /// An account as administrators see it. No `Debug`: it holds a name and a mail address.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "bo@example.org", "display_name": "Bo", "role": "member", "disabled": false, "created_at": 1_795_514_400_000_i64}))]
 pub struct PersonView {
     /// Whose.
     pub user_id: String,

@@ -17,6 +17,7 @@ const MAX_NAME: usize = 100;
 
 /// An API token as its owner sees it.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "name": "Home Assistant", "created_at": 1_795_514_400_000_i64, "last_used_at": 1_795_514_400_000_i64}))]
 pub struct TokenView {
     /// Its id.
     pub id: String,
@@ -30,6 +31,7 @@ pub struct TokenView {
 
 /// A new API token. No `Debug`: this is the only time the token itself is seen.
 #[derive(Clone, serde::Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "name": "Home Assistant", "token": "krs_8fQ2mZxT"}))]
 pub struct NewToken {
     /// Its id.
     pub id: String,

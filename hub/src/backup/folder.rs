@@ -21,7 +21,7 @@ pub struct Backup {
     #[schema(example = "kairos-2026-11-24T081500Z.sqlite")]
     pub name: String,
     /// When it was made, in milliseconds since the epoch.
-    #[schema(example = 1_795_508_100_000_i64)]
+    #[schema(value_type = i64, example = 1_795_508_100_000_i64)]
     pub at: Millis,
     /// How large it is.
     #[schema(example = 1_048_711)]

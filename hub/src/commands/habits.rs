@@ -17,7 +17,7 @@ use crate::store::{StoreError, Tx};
 const MEASURE: &[&str] = &["kind", "target_type", "target_value"];
 
 /// What the engine, sharing and imports set, and nobody else.
-pub(super) const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
+pub(crate) const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
 
 pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
     let scope = Scope::Person(by.user.clone());

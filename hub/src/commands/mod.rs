@@ -16,7 +16,9 @@ mod routines;
 mod take_in;
 mod upload;
 
+pub(crate) use self::habits::CLOSED as HABIT_CLOSED;
 pub(crate) use self::once::Once;
+pub(crate) use self::routines::{CLOSED as ROUTINE_CLOSED, VARIANT_CLOSED};
 pub use self::upload::Outcome as UploadOutcome;
 
 use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};

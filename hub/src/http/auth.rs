@@ -1,7 +1,6 @@
 //! Signing in, staying in, signing out, and the keys that tell our tokens.
 
 use axum::Json as Answer;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +12,7 @@ use utoipa_axum::routes;
 use super::caller::{AuthApi, Peer, Who};
 use super::cookies;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Json, bearer};
+use super::extract::{Json, Maybe, bearer};
 use super::gatekeeper::host;
 use crate::auth::sessions::{Channel, Grant, device_name};
 use crate::auth::{Auth, AuthError, Caller, Credential};
@@ -31,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// Who wants to sign in.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"email": "ada@example.org", "password": "correct horse battery", "device_name": "Kitchen tablet"}))]
 struct Login {
     #[schema(example = "ada@example.org")]
     email: String,
@@ -41,6 +41,7 @@ struct Login {
 
 /// What a client that signed in holds.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"access_token": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl", "token_type": "Bearer", "expires_in": 900, "refresh_token": "krr_9m4VxQ2s", "user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d"}))]
 pub(super) struct Tokens {
     /// For `Authorization: Bearer`.
     access_token: String,
@@ -84,7 +85,7 @@ pub(super) fn named(given: Option<String>, headers: &HeaderMap) -> String {
 /// Signs a person in. With `X-Kairos-Cookie: 1` the refresh token comes as an httpOnly cookie.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = Login,
-    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody, description = "`invalid_credentials`: the address or the password is not right"), (status = 429, body = ErrorBody))
 )]
 async fn login(
     State(api): State<AuthApi>,
@@ -100,18 +101,13 @@ async fn login(
 
 /// The refresh token, unless it is in the cookie.
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(example = json!({"refresh_token": "krr_9m4VxQ2s"}))]
 struct Refresh {
     refresh_token: Option<String>,
 }
 
 /// Takes the refresh token out of the body, else out of the cookie of the hub's own page.
-fn presented(headers: &HeaderMap, secure: bool, body: &Bytes) -> Result<Option<(String, Channel)>, ApiError> {
-    let body: Refresh = if body.is_empty() {
-        Refresh::default()
-    } else {
-        serde_json::from_slice(body)
-            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", "The body is a JSON object."))?
-    };
+fn presented(headers: &HeaderMap, secure: bool, body: Refresh) -> Result<Option<(String, Channel)>, ApiError> {
     if let Some(token) = body.refresh_token {
         return Ok(Some((token, Channel::Body)));
     }
@@ -125,15 +121,15 @@ fn presented(headers: &HeaderMap, secure: bool, body: &Bytes) -> Result<Option<(
 /// Exchanges a refresh token for its successor and a new access token.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = Option<Refresh>,
-    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 429, body = ErrorBody))
+    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody, description = "There is no refresh token, or it is not good any more"), (status = 429, body = ErrorBody))
 )]
 async fn refresh(
     State(api): State<AuthApi>,
     peer: Peer,
     headers: HeaderMap,
-    body: Bytes,
+    Maybe(body): Maybe<Refresh>,
 ) -> Result<Response, ApiError> {
-    let (token, channel) = presented(&headers, peer.secure, &body)?.ok_or_else(ApiError::unauthorized)?;
+    let (token, channel) = presented(&headers, peer.secure, body)?.ok_or_else(ApiError::unauthorized)?;
     match api.auth.refresh(&token, channel).await {
         Ok(grant) => Ok(granted(StatusCode::OK, grant, channel)),
         Err(AuthError::Refused) => Ok(with_cookie(ApiError::unauthorized().into_response(), cookies::clear(channel))),
@@ -143,12 +139,17 @@ async fn refresh(
 
 /// Signs this device out: by its refresh token (body or cookie), else by its access token. Always 204.
 #[utoipa::path(
-    post, path = "/api/auth/logout", tag = "auth", request_body = Option<Refresh>,
-    responses((status = 204), (status = 403, body = ErrorBody))
+    post, path = "/api/auth/logout", tag = "auth", security((), ("bearer" = [])), request_body = Option<Refresh>,
+    responses((status = 204))
 )]
-async fn logout(State(api): State<AuthApi>, peer: Peer, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+async fn logout(
+    State(api): State<AuthApi>,
+    peer: Peer,
+    headers: HeaderMap,
+    Maybe(body): Maybe<Refresh>,
+) -> Result<Response, ApiError> {
     let mut cookie = None;
-    if let Some((token, channel)) = presented(&headers, peer.secure, &body)? {
+    if let Some((token, channel)) = presented(&headers, peer.secure, body)? {
         api.auth.logout(&token, channel).await?;
         cookie = cookies::clear(channel);
     } else if let Some(token) = bearer(&headers)
@@ -169,6 +170,7 @@ struct KeySet {
 /// One public key (RFC 8037).
 #[derive(ToSchema)]
 #[allow(dead_code)]
+#[schema(example = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}))]
 struct PublicKey {
     #[schema(example = "OKP")]
     kty: String,
@@ -208,6 +210,7 @@ async fn jwks_as_keys(State(api): State<AuthApi>) -> Response {
 
 /// What a client of sync connects with.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"token": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl", "powersync_url": "http://kairos.local:8420", "expires_at": 1_795_514_400_000_i64}))]
 struct ClientToken {
     token: String,
     /// Where to sync: this hub, under the name it was asked by.
@@ -220,7 +223,7 @@ struct ClientToken {
 /// A token of fifteen minutes for a client of sync. It ends with the session or API token it was asked with.
 #[utoipa::path(
     get, path = "/api/auth/token", tag = "sync",
-    responses((status = 200, body = ClientToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody))
+    responses((status = 200, body = ClientToken))
 )]
 async fn client_token(
     State(api): State<AuthApi>,

@@ -36,6 +36,7 @@ struct After {
 /// A page of the log. Its `items` are the websocket's event objects.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)] // described, and written by hand from rows that are encoded already
+#[schema(example = json!({"epoch": "0190a7b2-0001-7000-8000-000000000001", "items": [{"seq": 42, "table": "habits", "op": "PUT", "row": {"id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "name": "Drink water"}, "origin": "local", "at": 1_795_514_400_000_i64}], "next": 42}))]
 struct Changes {
     /// This life of the database.
     epoch: String,
@@ -49,7 +50,7 @@ struct Changes {
 /// What changed after a place in the log, in the caller's scopes.
 #[utoipa::path(
     get, path = "/api/changes", tag = "changes", params(After),
-    responses((status = 200, body = Changes), (status = 401, body = ErrorBody), (status = 410, body = ErrorBody, description = "Another epoch, or the caller has joined or left a household since: start again from current rows"), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Changes), (status = 410, body = ErrorBody, description = "Another epoch, or the caller has joined or left a household since: start again from current rows"))
 )]
 async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<After>) -> Result<Response, ApiError> {
     let epoch = &api.store.identity().epoch;

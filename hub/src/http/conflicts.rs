@@ -42,6 +42,7 @@ struct Wanted {
 
 /// Something that can be had back.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "kind": "lost", "status": "OPEN", "table": "habits", "row_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "column": "name", "lost": {"name": "Tea"}, "kept": {"name": "Water"}, "reason": null, "operations": null, "at": 1_795_514_400_000_i64}))]
 struct Conflict {
     /// Its id.
     id: String,
@@ -102,7 +103,7 @@ impl Conflict {
 /// What lost a merge unseen, and what was uploaded and could not be applied.
 #[utoipa::path(
     get, path = "/api/conflicts", tag = "sync", params(Wanted),
-    responses((status = 200, body = Conflicts), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Conflicts))
 )]
 async fn list(
     State(api): State<Api>,
@@ -131,8 +132,8 @@ fn position(next: &str) -> Option<(Millis, String)> {
 
 /// Has it back: what lost is written over what stands, what was set aside is applied.
 #[utoipa::path(
-    post, path = "/api/conflicts/{id}/restore", tag = "sync", params(("id" = String, Path)),
-    responses((status = 200, body = Conflict), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "It still cannot be applied"), (status = 503, body = ErrorBody))
+    post, path = "/api/conflicts/{id}/restore", tag = "sync", params(("id" = String, Path), Idempotency),
+    responses((status = 200, body = Conflict), (status = 409, body = ErrorBody, description = "It still cannot be applied"))
 )]
 async fn restore(
     State(api): State<Api>,
@@ -146,8 +147,8 @@ async fn restore(
 
 /// Puts it away; it can still be seen with `all=true`.
 #[utoipa::path(
-    delete, path = "/api/conflicts/{id}", tag = "sync", params(("id" = String, Path)),
-    responses((status = 200, body = Conflict), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+    delete, path = "/api/conflicts/{id}", tag = "sync", params(("id" = String, Path), Idempotency),
+    responses((status = 200, body = Conflict))
 )]
 async fn dismiss(
     State(api): State<Api>,

@@ -66,6 +66,7 @@ struct Uploaded {
     /// One for each operation, in their order.
     results: Vec<UploadOutcome>,
     /// The hub's clock, in milliseconds.
+    #[schema(value_type = i64, example = 1_795_514_400_000_i64)]
     now: Millis,
 }
 
@@ -90,7 +91,7 @@ async fn take(
 /// answered `quarantined`, so that no client's queue is stuck.
 #[utoipa::path(
     post, path = "/api/data", tag = "sync", request_body = Upload,
-    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
+    responses((status = 200, body = Uploaded), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
 )]
 async fn upload(
     State(api): State<AuthApi>,
@@ -124,7 +125,7 @@ async fn one(
 /// Inserts or replaces a row.
 #[utoipa::path(
     put, path = "/api/data", tag = "sync", request_body = OneRow,
-    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Uploaded))
 )]
 async fn put(
     State(api): State<AuthApi>,
@@ -137,7 +138,7 @@ async fn put(
 /// Changes columns of a row.
 #[utoipa::path(
     patch, path = "/api/data", tag = "sync", request_body = OneRow,
-    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Uploaded))
 )]
 async fn patch(
     State(api): State<AuthApi>,
@@ -150,7 +151,7 @@ async fn patch(
 /// Deletes a row.
 #[utoipa::path(
     delete, path = "/api/data", tag = "sync", request_body = OneRow,
-    responses((status = 200, body = Uploaded), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Uploaded))
 )]
 async fn delete(
     State(api): State<AuthApi>,

@@ -1,7 +1,6 @@
 //! Complete, skip, undo: over REST here, and for the websocket's `call`.
 
 use axum::Json as Answer;
-use axum::body::Bytes;
 use axum::extract::State;
 use kairos_core::command::{Command, Deed, Outcome, Receipt, When, Wish};
 use kairos_core::event::Verb;
@@ -15,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
-use super::extract::{Idempotency, Path, Person};
+use super::extract::{Idempotency, Maybe, Path, Person};
 use super::habits::{habit_id, submit};
 use super::today::TodayItem;
 use super::{Api, ErrorBody};
@@ -27,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// What was done. Every field may be absent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"date": "2026-11-24", "note": "With the window open."}))]
 pub(super) struct DeedBody {
     /// The day, `YYYY-MM-DD`; the present one when absent.
     pub(super) date: Option<String>,
@@ -51,10 +51,13 @@ pub(super) struct DeedBody {
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeedAnswer {
     /// Its place in the log; 0 when nothing changed.
+    #[schema(example = 42)]
     seq: i64,
     /// `applied`, `duplicate` (the first answer again) or `unchanged`.
+    #[schema(example = "applied")]
     outcome: &'static str,
     /// The event that was recorded.
+    #[schema(example = "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f")]
     event_id: Option<String>,
     /// How the day stands now.
     habit: TodayItem,
@@ -87,62 +90,62 @@ impl Action {
 
 /// Done: in full, in part (`percent`), or by an amount (`value`, `set`).
 #[utoipa::path(
-    post, path = "/api/habits/{id}/complete", tag = "habits", params(("id" = String, Path)), request_body = Option<DeedBody>,
-    responses((status = 200, body = DeedAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/habits/{id}/complete", tag = "habits", params(("id" = String, Path), Idempotency), request_body = Option<DeedBody>,
+    responses((status = 200, body = DeedAnswer), (status = 409, body = ErrorBody, description = "A day has at most 5000 deeds of a habit"))
 )]
 async fn complete(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Maybe(body): Maybe<DeedBody>,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
-    rest(&api, &by, command, Action::Complete, id, &body).await
+    rest(&api, &by, command, Action::Complete, id, body).await
 }
 
 /// Left out on purpose; always free.
 #[utoipa::path(
-    post, path = "/api/habits/{id}/skip", tag = "habits", params(("id" = String, Path)), request_body = Option<DeedBody>,
-    responses((status = 200, body = DeedAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/habits/{id}/skip", tag = "habits", params(("id" = String, Path), Idempotency), request_body = Option<DeedBody>,
+    responses((status = 200, body = DeedAnswer), (status = 409, body = ErrorBody, description = "A day has at most 5000 deeds of a habit"))
 )]
 async fn skip(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Maybe(body): Maybe<DeedBody>,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
-    rest(&api, &by, command, Action::Skip, id, &body).await
+    rest(&api, &by, command, Action::Skip, id, body).await
 }
 
 /// Takes back the latest deed of the day, or the one named.
 #[utoipa::path(
-    post, path = "/api/habits/{id}/undo", tag = "habits", params(("id" = String, Path)), request_body = Option<DeedBody>,
-    responses((status = 200, body = DeedAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/habits/{id}/undo", tag = "habits", params(("id" = String, Path), Idempotency), request_body = Option<DeedBody>,
+    responses((status = 200, body = DeedAnswer), (status = 409, body = ErrorBody, description = "`nothing_to_undo`, or the day has as many deeds as it may"))
 )]
 async fn undo(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Maybe(body): Maybe<DeedBody>,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
-    rest(&api, &by, command, Action::Undo, id, &body).await
+    rest(&api, &by, command, Action::Undo, id, body).await
 }
 
 /// For habits of staying away: it happened. A day without a word is a day that was kept.
 #[utoipa::path(
-    post, path = "/api/habits/{id}/lapse", tag = "habits", params(("id" = String, Path)), request_body = Option<DeedBody>,
-    responses((status = 200, body = DeedAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/habits/{id}/lapse", tag = "habits", params(("id" = String, Path), Idempotency), request_body = Option<DeedBody>,
+    responses((status = 200, body = DeedAnswer), (status = 409, body = ErrorBody, description = "A day has at most 5000 deeds of a habit"))
 )]
 async fn lapse(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Maybe(body): Maybe<DeedBody>,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
-    rest(&api, &by, command, Action::Lapse, id, &body).await
+    rest(&api, &by, command, Action::Lapse, id, body).await
 }
 
 async fn rest(
@@ -151,20 +154,8 @@ async fn rest(
     command: CommandId,
     action: Action,
     id: String,
-    body: &[u8],
+    body: DeedBody,
 ) -> Result<Answer<DeedAnswer>, ApiError> {
-    // No body at all is as good as an empty object: `curl -X POST` is a fine way to complete.
-    let body: DeedBody = if body.is_empty() {
-        DeedBody::default()
-    } else {
-        serde_json::from_slice(body).map_err(|error| {
-            ApiError::new(
-                axum::http::StatusCode::BAD_REQUEST,
-                "invalid_body",
-                format!("The body is not as it should be: {error}."),
-            )
-        })?
-    };
     Ok(Answer(carry_out(api, by, command, action, &habit_id(id)?, body).await?))
 }
 

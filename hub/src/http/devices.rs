@@ -28,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// A device.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"device_id": "0190a7b2-9c22-7e3d-8f40-5b6c7d8e9fa0", "name": "Kitchen button", "kind": "button", "status": "active", "last_seen_at": 1_795_514_400_000_i64, "battery_pct": 87, "model": "esp32-button", "fw_version": "1.2.0", "online": true, "bindings": [{"trigger": "press", "button": "1", "action": "complete", "habit_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "value": null, "act_as": null}]}))]
 struct DeviceAnswer {
     device_id: String,
     name: String,
@@ -49,6 +50,7 @@ struct DeviceAnswer {
 #[derive(Serialize, ToSchema)]
 struct Devices {
     items: Vec<DeviceAnswer>,
+    /// Always null: all of them are listed.
     next: Option<String>,
 }
 
@@ -66,6 +68,7 @@ struct NewDevice {
 
 /// A new device's credential, shown this once.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"device_id": "0190a7b2-9c22-7e3d-8f40-5b6c7d8e9fa0", "username": "0190a7b2-9c22-7e3d-8f40-5b6c7d8e9fa0", "password": "q3Jx0bO2v8m1cN5tYw7sKf4dLh6gRz9aEuPiXoBnVkI", "topic": "kairos/device/0190a7b2-9c22-7e3d-8f40-5b6c7d8e9fa0"}))]
 struct Credential {
     device_id: String,
     /// The MQTT user name.
@@ -79,6 +82,7 @@ struct Credential {
 /// What a trigger does.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"trigger": "press", "button": "1", "action": "complete", "habit_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d"}))]
 struct BindingBody {
     /// `press`, `double`, `long`, …
     trigger: String,
@@ -110,7 +114,7 @@ struct Bindings {
 }
 
 /// The person's devices, displays included.
-#[utoipa::path(get, path = "/api/devices", tag = "devices", responses((status = 200, body = Devices), (status = 401, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/devices", tag = "devices", responses((status = 200, body = Devices)))]
 async fn list(State(api): State<Api>, Person(by): Person) -> Result<Answer<Devices>, ApiError> {
     let read = api.store.read(move |snapshot| {
         let mut found = Vec::new();
@@ -148,8 +152,8 @@ fn describe(api: &Api, row: &Row, bindings: &[Row], last_seen_at: Option<i64>) -
 /// Adds a button and gives its credential, once.
 #[utoipa::path(
     post, path = "/api/devices", tag = "devices", request_body = NewDevice,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
-    responses((status = 201, body = Credential), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    params(Idempotency),
+    responses((status = 201, body = Credential), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"))
 )]
 async fn add(
     State(api): State<Api>,
@@ -186,8 +190,8 @@ fn new_device(api: &Api, name: &str, kind: &str) -> (DeviceId, String, Wish) {
 
 /// Takes a device's access away; its connection ends within a second.
 #[utoipa::path(
-    delete, path = "/api/devices/{id}", tag = "devices", params(("id" = String, Path)),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    delete, path = "/api/devices/{id}", tag = "devices", params(("id" = String, Path), Idempotency),
+    responses((status = 204))
 )]
 async fn revoke(
     State(api): State<Api>,
@@ -203,7 +207,7 @@ async fn revoke(
 /// What a device's triggers do.
 #[utoipa::path(
     get, path = "/api/devices/{id}/bindings", tag = "devices", params(("id" = String, Path)),
-    responses((status = 200, body = Bindings), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses((status = 200, body = Bindings))
 )]
 async fn bindings(
     State(api): State<Api>,
@@ -222,8 +226,8 @@ async fn bindings(
 
 /// Replaces what a device's triggers do: those not listed do nothing any more.
 #[utoipa::path(
-    put, path = "/api/devices/{id}/bindings", tag = "devices", params(("id" = String, Path)), request_body = Bindings,
-    responses((status = 200, body = Bindings), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    put, path = "/api/devices/{id}/bindings", tag = "devices", params(("id" = String, Path), Idempotency), request_body = Bindings,
+    responses((status = 200, body = Bindings))
 )]
 async fn bind(
     State(api): State<Api>,

@@ -20,6 +20,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// A code to show.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"code": "K7MF-2QXD", "poll_secret": "4Tn8WcZs1mVxQ2s9", "expires_in": 600}))]
 struct Code {
     #[schema(example = "K7MF-2QXD")]
     code: String,
@@ -32,6 +33,7 @@ struct Code {
 
 /// Whether somebody approved the display.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "waiting"}))]
 struct Poll {
     /// `waiting` or `approved`.
     #[schema(example = "waiting")]
@@ -44,6 +46,7 @@ struct Poll {
 /// What a person decided.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Bathroom mirror", "show": ["me"], "act_as": "me"}))]
 struct Decision {
     /// What the display is called.
     #[schema(example = "Bathroom mirror")]
@@ -61,6 +64,7 @@ fn me() -> Vec<String> {
 
 /// The display that was approved.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"device_id": "0190a7b2-9c22-7e3d-8f40-5b6c7d8e9fa0"}))]
 struct Approved {
     device_id: String,
 }
@@ -68,7 +72,7 @@ struct Approved {
 /// Asks for a code to show. No sign-in; bounded and throttled.
 #[utoipa::path(
     post, path = "/api/displays", tag = "displays", security(()),
-    responses((status = 201, body = Code), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 201, body = Code), (status = 429, body = ErrorBody))
 )]
 async fn ask(State(api): State<AuthApi>, peer: Peer) -> Result<(StatusCode, Answer<Code>), ApiError> {
     let pairing = api.auth.ask_pairing(peer.address)?;
@@ -78,8 +82,8 @@ async fn ask(State(api): State<AuthApi>, peer: Peer) -> Result<(StatusCode, Answ
 
 /// Whether somebody approved it; gives the token once, then 410.
 #[utoipa::path(
-    get, path = "/api/displays/poll", tag = "displays",
-    responses((status = 200, body = Poll), (status = 202, body = Poll), (status = 401, body = ErrorBody), (status = 410, body = ErrorBody))
+    get, path = "/api/displays/poll", tag = "displays", security(("pairing" = [])),
+    responses((status = 200, body = Poll), (status = 202, body = Poll), (status = 410, body = ErrorBody, description = "The pairing is over, or the token was given"))
 )]
 async fn poll(State(api): State<AuthApi>, headers: HeaderMap) -> Result<Response, ApiError> {
     let secret = bearer(&headers).ok_or_else(ApiError::unauthorized)?;
@@ -92,7 +96,7 @@ async fn poll(State(api): State<AuthApi>, headers: HeaderMap) -> Result<Response
 /// Approves the display that shows a code.
 #[utoipa::path(
     post, path = "/api/displays/{code}/approve", tag = "displays", params(("code" = String, Path)), request_body = Decision,
-    responses((status = 200, body = Approved), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 410, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody))
+    responses((status = 200, body = Approved), (status = 409, body = ErrorBody, description = "A person has as many devices as they may"), (status = 410, body = ErrorBody, description = "The code is none, or not good any more"), (status = 429, body = ErrorBody))
 )]
 async fn approve(
     State(api): State<AuthApi>,

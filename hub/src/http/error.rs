@@ -1,7 +1,7 @@
 //! The one error of the API: a word for programs, a sentence for people, never an internal.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kairos_core::command::{Rejection, RejectionCode};
@@ -40,7 +40,7 @@ pub struct ErrorDetail {
     #[schema(example = "There is no such habit.")]
     pub message: String,
     /// What it concerns.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, example = json!({}))]
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -76,10 +76,44 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    /// There is something at this address, but not for this method.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        let message = "This address does not take this method; the Allow header says which it takes.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+    }
+
     /// A field does not hold what it should.
     #[must_use]
     pub fn field(field: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message).with("field", field)
+    }
+
+    /// A body is no JSON, or not the JSON that is asked for. `path` is where in it the reader stood.
+    #[must_use]
+    pub fn malformed(error: &serde_json::Error, path: &str) -> Self {
+        let told = error.to_string();
+        let named = named(&told);
+        // A field that stands twice makes the body itself ambiguous, whatever it asks for.
+        let status = if error.is_data() && !told.starts_with("duplicate field") {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        let path = if path == "." { "" } else { path };
+        let field = match named {
+            Some(name) if path.is_empty() || path == name => name.to_owned(),
+            Some(name) if path.ends_with(&format!(".{name}")) => path.to_owned(),
+            Some(name) => format!("{path}.{name}"),
+            None => path.to_owned(),
+        };
+        let place = if named.is_some() || field.is_empty() { String::new() } else { format!("{field}: ") };
+        let error = Self::new(status, "invalid_body", format!("The body is not as it should be: {place}{told}."));
+        if field.is_empty() || error.status == StatusCode::BAD_REQUEST && named.is_none() {
+            error
+        } else {
+            error.with("field", field)
+        }
     }
 
     /// Too much, too often.
@@ -117,7 +151,9 @@ impl From<Rejection> for ApiError {
             }
         };
         let error = Self::new(status, rejection.code.as_str(), rejection.message);
-        match rejection.field {
+        // A day that has not come is about the day, wherever it was found out.
+        let day = (rejection.code == RejectionCode::FutureDate).then(|| "date".to_owned());
+        match rejection.field.or(day) {
             Some(field) => error.with("field", field),
             None => error,
         }
@@ -137,29 +173,11 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        let text = rejection.body_text();
-        // The library's own beginning tells a person nothing.
-        let told = text.rsplit_once("into the target type: ").map_or(text.as_str(), |(_, told)| told);
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than the hub takes.")
-            }
-            // As a deed's body does, which is read by hand: the body itself is ambiguous, whatever it asks for.
-            _ if told.starts_with("duplicate field") => {
-                Self::new(StatusCode::BAD_REQUEST, "invalid_body", format!("The body is not as it should be: {told}."))
-            }
-            status => Self::new(status, "invalid_body", format!("The body is not as it should be: {told}.")),
-        }
-    }
-}
-
 impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The file is larger than a hub reads.")
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than the hub takes.")
             }
             _ => Self::new(StatusCode::BAD_REQUEST, "body_cut", "The body did not come whole. Please send it again."),
         }
@@ -177,11 +195,17 @@ impl From<QueryRejection> for ApiError {
     }
 }
 
+/// The field that a sentence of the library names: one that is absent, unknown or stands twice.
+fn named(text: &str) -> Option<&str> {
+    let (_, named) = text.split_once(" field `")?;
+    named.split_once('`').map(|(name, _)| name)
+}
+
 /// Which key of a query the library's sentence is about: it names an unknown, absent or doubled one in backticks, and begins
 /// with the name of one whose value is not as it should be.
 fn key_of(text: &str) -> Option<&str> {
-    if let Some((_, named)) = text.split_once(" field `") {
-        return named.split_once('`').map(|(key, _)| key);
+    if let Some(name) = named(text) {
+        return Some(name);
     }
     let (key, _) = text.strip_prefix("Failed to deserialize query string: ")?.split_once(": ")?;
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some(key)

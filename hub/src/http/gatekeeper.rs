@@ -80,12 +80,12 @@ pub(super) fn same_origin(headers: &HeaderMap) -> bool {
 }
 
 /// Paths that answer whatever the `Host`: they tell nothing about people, and supervisors use odd names.
-fn open_to_any_host(path: &str) -> bool {
+pub(super) fn open_to_any_host(path: &str) -> bool {
     path == "/health" || path.starts_with("/probes/") || path.ends_with("/.well-known/jwks.json")
 }
 
 /// What answers before the hub is set up, under any name: a new Pi has no browser, the code protects it.
-fn open_before_setup(path: &str) -> bool {
+pub(super) fn open_before_setup(path: &str) -> bool {
     open_to_any_host(path)
         || path == "/api/setup"
         || path == "/metrics"

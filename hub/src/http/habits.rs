@@ -1,89 +1,51 @@
 //! Habits: list, make, change, delete.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use kairos_core::command::{Command, Fields, Outcome, Wish};
+use kairos_core::command::{Command, Outcome, Wish};
 use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::schema::HABITS;
-use kairos_core::value::Value;
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::columns::{self, Columns};
 use super::error::ApiError;
 use super::extract::{Idempotency, Json, Path, Person, Query};
 use super::rows::{self, After, RowJson, RowPage};
 use super::{Api, ErrorBody};
+use crate::commands::HABIT_CLOSED;
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(one, edit, delete))
 }
 
-/// The columns to set. Unknown ones are refused by name.
-#[derive(Deserialize, ToSchema)]
-#[schema(example = json!({"name": "Drink water", "kind": "measurable", "target_value": 8, "unit": "glasses"}))]
-struct HabitFields {
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    fields: Columns,
-}
+/// What can be set of a habit.
+struct HabitFields;
 
-impl HabitFields {
-    fn into_fields(self) -> Result<Fields, ApiError> {
-        let value = |(name, json): (String, serde_json::Value)| match HABITS.column(&name) {
-            Some(column) => match Value::for_column(column, json) {
-                Ok(value) => Ok((name, value)),
-                Err(wrong) => Err(ApiError::field(&name, format!("{name} {wrong}."))),
-            },
-            // The door says that there is no such column.
-            None => Ok((name, Value::Null)),
-        };
-        self.fields.0.into_iter().map(value).collect()
+impl utoipa::PartialSchema for HabitFields {
+    fn schema() -> RefOr<Schema> {
+        let example = json!({"name": "Drink water", "kind": "measurable", "target_value": 8, "unit": "glasses"});
+        columns::described(
+            &HABITS,
+            HABIT_CLOSED,
+            "What can be set of a habit; `name` is required to make one.",
+            example,
+        )
     }
 }
 
-/// Columns by their names, each at most once: of two values the last must not quietly win.
-struct Columns(BTreeMap<String, serde_json::Value>);
-
-impl<'de> Deserialize<'de> for Columns {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EachOnce)
-    }
-}
-
-struct EachOnce;
-
-impl<'de> Visitor<'de> for EachOnce {
-    type Value = Columns;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of columns")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Columns, A::Error> {
-        let mut fields = BTreeMap::new();
-        while let Some((name, value)) = entries.next_entry::<String, serde_json::Value>()? {
-            if fields.contains_key(&name) {
-                let name: String = name.chars().take(64).flat_map(char::escape_debug).collect();
-                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-            }
-            fields.insert(name, value);
-        }
-        Ok(Columns(fields))
-    }
-}
+impl ToSchema for HabitFields {}
 
 /// The person's habits.
 #[utoipa::path(
     get, path = "/api/habits", tag = "habits", params(After),
-    responses((status = 200, body = RowPage), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, body = RowPage))
 )]
 async fn list(
     State(api): State<Api>,
@@ -95,19 +57,19 @@ async fn list(
 
 /// Makes a habit. `name` is all it needs.
 #[utoipa::path(
-    post, path = "/api/habits", tag = "habits", request_body = HabitFields,
-    responses((status = 201, body = RowJson), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/habits", tag = "habits", params(Idempotency), request_body = HabitFields,
+    responses((status = 201, body = RowJson), (status = 404, body = ErrorBody, description = "Made under this Idempotency-Key before, and deleted since"), (status = 409, body = ErrorBody, description = "A person has at most 500 habits"))
 )]
 async fn add(
     State(api): State<Api>,
     Person(by): Person,
     Idempotency(command): Idempotency,
-    Json(body): Json<HabitFields>,
+    Json(body): Json<Columns>,
 ) -> Result<(StatusCode, Answer<RowJson>), ApiError> {
     // Derived from the command, so that a repeated request names the same habit.
     let id = HabitId::new(kairos_core::ids::derive(&format!("habit|{}|{command}", by.author())))
         .map_err(|_| ApiError::not_found("There is no such habit."))?;
-    let wish = Wish::AddHabit { id: id.clone(), fields: body.into_fields()? };
+    let wish = Wish::AddHabit { id: id.clone(), fields: body.into_fields(&HABITS)? };
     submit(&api, Command { id: command, by: by.clone(), wish }).await?;
     Ok((StatusCode::CREATED, Answer(row(&api, &by, &id).await?)))
 }
@@ -115,7 +77,7 @@ async fn add(
 /// One habit.
 #[utoipa::path(
     get, path = "/api/habits/{id}", tag = "habits", params(("id" = String, Path)),
-    responses((status = 200, body = RowJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses((status = 200, body = RowJson))
 )]
 async fn one(State(api): State<Api>, Person(by): Person, Path(id): Path<String>) -> Result<Answer<RowJson>, ApiError> {
     Ok(Answer(row(&api, &by, &habit_id(id)?).await?))
@@ -123,26 +85,26 @@ async fn one(State(api): State<Api>, Person(by): Person, Path(id): Path<String>)
 
 /// Changes columns of a habit.
 #[utoipa::path(
-    patch, path = "/api/habits/{id}", tag = "habits", params(("id" = String, Path)), request_body = HabitFields,
-    responses((status = 200, body = RowJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    patch, path = "/api/habits/{id}", tag = "habits", params(("id" = String, Path), Idempotency), request_body = HabitFields,
+    responses((status = 200, body = RowJson))
 )]
 async fn edit(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    Json(body): Json<HabitFields>,
+    Json(body): Json<Columns>,
 ) -> Result<Answer<RowJson>, ApiError> {
     let id = habit_id(id)?;
-    let wish = Wish::EditHabit { id: id.clone(), fields: body.into_fields()? };
+    let wish = Wish::EditHabit { id: id.clone(), fields: body.into_fields(&HABITS)? };
     submit(&api, Command { id: command, by: by.clone(), wish }).await?;
     Ok(Answer(row(&api, &by, &id).await?))
 }
 
 /// Deletes a habit. What was done stays in the log of events.
 #[utoipa::path(
-    delete, path = "/api/habits/{id}", tag = "habits", params(("id" = String, Path)),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    delete, path = "/api/habits/{id}", tag = "habits", params(("id" = String, Path), Idempotency),
+    responses((status = 204))
 )]
 async fn delete(
     State(api): State<Api>,
@@ -170,41 +132,4 @@ pub(super) async fn submit(api: &Api, command: Command) -> Result<kairos_core::c
 
 async fn row(api: &Api, by: &Principal, id: &HabitId) -> Result<RowJson, ApiError> {
     rows::one(api, by, &HABITS, id.as_str(), "habit").await.map(|row| RowJson::from(&row))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn fields(json: &str) -> Result<Fields, ApiError> {
-        serde_json::from_str::<HabitFields>(json).unwrap().into_fields()
-    }
-
-    #[test]
-    fn a_nested_value_is_taken_only_where_json_belongs() {
-        let fine = fields(r#"{"name":"Water","active_days":[1,3],"target_value":8,"color":null}"#).unwrap();
-        assert_eq!(fine["active_days"], "[1,3]".into());
-        assert_eq!((&fine["target_value"], &fine["color"]), (&Value::Integer(8), &Value::Null));
-        for (json, field) in [
-            (r#"{"name":{"a":1}}"#, "name"),
-            (r#"{"name":["a"]}"#, "name"),
-            (r#"{"name":true}"#, "name"),
-            (r#"{"step":[1]}"#, "step"),
-        ] {
-            let told = fields(json).unwrap_err();
-            assert_eq!((told.status, &told.details["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &field.into()));
-        }
-        assert!(fields(r#"{"nonsense":{"a":1}}"#).unwrap().contains_key("nonsense"), "the door says so");
-    }
-
-    #[tokio::test]
-    async fn a_column_that_stands_twice_is_named() {
-        use axum::extract::FromRequest as _;
-        let body = r#"{"name":"Water","kind":"avoid","name":"Wine"}"#;
-        let request = axum::http::Request::post("/").header("content-type", "application/json").body(body.into());
-        let told = Json::<HabitFields>::from_request(request.unwrap(), &()).await.err().unwrap();
-        assert_eq!((told.status, told.code), (StatusCode::BAD_REQUEST, "invalid_body"));
-        assert!(told.message.contains("duplicate field `name`"), "{}", told.message);
-    }
 }

@@ -20,6 +20,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// How the hub is doing.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "degraded", "version": "0.1.0", "components": {"store": {"status": "ok"}, "discovery": {"status": "degraded", "reason": "There is no network."}}}))]
 struct Health {
     /// `ok` or `degraded`.
     #[schema(example = "ok")]
@@ -64,18 +65,29 @@ async fn health(State(api): State<Api>) -> Response {
     ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(health)).into_response()
 }
 
+/// What supervisors are told.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"ready": true, "started": true, "touched_at": "2026-11-24T08:15:00Z"}))]
+struct Probe {
+    /// Whether the hub can save.
+    ready: bool,
+    /// Always true: it answers.
+    started: bool,
+    /// When this was said.
+    touched_at: String,
+}
+
 /// For supervisors: 200 while the process answers (`startup`, `liveness`), and while it can save (`readiness`).
 #[utoipa::path(
     get, path = "/probes/{probe}", tag = "hub", security(()),
     params(("probe" = String, Path, description = "startup, liveness or readiness")),
-    responses((status = 200, description = "Fine"), (status = 503, description = "Not ready"), (status = 404, description = "No such probe", body = super::ErrorBody))
+    responses((status = 200, body = Probe, description = "Fine"), (status = 503, body = Probe, description = "Not ready"))
 )]
 async fn probe(State(api): State<Api>, super::extract::Path(probe): super::extract::Path<String>) -> Response {
     let ready = !matches!(api.board.get("store"), Some(Part::Degraded(_)));
     let told = |status: StatusCode| {
         let touched_at = kairos_core::day::instant(api.store.clock().now());
-        let body = serde_json::json!({ "ready": ready, "started": true, "touched_at": touched_at });
-        (status, Json(body)).into_response()
+        (status, Json(Probe { ready, started: true, touched_at })).into_response()
     };
     match probe.as_str() {
         "startup" | "liveness" => told(StatusCode::OK),

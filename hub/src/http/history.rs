@@ -35,6 +35,7 @@ const LONGEST: i64 = 3660;
 
 /// A day of a habit.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"date": "2026-11-24", "type": "FULL", "percent": null, "value": 8.0, "skip_reason": null, "note": null, "energy_level": 4, "source": "app", "completed_by": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "completed_at": 1_795_514_400_000_i64}))]
 struct Day {
     date: String,
     /// `FULL`, `PARTIAL`, `SKIPPED` or `MISSED`.
@@ -123,8 +124,8 @@ struct Page {
 
 /// The days of a habit on which something stands, earliest first.
 #[utoipa::path(
-    get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Span),
-    responses((status = 200, body = Days), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Page),
+    responses((status = 200, body = Days))
 )]
 async fn days(
     State(api): State<Api>,
@@ -146,6 +147,7 @@ async fn days(
 
 /// Something that was done, skipped or taken back.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "verb": "add", "value": 2.0, "undo_of": null, "user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "occurred_at": 1_795_514_400_000_i64, "time_source": "client", "source": "app", "device_id": null, "skip_reason": null, "note": null}))]
 struct EventItem {
     id: String,
     /// `full`, `partial`, `add`, `set`, `skip`, `miss`, `undo`, `lapse`.
@@ -171,6 +173,7 @@ struct Events {
     /// In the order in which they count.
     items: Vec<EventItem>,
     /// People whose deed stands beside the one that is shown: also done by.
+    #[schema(example = json!([]))]
     also_done_by: Vec<String>,
     /// Always null: a day is one page.
     next: Option<String>,
@@ -178,8 +181,8 @@ struct Events {
 
 /// All that happened to a habit on a day; nothing is ever lost, also what was taken back.
 #[utoipa::path(
-    get, path = "/api/habits/{id}/days/{date}/events", tag = "history", params(("id" = String, Path), ("date" = String, Path)),
-    responses((status = 200, body = Events), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    get, path = "/api/habits/{id}/days/{date}/events", tag = "history", params(("id" = String, Path), ("date" = String, Path, format = Date, example = "2026-11-24")),
+    responses((status = 200, body = Events), (status = 422, body = ErrorBody, description = "The date is no day"))
 )]
 async fn events(
     State(api): State<Api>,
@@ -226,6 +229,7 @@ async fn events(
 
 /// How much of what was asked for was done.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"done": 24, "asked": 30, "share": 0.8}))]
 struct RateAnswer {
     done: i64,
     asked: i64,
@@ -241,6 +245,7 @@ impl From<kairos_core::statistics::Rate> for RateAnswer {
 
 /// How a person comes back after days without a deed.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"comebacks": 2, "median_days": 3.5, "within_threshold": 1.0}))]
 struct ComebackAnswer {
     /// How many times.
     comebacks: usize,
@@ -258,6 +263,7 @@ impl From<Comeback> for ComebackAnswer {
 
 /// Runs of days or periods, where the person asked for them.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"current": 5, "best": 12}))]
 struct StreakAnswer {
     current: i64,
     best: i64,
@@ -271,6 +277,7 @@ impl From<Streak> for StreakAnswer {
 
 /// How it went.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"habit_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "from": "2026-10-26", "to": "2026-11-24", "rate": {"done": 24, "asked": 30, "share": 0.8}, "this_week": {"done": 2, "asked": 2, "share": 1.0}, "comeback": {"comebacks": 2, "median_days": 3.5, "within_threshold": 1.0}, "phase": "FORMING"}))]
 struct Statistics {
     habit_id: String,
     from: String,
@@ -293,7 +300,7 @@ struct Statistics {
 /// How a habit went: completion rate and comeback; a streak only for who asked for it.
 #[utoipa::path(
     get, path = "/api/habits/{id}/statistics", tag = "history", params(("id" = String, Path), Span),
-    responses((status = 200, body = Statistics), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Statistics))
 )]
 async fn statistics(
     State(api): State<Api>,
@@ -348,6 +355,7 @@ async fn score(api: &Api, life: &Life, today: Date) -> Result<Option<f64>, ApiEr
 
 /// A square of the heatmap.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"date": "2026-11-24", "due": true, "state": "done"}))]
 struct Square {
     date: String,
     /// Whether it was asked for.
@@ -367,7 +375,7 @@ struct Heatmap {
 /// A habit's days for a heatmap, a year when none are named.
 #[utoipa::path(
     get, path = "/api/habits/{id}/heatmap", tag = "history", params(("id" = String, Path), Span),
-    responses((status = 200, body = Heatmap), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Heatmap))
 )]
 async fn heatmap(
     State(api): State<Api>,

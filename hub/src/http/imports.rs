@@ -46,6 +46,7 @@ struct HowToImport {
 
 /// An import.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "state": "done", "done": 1204, "total": 1204, "source": "Loop Habit Tracker", "habits": 4, "entries": 1200, "at": 1_795_514_400_000_i64}))]
 struct ImportAnswer {
     /// Null for a dry run.
     id: Option<String>,
@@ -138,9 +139,9 @@ struct Imports {
 /// this hub's own export. The body is the file. With `dry_run=true` it only says what would come in. Importing the same
 /// file again adds nothing.
 #[utoipa::path(
-    post, path = "/api/imports", tag = "transfer", params(HowToImport),
+    post, path = "/api/imports", tag = "transfer", params(HowToImport, Idempotency),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = ImportAnswer, description = "A dry run"), (status = 202, body = ImportAnswer, description = "It runs"), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody), (status = 507, body = ErrorBody, description = "The disk has no room for it"))
+    responses((status = 200, body = ImportAnswer, description = "A dry run"), (status = 202, body = ImportAnswer, description = "It runs"), (status = 409, body = ErrorBody), (status = 507, body = ErrorBody, description = "The disk has no room for it"))
 )]
 async fn import(
     State(api): State<Api>,
@@ -221,7 +222,7 @@ async fn read(
 /// The person's imports.
 #[utoipa::path(
     get, path = "/api/imports", tag = "transfer",
-    responses((status = 200, body = Imports), (status = 401, body = ErrorBody))
+    responses((status = 200, body = Imports))
 )]
 async fn list(State(api): State<Api>, Person(by): Person) -> Result<Answer<Imports>, ApiError> {
     let notes = api.store.read(move |snapshot| snapshot.imports(&by.user)).await?;
@@ -231,7 +232,7 @@ async fn list(State(api): State<Api>, Person(by): Person) -> Result<Answer<Impor
 /// How far an import is.
 #[utoipa::path(
     get, path = "/api/imports/{id}", tag = "transfer", params(("id" = String, Path)),
-    responses((status = 200, body = ImportAnswer), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses((status = 200, body = ImportAnswer))
 )]
 async fn one(
     State(api): State<Api>,
@@ -260,8 +261,8 @@ async fn note(api: &Api, by: &Principal, id: &str) -> Result<ImportNote, ApiErro
 
 /// Takes an import back as a whole: what came with it goes; what was done since, and habits it was done in, stay.
 #[utoipa::path(
-    delete, path = "/api/imports/{id}", tag = "transfer", params(("id" = String, Path)),
-    responses((status = 202, body = ImportAnswer), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody))
+    delete, path = "/api/imports/{id}", tag = "transfer", params(("id" = String, Path), Idempotency),
+    responses((status = 202, body = ImportAnswer), (status = 409, body = ErrorBody))
 )]
 async fn undo(
     State(api): State<Api>,
@@ -291,7 +292,7 @@ struct HowToExport {
 /// two; who does not take it for half a minute, or not all of it in ten, is cut off.
 #[utoipa::path(
     get, path = "/api/export", tag = "transfer", params(HowToExport),
-    responses((status = 200, content((serde_json::Value = "application/json"), (String = "text/csv"), (String = "application/zip"))), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Another export runs"), (status = 503, body = ErrorBody))
+    responses((status = 200, content((serde_json::Value = "application/json", example = json!({"format": "kairos-hub-export", "version": 1, "rows": []})), (String = "text/csv"), (String = "application/zip"))), (status = 429, body = ErrorBody, description = "Another export runs"))
 )]
 async fn export(
     State(api): State<Api>,

@@ -58,7 +58,7 @@ fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<Str
 /// The person's breaks, past ones too.
 #[utoipa::path(
     get, path = "/api/pauses", tag = "pauses", params(After),
-    responses((status = 200, body = RowPage), (status = 401, body = ErrorBody))
+    responses((status = 200, body = RowPage))
 )]
 async fn list(
     State(api): State<Api>,
@@ -70,8 +70,8 @@ async fn list(
 
 /// Notes a break. Nothing is asked for from its first to its last day, and what was noted of those days goes.
 #[utoipa::path(
-    post, path = "/api/pauses", tag = "pauses", request_body = NewPause,
-    responses((status = 201, body = RowJson), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/pauses", tag = "pauses", params(Idempotency), request_body = NewPause,
+    responses((status = 201, body = RowJson), (status = 404, body = ErrorBody, description = "There is no such habit; or it was made under this Idempotency-Key before, and deleted since"), (status = 409, body = ErrorBody))
 )]
 async fn add(
     State(api): State<Api>,
@@ -95,8 +95,8 @@ async fn add(
 
 /// Changes a break.
 #[utoipa::path(
-    patch, path = "/api/pauses/{id}", tag = "pauses", params(("id" = String, Path)), request_body = EditPause,
-    responses((status = 200, body = RowJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    patch, path = "/api/pauses/{id}", tag = "pauses", params(("id" = String, Path), Idempotency), request_body = EditPause,
+    responses((status = 200, body = RowJson))
 )]
 async fn edit(
     State(api): State<Api>,
@@ -115,8 +115,8 @@ async fn edit(
 
 /// Takes a break back: its days are asked for again.
 #[utoipa::path(
-    delete, path = "/api/pauses/{id}", tag = "pauses", params(("id" = String, Path)),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+    delete, path = "/api/pauses/{id}", tag = "pauses", params(("id" = String, Path), Idempotency),
+    responses((status = 204))
 )]
 async fn delete(
     State(api): State<Api>,

@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Api;
 use super::error::ApiError;
 use super::extract::{Idempotency, Json, Person};
 use super::habits::submit;
-use super::{Api, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(show, edit))
@@ -21,6 +21,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// What a person likes to see. Runs of days and scores are off unless somebody asks for them.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"show_streaks": false, "show_score": false, "energy_tracking_enabled": false, "notification_enabled": true, "theme": "SYSTEM", "default_reminder_time": "20:00", "quiet_start": "22:00", "quiet_end": "07:00"}))]
 pub(super) struct Preferences {
     pub(super) show_streaks: bool,
     pub(super) show_score: bool,
@@ -76,7 +77,7 @@ pub(super) async fn of(api: &Api, by: &kairos_core::principal::Principal) -> Res
 /// One's own preferences.
 #[utoipa::path(
     get, path = "/api/me/preferences", tag = "people",
-    responses((status = 200, body = Preferences), (status = 401, body = ErrorBody))
+    responses((status = 200, body = Preferences))
 )]
 async fn show(State(api): State<Api>, Person(by): Person) -> Result<Answer<Preferences>, ApiError> {
     of(&api, &by).await.map(Answer)
@@ -84,8 +85,8 @@ async fn show(State(api): State<Api>, Person(by): Person) -> Result<Answer<Prefe
 
 /// Changes one's own preferences.
 #[utoipa::path(
-    patch, path = "/api/me/preferences", tag = "people", request_body = EditPreferences,
-    responses((status = 200, body = Preferences), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    patch, path = "/api/me/preferences", tag = "people", params(Idempotency), request_body = EditPreferences,
+    responses((status = 200, body = Preferences))
 )]
 async fn edit(
     State(api): State<Api>,

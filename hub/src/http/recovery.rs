@@ -23,6 +23,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// An offer of a way back.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "habit_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "habit_name": "Drink water", "type": "LAPSE", "status": "COMPLETED", "action": "SIMPLIFY", "answered_by": "person", "gap_start": "2026-11-20", "gap_end": "2026-11-23", "triggered_at": 1_795_514_400_000_i64, "completed_at": 1_795_514_400_000_i64, "blockers": ["NO_TIME"], "notes": null}))]
 pub(super) struct Session {
     id: String,
     habit_id: String,
@@ -104,7 +105,7 @@ struct AnswerBody {
 /// The person's sessions.
 #[utoipa::path(
     get, path = "/api/recovery", tag = "recovery", params(Wanted),
-    responses((status = 200, body = Sessions), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    responses((status = 200, body = Sessions))
 )]
 async fn list(
     State(api): State<Api>,
@@ -132,8 +133,8 @@ async fn list(
 
 /// Answers a session: whatever is chosen is right.
 #[utoipa::path(
-    post, path = "/api/recovery/{id}/answer", tag = "recovery", params(("id" = String, Path)), request_body = AnswerBody,
-    responses((status = 200, body = Session), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/recovery/{id}/answer", tag = "recovery", params(("id" = String, Path), Idempotency), request_body = AnswerBody,
+    responses((status = 200, body = Session), (status = 409, body = ErrorBody))
 )]
 async fn answer(
     State(api): State<Api>,

@@ -22,12 +22,14 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// Whether the hub waits for its first administrator.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"needed": false}))]
 struct SetupState {
     needed: bool,
 }
 
 /// The first administrator.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"setup_code": "K7MF-2QXD", "email": "ada@example.org", "password": "correct horse battery", "display_name": "Ada", "tz": "Europe/Vienna"}))]
 struct FirstPerson {
     /// As shown on the console, in the journal and in run.json.
     #[schema(example = "K7MF-2QXD")]
@@ -53,8 +55,7 @@ async fn state(State(api): State<AuthApi>) -> Answer<SetupState> {
 #[utoipa::path(
     post, path = "/api/setup", tag = "auth", security(()), request_body = FirstPerson,
     responses(
-        (status = 201, body = Tokens), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody),
-        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)
+        (status = 201, body = Tokens), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody)
     )
 )]
 async fn set_up(

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Api;
 use super::error::ApiError;
 use super::extract::{Person, Query};
-use super::{Api, ErrorBody};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(today))
@@ -19,6 +19,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// A habit on a day.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"habit_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "name": "Drink water", "kind": "measurable", "due": true, "done": false, "type": "PARTIAL", "value": 3.0, "target": 8.0, "unit": "glasses", "date": "2026-11-24"}))]
 pub(super) struct TodayItem {
     habit_id: String,
     name: String,
@@ -59,6 +60,7 @@ impl From<&Item> for TodayItem {
 #[derive(Serialize, ToSchema)]
 pub(super) struct TodayAnswer {
     /// The logical day, in the person's zone and with their start of day.
+    #[schema(example = "2026-11-24")]
     date: String,
     /// What is due, and what was done anyway.
     items: Vec<TodayItem>,
@@ -67,6 +69,7 @@ pub(super) struct TodayAnswer {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// The day, `YYYY-MM-DD`; today when absent.
@@ -76,7 +79,7 @@ struct Wanted {
 /// The person's day: what is due, and how it stands.
 #[utoipa::path(
     get, path = "/api/today", tag = "habits", params(Wanted),
-    responses((status = 200, body = TodayAnswer), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = TodayAnswer))
 )]
 async fn today(
     State(api): State<Api>,

@@ -21,6 +21,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 #[derive(Serialize, ToSchema)]
 struct ApiTokens {
     items: Vec<TokenView>,
+    /// Always null: all of them are listed.
     next: Option<String>,
 }
 
@@ -34,7 +35,7 @@ struct Wanted {
 }
 
 /// The person's API tokens.
-#[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = ApiTokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/tokens", tag = "auth", responses((status = 200, body = ApiTokens)))]
 async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<Answer<ApiTokens>, ApiError> {
     Ok(Answer(ApiTokens { items: api.auth.tokens(&by.user).await?, next: None }))
 }
@@ -42,8 +43,8 @@ async fn list(State(api): State<AuthApi>, InSession(by): InSession) -> Result<An
 /// Makes an API token; it is shown this once.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "auth", request_body = Wanted,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
-    responses((status = 201, body = NewToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"), (status = 422, body = ErrorBody))
+    params(Idempotency),
+    responses((status = 201, body = NewToken), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before; the secret was shown once and is not stored. `conflict`: there are too many"))
 )]
 async fn add(
     State(api): State<AuthApi>,
@@ -57,7 +58,7 @@ async fn add(
 /// Takes an API token away.
 #[utoipa::path(
     delete, path = "/api/tokens/{id}", tag = "auth", params(("id" = String, Path)),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses((status = 204))
 )]
 async fn revoke(
     State(api): State<AuthApi>,

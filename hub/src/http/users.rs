@@ -27,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// The person asking.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "ada@example.org", "display_name": "Ada", "role": "admin", "tz": "Europe/Vienna", "day_start_min": 180}))]
 struct Me {
     user_id: String,
     email: String,
@@ -46,6 +47,7 @@ struct Me {
 /// What a person changes about themselves.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"tz": "Europe/Vienna", "day_start_min": 180}))]
 struct EditMe {
     display_name: Option<String>,
     /// An IANA name.
@@ -60,6 +62,7 @@ struct EditMe {
 /// A person to make an account for.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "bo@example.org", "password": "correct horse battery", "display_name": "Bo", "role": "member", "tz": "Europe/Vienna"}))]
 struct NewUser {
     #[schema(example = "bo@example.org")]
     email: String,
@@ -77,6 +80,7 @@ struct NewUser {
 #[derive(Serialize, ToSchema)]
 struct Users {
     items: Vec<PersonView>,
+    /// Always null: all of them are listed.
     next: Option<String>,
 }
 
@@ -100,7 +104,7 @@ async fn read_me(api: &AuthApi, user: &UserId) -> Result<Me, ApiError> {
 }
 
 /// Who is asking.
-#[utoipa::path(get, path = "/api/me", tag = "people", responses((status = 200, body = Me), (status = 401, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/me", tag = "people", responses((status = 200, body = Me)))]
 async fn me(State(api): State<AuthApi>, Who(by, _): Who) -> Result<Answer<Me>, ApiError> {
     Ok(Answer(read_me(&api, &by.user).await?))
 }
@@ -108,8 +112,8 @@ async fn me(State(api): State<AuthApi>, Who(by, _): Who) -> Result<Answer<Me>, A
 /// Changes one's own profile.
 #[utoipa::path(
     patch, path = "/api/me", tag = "people", request_body = EditMe,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again changes nothing twice")),
-    responses((status = 200, body = Me), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
+    params(Idempotency),
+    responses((status = 200, body = Me))
 )]
 async fn edit_me(
     State(api): State<AuthApi>,
@@ -137,7 +141,7 @@ async fn edit_me(
 }
 
 /// Every account.
-#[utoipa::path(get, path = "/api/users", tag = "people", responses((status = 200, body = Users), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/users", tag = "people", responses((status = 200, body = Users)))]
 async fn list(State(api): State<AuthApi>, _: Admin) -> Result<Answer<Users>, ApiError> {
     Ok(Answer(Users { items: api.auth.people().await?, next: None }))
 }
@@ -145,8 +149,8 @@ async fn list(State(api): State<AuthApi>, _: Admin) -> Result<Answer<Users>, Api
 /// Makes an account.
 #[utoipa::path(
     post, path = "/api/users", tag = "people", request_body = NewUser,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again makes nothing twice")),
-    responses((status = 201, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before. `conflict`: the address has an account"), (status = 422, body = ErrorBody))
+    params(Idempotency),
+    responses((status = 201, body = PersonView), (status = 409, body = ErrorBody, description = "`already_done`: made under this Idempotency-Key before. `conflict`: the address has an account"))
 )]
 async fn add(
     State(api): State<AuthApi>,
@@ -175,7 +179,7 @@ fn user_id(text: String) -> Result<UserId, ApiError> {
 /// Disables an account; its connections close within a second.
 #[utoipa::path(
     post, path = "/api/users/{id}/disable", tag = "people", params(("id" = String, Path)),
-    responses((status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody))
+    responses((status = 200, body = PersonView), (status = 409, body = ErrorBody))
 )]
 async fn disable(
     State(api): State<AuthApi>,
@@ -193,7 +197,7 @@ async fn disable(
 /// Enables an account again.
 #[utoipa::path(
     post, path = "/api/users/{id}/enable", tag = "people", params(("id" = String, Path)),
-    responses((status = 200, body = PersonView), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses((status = 200, body = PersonView))
 )]
 async fn enable(State(api): State<AuthApi>, _: Admin, Path(id): Path<String>) -> Result<Answer<PersonView>, ApiError> {
     let user = user_id(id)?;

@@ -27,6 +27,7 @@ const REMARKS: usize = 200;
 
 /// What an import would bring.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"source": "Loop Habit Tracker", "habits": 4, "entries": 1200, "skips": 30, "first": "2023-01-01", "last": "2026-11-24", "unknowns": 12, "remarks": [], "more_remarks": 0}))]
 pub struct Outlook {
     /// The app, by name.
     pub source: String,

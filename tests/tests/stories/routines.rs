@@ -303,8 +303,8 @@ async fn a_script_arranges_runs_and_pages() {
             "{method} {path} {body:?}: {answer}"
         );
     }
-    let (status, _) = ada.ask(Method::POST, &step, Some(json!({ "result": "done", "mood": 1 }))).await;
-    assert_eq!(status, 400);
+    let (status, answer) = ada.ask(Method::POST, &step, Some(json!({ "result": "done", "mood": 1 }))).await;
+    assert_eq!((status.as_u16(), &answer["error"]["details"]["field"]), (422, &json!("mood")), "{answer}");
     assert_eq!(ada.ask(Method::PUT, &format!("{path}/steps"), Some(steps(&[0]))).await.0, 200);
     let (status, answer) = ada.ask(Method::POST, &format!("{path}/start"), None).await;
     assert_eq!(

@@ -18,7 +18,10 @@ use super::{applied, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// What sharing sets, and nobody else.
-pub(super) const CLOSED: &[&str] = &["household_id"];
+pub(crate) const CLOSED: &[&str] = &["household_id"];
+
+/// What nobody sets of a variant: it stays with its routine.
+pub(crate) const VARIANT_CLOSED: &[&str] = &["routine_id"];
 
 pub(super) fn carry_out(
     tx: &mut Tx<'_>,
@@ -128,7 +131,7 @@ fn add_variant(
     let at = tx.tick();
     row.stamp_all(&at);
     row.set("routine_id", routine.as_str(), &at);
-    set_fields(tx, &mut row, fields, &["routine_id"])?;
+    set_fields(tx, &mut row, fields, VARIANT_CLOSED)?;
     put_variant(tx, &row)
 }
 
@@ -140,7 +143,7 @@ fn edit_variant(
     fields: &Fields,
 ) -> Result<Receipt, StoreError> {
     let mut row = variant(tx, by, id, routine)?;
-    if !set_fields(tx, &mut row, fields, &["routine_id"])? {
+    if !set_fields(tx, &mut row, fields, VARIANT_CLOSED)? {
         return Ok(unchanged());
     }
     put_variant(tx, &row)

@@ -28,6 +28,7 @@ use crate::store::{StoreError, Tx};
 
 /// What became of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({"op_id": "12", "result": "applied"}))]
 pub struct Outcome {
     /// Its number in the client's queue, if it said.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,69 +1,59 @@
 //! What is said of routines, in both directions.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use axum::Json as Answer;
-use kairos_core::command::Fields;
 use kairos_core::ids::{HabitId, RoutineId, VariantId};
 use kairos_core::principal::Principal;
 use kairos_core::repair;
 use kairos_core::routine::{MAX_STEPS, Place};
 use kairos_core::row::Row;
 use kairos_core::schema::{HABITS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES};
-use kairos_core::value::Value;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
+use crate::commands::{ROUTINE_CLOSED, VARIANT_CLOSED};
 use crate::http::Api;
+use crate::http::columns;
 use crate::http::error::ApiError;
 use crate::http::rows::{self, RowJson};
 use crate::store::{Snapshot, StoreError};
 
-/// Columns as they came; unknown ones are refused by name, at the door.
-#[derive(Deserialize)]
-pub(super) struct Columns {
-    #[serde(flatten)]
-    fields: BTreeMap<String, serde_json::Value>,
-}
+/// What can be set of a routine.
+pub(super) struct RoutineColumns;
 
-impl Columns {
-    pub(super) fn into_fields(self) -> Fields {
-        self.fields.into_iter().map(|(name, value)| (name, Value::from_json(value))).collect()
+impl utoipa::PartialSchema for RoutineColumns {
+    fn schema() -> RefOr<Schema> {
+        let text = "What can be set of a routine; `name` is required to make one.";
+        let example = json!({"name": "Morning", "category": "MORNING", "icon": "sunrise"});
+        columns::described(&ROUTINES, ROUTINE_CLOSED, text, example)
     }
 }
 
-/// What can be set of a routine. `name` is required to make one.
-#[derive(ToSchema)]
-#[schema(as = RoutineFields, example = json!({"name": "Morning", "category": "MORNING", "icon": "sunrise"}))]
-#[expect(dead_code, reason = "only described; columns are read by their description in core")]
-pub(super) struct RoutineColumns {
-    /// 1 to 50 characters.
-    #[schema(max_length = 50)]
-    name: Option<String>,
-    description: Option<String>,
-    /// Name of an icon.
-    icon: Option<String>,
-    color: Option<String>,
-    /// `MORNING`, `AFTERNOON`, `EVENING`, `ANYTIME` or `DEPARTURE`.
-    category: Option<String>,
-    /// `ACTIVE`, `PAUSED` or `ARCHIVED`.
-    status: Option<String>,
-    /// Its place in lists; sorts as text.
-    sort_key: Option<String>,
+impl ToSchema for RoutineColumns {
+    fn name() -> Cow<'static, str> {
+        "RoutineFields".into()
+    }
 }
 
-/// What can be set of a variant. `name` is required to make one.
-#[derive(ToSchema)]
-#[schema(as = VariantFields, example = json!({"name": "Short", "estimated_minutes": 5, "is_default": 1}))]
-#[expect(dead_code, reason = "only described; columns are read by their description in core")]
-pub(super) struct VariantColumns {
-    /// 1 to 50 characters.
-    #[schema(max_length = 50)]
-    name: Option<String>,
-    /// 1 to 1440.
-    estimated_minutes: Option<i64>,
-    /// 1: taken when none is named.
-    is_default: Option<i64>,
+/// What can be set of a variant.
+pub(super) struct VariantColumns;
+
+impl utoipa::PartialSchema for VariantColumns {
+    fn schema() -> RefOr<Schema> {
+        let text = "What can be set of a variant; `name` is required to make one.";
+        let example = json!({"name": "Short", "estimated_minutes": 5, "is_default": 1});
+        columns::described(&ROUTINE_VARIANTS, VARIANT_CLOSED, text, example)
+    }
+}
+
+impl ToSchema for VariantColumns {
+    fn name() -> Cow<'static, str> {
+        "VariantFields".into()
+    }
 }
 
 /// All steps of a routine, in order.

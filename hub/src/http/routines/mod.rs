@@ -11,11 +11,12 @@ use kairos_core::command::{Command, Wish};
 use kairos_core::ids::{CommandId, RoutineId, VariantId, derive};
 use kairos_core::principal::Principal;
 use kairos_core::routine;
-use kairos_core::schema::ROUTINES;
+use kairos_core::schema::{ROUTINE_VARIANTS, ROUTINES};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::body::{Columns, RoutineAnswer, RoutineColumns, Steps, VariantColumns};
+use self::body::{RoutineAnswer, RoutineColumns, Steps, VariantColumns};
+use super::columns::Columns;
 use super::error::ApiError;
 use super::extract::{Idempotency, Json, Path, Person, Query};
 use super::habits::submit;
@@ -37,7 +38,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// The person's routines, without their steps.
 #[utoipa::path(
     get, path = "/api/routines", tag = "routines", params(After),
-    responses((status = 200, body = RowPage), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = RowPage))
 )]
 async fn list(
     State(api): State<Api>,
@@ -49,8 +50,8 @@ async fn list(
 
 /// Makes a routine. `name` is all it needs; its steps come with `PUT /api/routines/{id}/steps`.
 #[utoipa::path(
-    post, path = "/api/routines", tag = "routines", request_body = RoutineColumns,
-    responses((status = 201, body = RoutineAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 409, body = ErrorBody, description = "A person has at most 100 routines"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/routines", tag = "routines", params(Idempotency), request_body = RoutineColumns,
+    responses((status = 201, body = RoutineAnswer), (status = 404, body = ErrorBody, description = "Made under this Idempotency-Key before, and deleted since"), (status = 409, body = ErrorBody, description = "A person has at most 100 routines"))
 )]
 async fn add(
     State(api): State<Api>,
@@ -60,14 +61,14 @@ async fn add(
 ) -> Result<(StatusCode, Answer<RoutineAnswer>), ApiError> {
     // Derived from the command, so that a repeated request names the same routine.
     let id = routine_id(derive(&format!("routine|{}|{command}", by.author())))?;
-    let wish = routine::Wish::Add { id: id.clone(), fields: body.into_fields() };
+    let wish = routine::Wish::Add { id: id.clone(), fields: body.into_fields(&ROUTINES)? };
     Ok((StatusCode::CREATED, wishing(&api, &by, command, wish, &id).await?))
 }
 
 /// One routine, with its steps and variants.
 #[utoipa::path(
     get, path = "/api/routines/{id}", tag = "routines", params(("id" = String, Path)),
-    responses((status = 200, body = RoutineAnswer), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = RoutineAnswer))
 )]
 async fn one(
     State(api): State<Api>,
@@ -79,8 +80,8 @@ async fn one(
 
 /// Changes a routine. `status` `ARCHIVED` puts it away.
 #[utoipa::path(
-    patch, path = "/api/routines/{id}", tag = "routines", params(("id" = String, Path)), request_body = RoutineColumns,
-    responses((status = 200, body = RoutineAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    patch, path = "/api/routines/{id}", tag = "routines", params(("id" = String, Path), Idempotency), request_body = RoutineColumns,
+    responses((status = 200, body = RoutineAnswer))
 )]
 async fn edit(
     State(api): State<Api>,
@@ -90,14 +91,14 @@ async fn edit(
     Json(body): Json<Columns>,
 ) -> Result<Answer<RoutineAnswer>, ApiError> {
     let id = routine_id(id)?;
-    let wish = routine::Wish::Edit { id: id.clone(), fields: body.into_fields() };
+    let wish = routine::Wish::Edit { id: id.clone(), fields: body.into_fields(&ROUTINES)? };
     wishing(&api, &by, command, wish, &id).await
 }
 
 /// Deletes a routine. Its habits stay; a run that goes on can still be finished.
 #[utoipa::path(
-    delete, path = "/api/routines/{id}", tag = "routines", params(("id" = String, Path)),
-    responses((status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    delete, path = "/api/routines/{id}", tag = "routines", params(("id" = String, Path), Idempotency),
+    responses((status = 204))
 )]
 async fn delete(
     State(api): State<Api>,
@@ -112,8 +113,8 @@ async fn delete(
 
 /// Replaces a routine's steps as a whole, in this order. Those not listed go; a run that goes on keeps its own.
 #[utoipa::path(
-    put, path = "/api/routines/{id}/steps", tag = "routines", params(("id" = String, Path)), request_body = Steps,
-    responses((status = 200, body = RoutineAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    put, path = "/api/routines/{id}/steps", tag = "routines", params(("id" = String, Path), Idempotency), request_body = Steps,
+    responses((status = 200, body = RoutineAnswer))
 )]
 async fn arrange(
     State(api): State<Api>,
@@ -129,8 +130,8 @@ async fn arrange(
 
 /// Makes a variant: a shorter or longer way through a routine. Steps name the variants that have them.
 #[utoipa::path(
-    post, path = "/api/routines/{id}/variants", tag = "routines", params(("id" = String, Path)), request_body = VariantColumns,
-    responses((status = 201, body = RowJson), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "A routine has at most 10 variants"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/routines/{id}/variants", tag = "routines", params(("id" = String, Path), Idempotency), request_body = VariantColumns,
+    responses((status = 201, body = RowJson), (status = 409, body = ErrorBody, description = "A routine has at most 10 variants"))
 )]
 async fn add_variant(
     State(api): State<Api>,
@@ -141,15 +142,15 @@ async fn add_variant(
 ) -> Result<(StatusCode, Answer<RowJson>), ApiError> {
     let routine = routine_id(id)?;
     let id = variant_id(derive(&format!("variant|{}|{command}", by.author())))?;
-    let wish = routine::Wish::AddVariant { id: id.clone(), routine, fields: body.into_fields() };
+    let wish = routine::Wish::AddVariant { id: id.clone(), routine, fields: body.into_fields(&ROUTINE_VARIANTS)? };
     submit(&api, Command { id: command, by: by.clone(), wish: Wish::Routine(wish) }).await?;
     Ok((StatusCode::CREATED, body::variant(&api, &by, &id).await?))
 }
 
 /// Changes a variant. A new default one takes the place of the old.
 #[utoipa::path(
-    patch, path = "/api/routines/{id}/variants/{variant}", tag = "routines", params(("id" = String, Path), ("variant" = String, Path)), request_body = VariantColumns,
-    responses((status = 200, body = RowJson), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    patch, path = "/api/routines/{id}/variants/{variant}", tag = "routines", params(("id" = String, Path), ("variant" = String, Path), Idempotency), request_body = VariantColumns,
+    responses((status = 200, body = RowJson))
 )]
 async fn edit_variant(
     State(api): State<Api>,
@@ -159,15 +160,15 @@ async fn edit_variant(
     Json(body): Json<Columns>,
 ) -> Result<Answer<RowJson>, ApiError> {
     let (routine, id) = (routine_id(routine)?, variant_id(id)?);
-    let wish = routine::Wish::EditVariant { id: id.clone(), routine, fields: body.into_fields() };
+    let wish = routine::Wish::EditVariant { id: id.clone(), routine, fields: body.into_fields(&ROUTINE_VARIANTS)? };
     submit(&api, Command { id: command, by: by.clone(), wish: Wish::Routine(wish) }).await?;
     body::variant(&api, &by, &id).await
 }
 
 /// Deletes a variant. Steps that only it had are left to the whole routine.
 #[utoipa::path(
-    delete, path = "/api/routines/{id}/variants/{variant}", tag = "routines", params(("id" = String, Path), ("variant" = String, Path)),
-    responses((status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    delete, path = "/api/routines/{id}/variants/{variant}", tag = "routines", params(("id" = String, Path), ("variant" = String, Path), Idempotency),
+    responses((status = 204))
 )]
 async fn delete_variant(
     State(api): State<Api>,

@@ -137,8 +137,10 @@ impl From<&View> for RunBody {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct RunAnswer {
     /// Its place in the log; 0 when nothing changed.
+    #[schema(example = 42)]
     pub(super) seq: i64,
     /// `applied`, `duplicate` (the first answer again) or `unchanged`.
+    #[schema(example = "applied")]
     pub(super) outcome: &'static str,
     /// A sentence, where one helps.
     pub(super) message: Option<&'static str>,

@@ -1,7 +1,6 @@
 //! Runs: start, step, pause, resume, finish, abandon; the one that goes on, and those that were.
 
 use axum::Json as Answer;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use kairos_core::command::{Command, Outcome, Rejection, When, Wish};
@@ -9,14 +8,13 @@ use kairos_core::ids::{CommandId, HabitId, RoutineId, RunId, VariantId};
 use kairos_core::principal::Principal;
 use kairos_core::routine::{self, Move, StepResult};
 use kairos_core::schema::{ROUTINE_EXECUTIONS, ROUTINES};
-use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::routine_id;
 use super::run_body::{Current, RunAnswer, RunBody, Runs, StartBody, StepBody};
 use crate::http::error::ApiError;
-use crate::http::extract::{Idempotency, Path, Person, Query};
+use crate::http::extract::{self, Idempotency, Json, Maybe, Path, Person, Query};
 use crate::http::habits::submit;
 use crate::http::rows::{After, at_most};
 use crate::http::{Api, ErrorBody};
@@ -42,7 +40,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// The run that goes on, or the latest that waits.
 #[utoipa::path(
     get, path = "/api/routines/current", tag = "routines",
-    responses((status = 200, body = Current), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Current))
 )]
 async fn current(State(api): State<Api>, Person(by): Person) -> Result<Answer<Current>, ApiError> {
     let now = api.store.clock().now();
@@ -61,17 +59,16 @@ async fn current(State(api): State<Api>, Person(by): Person) -> Result<Answer<Cu
 
 /// Starts a routine. Whatever else the person was running waits meanwhile; one that runs already goes on.
 #[utoipa::path(
-    post, path = "/api/routines/{id}/start", tag = "routines", params(("id" = String, Path)), request_body = Option<StartBody>,
-    responses((status = 200, body = RunAnswer, description = "It was running already"), (status = 201, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "It has fewer than two habits, or is archived"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/routines/{id}/start", tag = "routines", params(("id" = String, Path), Idempotency), request_body = Option<StartBody>,
+    responses((status = 200, body = RunAnswer, description = "It was running already"), (status = 201, body = RunAnswer), (status = 409, body = ErrorBody, description = "It has fewer than two habits, or is archived"))
 )]
 async fn start(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Maybe(body): Maybe<StartBody>,
 ) -> Result<(StatusCode, Answer<RunAnswer>), ApiError> {
-    let body = if body.is_empty() { StartBody::default() } else { parse(&body)? };
     let (status, answer) = begin(&api, &by, command, routine_id(id)?, body).await?;
     Ok((status, Answer(answer)))
 }
@@ -107,7 +104,7 @@ async fn begin(
 /// The runs of a routine, the latest first.
 #[utoipa::path(
     get, path = "/api/routines/{id}/runs", tag = "routines", params(("id" = String, Path), After),
-    responses((status = 200, body = Runs), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = Runs))
 )]
 async fn list(
     State(api): State<Api>,
@@ -141,7 +138,7 @@ async fn list(
 /// One run.
 #[utoipa::path(
     get, path = "/api/routines/runs/{id}", tag = "routines", params(("id" = String, Path)),
-    responses((status = 200, body = RunBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 200, body = RunBody))
 )]
 async fn one(State(api): State<Api>, Person(by): Person, Path(id): Path<String>) -> Result<Answer<RunBody>, ApiError> {
     Ok(Answer(RunBody::from(&view(&api, &by, &run_id(id)?).await?)))
@@ -150,25 +147,25 @@ async fn one(State(api): State<Api>, Person(by): Person, Path(id): Path<String>)
 /// Answers the current step. It is only noted: what was noted is recorded when the run is finished. One who steps on in a
 /// paused run goes on with it.
 #[utoipa::path(
-    post, path = "/api/routines/runs/{id}/step", tag = "routines", params(("id" = String, Path)), request_body = StepBody,
-    responses((status = 200, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "The run has ended, has no step left, or another step is next"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+    post, path = "/api/routines/runs/{id}/step", tag = "routines", params(("id" = String, Path), Idempotency), request_body = StepBody,
+    responses((status = 200, body = RunAnswer), (status = 409, body = ErrorBody, description = "The run has ended, has no step left, or another step is next"))
 )]
 async fn step(
     State(api): State<Api>,
     Person(by): Person,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
-    body: Bytes,
+    Json(body): Json<StepBody>,
 ) -> Result<Answer<RunAnswer>, ApiError> {
-    Ok(Answer(go(&api, &by, command, &run_id(id)?, stepping(parse(&body)?)?).await?))
+    Ok(Answer(go(&api, &by, command, &run_id(id)?, stepping(body)?).await?))
 }
 
 macro_rules! moves {
     ($($(#[$doc:meta])* $name:ident($path:literal, $what:expr);)+) => {$(
         $(#[$doc])*
         #[utoipa::path(
-            post, path = $path, tag = "routines", params(("id" = String, Path)),
-            responses((status = 200, body = RunAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "The run has ended otherwise"), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody))
+            post, path = $path, tag = "routines", params(("id" = String, Path), Idempotency),
+            responses((status = 200, body = RunAnswer), (status = 409, body = ErrorBody, description = "The run has ended otherwise"))
         )]
         async fn $name(
             State(api): State<Api>,
@@ -221,12 +218,12 @@ pub(in crate::http) async fn call(
     let mut take = |name: &str| said.remove(name).and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
     if word == "routine_start" {
         let routine = take("routine_id");
-        let started = async { begin(api, by, command, routine_id(routine)?, read(said)?).await };
+        let started = async { begin(api, by, command, routine_id(routine)?, extract::take(said.into())?).await };
         return Some(started.await.map(|(_, answer)| answer));
     }
     let run = take("run_id");
     let what = match word {
-        "routine_step" => read(said).and_then(stepping),
+        "routine_step" => extract::take(said.into()).and_then(stepping),
         "routine_pause" => Ok(Move::Pause),
         "routine_resume" => Ok(Move::Resume),
         "routine_finish" => Ok(Move::Finish),
@@ -234,19 +231,6 @@ pub(in crate::http) async fn call(
         _ => return None,
     };
     Some(async { go(api, by, command, &run_id(run)?, what?).await }.await)
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| malformed(&error))
-}
-
-fn read<T: DeserializeOwned>(said: serde_json::Map<String, serde_json::Value>) -> Result<T, ApiError> {
-    serde_json::from_value(said.into()).map_err(|error| malformed(&error))
-}
-
-fn malformed(error: &serde_json::Error) -> ApiError {
-    let message = format!("The body is not as it should be: {error}.");
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
 }
 
 /// Reads a run that somebody may see.

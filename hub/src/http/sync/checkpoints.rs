@@ -72,6 +72,7 @@ fn checked(client: String) -> Result<String, SyncError> {
 
 /// What a client asks that chooses its numbers itself.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"client_id": "6a1c1d0e-6f0f-4f0e-9f57-0a4b8f0f2a10", "checkpoint_request_id": "7"}))]
 pub(super) struct Asked {
     #[serde(default)]
     client_id: String,

@@ -107,7 +107,7 @@ async fn what_is_no_refresh_token_is_refused() {
     }
     assert_eq!(house.post("/api/auth/refresh").send().await.status, StatusCode::UNAUTHORIZED);
     let odd = house.post("/api/auth/refresh").json(json!([1])).send().await;
-    assert_eq!(odd.status, StatusCode::BAD_REQUEST);
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(house.get("/api/me").bearer(&ada.refresh()).send().await.status, StatusCode::UNAUTHORIZED);
 }
 

@@ -23,9 +23,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Api;
 use super::error::ApiError;
 use super::gatekeeper::same_origin;
-use super::{Api, ErrorBody};
 use crate::net::Slot;
 
 /// The largest message a client may send.
@@ -132,7 +132,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// Push and commands: `auth_required` → `auth` → numbered commands `subscribe`, `call`, `ping`.
 #[utoipa::path(
     get, path = "/api/websocket", tag = "changes", security(()),
-    responses((status = 101, description = "The websocket"), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody))
+    responses((status = 101, description = "The websocket"), (status = 400, body = super::ErrorBody, description = "`not_a_websocket`"), (status = 403, body = super::ErrorBody, description = "The page is somebody else's"), (status = 426, body = super::ErrorBody, description = "The connection cannot be upgraded"))
 )]
 async fn upgrade(State(api): State<Api>, request: Request) -> Response {
     if !same_origin(request.headers()) {
