@@ -1,10 +1,10 @@
-//! Every door asks who is there: a page of somebody else's, a stranger, and another person of the house.
+//! Every door asks who is there: a page of somebody else's, and a stranger. Other people of the house: `fences`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kairos_tests::raw::{connect, exchange, hear};
-use kairos_tests::{Database, House, Person};
+use kairos_tests::{Database, House};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -51,7 +51,7 @@ async fn a_foreign_name_or_page_is_turned_away() {
 }
 
 /// Every operation of openapi.json: method, path, and whether it says that it needs no token.
-fn operations(document: &Value) -> Vec<(Method, String, bool)> {
+pub(super) fn operations(document: &Value) -> Vec<(Method, String, bool)> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -118,94 +118,4 @@ async fn every_route_asks_who_is_there() {
     assert_eq!(open, OPEN.iter().map(|name| (*name).to_owned()).collect(), "what needs no token");
     assert_eq!(Database::open(&house.database()).head(), head, "nothing was changed");
     house.is_well().await;
-}
-
-/// Bodies that each route would take if the id were one's own.
-fn bodies(path: &str, foreign_habit: &str) -> Vec<Value> {
-    if path.ends_with("/bindings") {
-        let binding = json!({ "trigger": "press", "button": "1", "action": "complete", "habit_id": foreign_habit });
-        return vec![json!({ "bindings": [] }), json!({ "bindings": [binding] })];
-    }
-    if ["/complete", "/skip", "/undo", "/lapse"].iter().any(|deed| path.ends_with(deed)) {
-        return vec![json!({}), json!({ "date": "2026-01-01" })];
-    }
-    if path.ends_with("/steps") {
-        return vec![json!({ "steps": [] }), json!({ "steps": [{ "habit_id": foreign_habit }] })];
-    }
-    if path.ends_with("/step") {
-        return vec![json!({ "result": "done" }), json!({ "result": "skip", "habit_id": foreign_habit })];
-    }
-    if path.starts_with("/api/pauses/") {
-        return vec![json!({}), json!({ "reason": "Mine now" })];
-    }
-    if path.starts_with("/api/recovery/") {
-        return vec![json!({ "action": "RESUME" }), json!({ "action": "ARCHIVE", "notes": "Mine now" })];
-    }
-    if path.ends_with("/start") {
-        return vec![json!({})];
-    }
-    vec![json!({}), json!({ "name": "Mine now" })]
-}
-
-#[tokio::test]
-async fn another_persons_things_are_not_there_for_anybody_else() {
-    let mut house = House::start().await;
-    let ada = house.set_up().await;
-    let bob = house.add_person(&ada, "bob@example.org").await;
-    let habit = ada.habit("Read").await;
-    let device = ada.button("Bedside", &habit, "complete").await.device_id;
-    ada.post(&format!("/api/habits/{habit}/complete"), json!({})).await;
-    let token = ada.post("/api/tokens", json!({ "name": "Script" })).await;
-    let routine = ada.post("/api/routines", json!({ "name": "Read on" })).await["id"].as_str().unwrap().to_owned();
-    let steps = json!({ "steps": [{ "habit_id": habit }, { "habit_id": ada.habit("Read more").await }] });
-    let (status, _) = ada.ask(Method::PUT, &format!("/api/routines/{routine}/steps"), Some(steps)).await;
-    assert_eq!(status, 200);
-    let run = ada.post(&format!("/api/routines/{routine}/start"), json!({})).await["run"]["id"].clone();
-    let own = bob.habit("Bob's").await;
-    let own_device = bob.button("Bob's", &own, "complete").await.device_id;
-    let head = Database::open(&house.database()).head();
-
-    let document = ada.get("/api/openapi.json").await;
-    let mut walked = 0;
-    for (method, path, _) in operations(&document) {
-        if !path.contains("{id}") {
-            continue;
-        }
-        let token = token["id"].as_str().unwrap();
-        for id in [&habit, &device, token, &ada.user_id, &routine, run.as_str().unwrap()] {
-            for body in bodies(&path, &habit) {
-                let body = (method != Method::GET).then_some(body);
-                let (status, answer) =
-                    bob.ask(method.clone(), &path.replace("{id}", id).replace("{date}", "2026-01-01"), body).await;
-                let administrative = path.starts_with("/api/users/");
-                assert_eq!(status.as_u16(), if administrative { 403 } else { 404 }, "{method} {path} {id}: {answer}");
-                assert!(!answer.to_string().contains("Read"), "{method} {path}: {answer}");
-                walked += 1;
-            }
-        }
-    }
-    assert!(walked > 60, "{walked} requests");
-    // What is one's own does not lead to another's.
-    let binding = json!({ "trigger": "press", "button": "1", "action": "complete", "habit_id": habit });
-    let (status, answer) = bob
-        .ask(Method::PUT, &format!("/api/devices/{own_device}/bindings"), Some(json!({ "bindings": [binding] })))
-        .await;
-    assert!([404, 422].contains(&status.as_u16()), "{status} {answer}");
-    let mut screen = bob.screen().await;
-    for command in ["complete", "skip", "undo"] {
-        let answer = screen.call("call", json!({ "command": command, "habit_id": habit })).await;
-        assert_eq!(answer["error"]["code"], "not_found", "{answer}");
-    }
-    for path in ["/api/today", "/api/habits", "/api/devices", "/api/changes", "/api/tokens", "/api/me", "/api/routines"]
-    {
-        let seen = bob.get(path).await.to_string();
-        assert!(!seen.contains(&habit) && !seen.contains(&device), "{path}: {seen}");
-    }
-    assert_eq!(Database::open(&house.database()).head(), head, "nothing was changed");
-    assert_eq!(item_done(&ada, &habit).await, json!(true));
-    house.is_well().await;
-}
-
-async fn item_done(person: &Person, habit: &str) -> Value {
-    person.item(habit).await["done"].clone()
 }

@@ -10,6 +10,7 @@ mod crowds;
 mod days;
 mod disk;
 mod doors;
+mod fences;
 mod hostile;
 mod kill;
 mod large_transfer;
