@@ -9,7 +9,7 @@ use kairos_core::plan::{Mark, stretch};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::statistics::{Comeback, Streak, comeback, loop_score, rate, streak};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::{Path, Person, Query};
 use super::habits::habit_id;
+use super::span::{LONGEST, Page, Span};
 use super::{Api, ErrorBody, preferences, rows};
 use crate::store::{Life, StoreError};
 
@@ -30,8 +31,6 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// How many days a page of history has at most.
 const PAGE: usize = 400;
-/// How many days a heatmap or a statistic may cover.
-const LONGEST: i64 = 3660;
 
 /// A day of a habit.
 #[derive(Serialize, ToSchema)]
@@ -80,48 +79,6 @@ struct Days {
     next: Option<String>,
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Span {
-    /// The first day, `YYYY-MM-DD`.
-    from: Option<String>,
-    /// The last day; the present one when absent.
-    to: Option<String>,
-}
-
-impl Span {
-    /// The days meant: the last so many up to the present one when none are named.
-    fn days(&self, today: Date, usual: i64) -> Result<(Date, Date), ApiError> {
-        let to = self.to.as_deref().map(|text| rows::date("to", text)).transpose()?.unwrap_or(today);
-        let from = match &self.from {
-            Some(text) => rows::date("from", text)?,
-            None => kairos_core::plan::days_before(to, usual - 1),
-        };
-        let length = kairos_core::plan::days_between(from, to) + 1;
-        if length < 1 {
-            return Err(ApiError::field("to", "to is not before from."));
-        }
-        if length > LONGEST {
-            return Err(ApiError::field("from", "At most ten years at a time."));
-        }
-        Ok((from, to))
-    }
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Page {
-    /// The first day, `YYYY-MM-DD`; the `next` of the last page.
-    from: Option<String>,
-    /// The last day; the present one when absent.
-    to: Option<String>,
-    /// How many at most, from 1 to 1000; a page may hold fewer.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-}
-
 /// The days of a habit on which something stands, earliest first.
 #[utoipa::path(
     get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Page),
@@ -134,10 +91,9 @@ async fn days(
     Query(page): Query<Page>,
 ) -> Result<Answer<Days>, ApiError> {
     let most = rows::at_most(PAGE, page.limit)?;
-    let span = Span { from: page.from, to: page.to };
     let life = life(&api, &by, id).await?;
     let today = life.person.today(api.store.clock().now());
-    let (from, to) = span.days(today, LONGEST)?;
+    let (from, to) = page.span().days(today, LONGEST)?;
     let id = habit_id(life.habit.id)?;
     let cells =
         api.store.read(move |snapshot| snapshot.cells(&id, &from.to_string(), &to.to_string(), most + 1)).await?;

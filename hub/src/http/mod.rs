@@ -34,6 +34,7 @@ mod routines;
 mod rows;
 mod server;
 mod setup;
+mod span;
 mod sync;
 mod today;
 mod tokens;
