@@ -27,7 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AuthApi> {
 
 /// The person asking.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "ada@example.org", "display_name": "Ada", "role": "admin", "tz": "Europe/Vienna", "day_start_min": 180}))]
+#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "ada@example.org", "display_name": "Ada", "role": "admin", "tz": "Europe/Vienna", "day_start_min": 180, "week_start": 1}))]
 struct Me {
     user_id: String,
     email: String,
@@ -47,7 +47,7 @@ struct Me {
 /// What a person changes about themselves.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"tz": "Europe/Vienna", "day_start_min": 180}))]
+#[schema(example = json!({"tz": "Europe/Vienna", "day_start_min": 180, "week_start": 1}))]
 struct EditMe {
     display_name: Option<String>,
     /// An IANA name.
