@@ -18,7 +18,7 @@ async fn setup_works_once_and_leaves_an_administrator_with_a_profile() {
     assert_eq!(
         me.body,
         json!({ "user_id": ada.text("user_id"), "email": "ada@example.org", "display_name": "Ada", "role": "admin",
-                "tz": "Europe/Vienna", "day_start_min": 0 })
+                "tz": "Europe/Vienna", "day_start_min": 0, "week_start": 1 })
     );
     assert_eq!(house.get("/api/setup").send().await.body, json!({ "needed": false }));
     let again = house.set_up(&code).send().await;
