@@ -3,7 +3,7 @@
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { chromium, program } from "./chromium.mjs";
 
 /** Something was not as hoped; exit code 1. */
 export class Trouble extends Error {}
@@ -66,17 +66,13 @@ export async function run(viewport, script) {
     const shots = process.env.SHOTS ?? null;
     if (shots) await mkdir(shots, { recursive: true });
     // A persistent context is the one that takes a user data directory; this one is empty and goes at the end.
+    const known = program();
+    const rules = process.env.HOST_RULES ? [`--host-resolver-rules=${process.env.HOST_RULES}`] : [];
     browser = await chromium.launchPersistentContext(profile, {
-      executablePath: setting("CHROMIUM", "/usr/bin/chromium"),
-      headless: true,
+      ...known,
       viewport,
       ignoreHTTPSErrors: process.env.INSECURE === "1",
-      timeout: 60_000,
-      args: [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        ...(process.env.HOST_RULES ? [`--host-resolver-rules=${process.env.HOST_RULES}`] : []),
-      ],
+      args: [...known.args, ...rules],
     });
     browser.setDefaultTimeout(patience());
     const page = browser.pages()[0] ?? (await browser.newPage());
