@@ -44,8 +44,9 @@ fn lay_out(into: &Path) {
     for file in ["schema.js", "connector.js"] {
         std::fs::copy(workspace().join("docs/sync").join(file), into.join(".app").join(file)).unwrap();
     }
-    std::fs::copy(home().join("driver.mjs"), into.join("driver.mjs")).unwrap();
-    std::fs::copy(home().join("package.json"), into.join("package.json")).unwrap();
+    for file in ["driver.mjs", "commands.mjs", "lines.mjs", "package.json"] {
+        std::fs::copy(home().join(file), into.join(file)).unwrap();
+    }
     std::os::unix::fs::symlink(home().join("node_modules"), into.join("node_modules")).unwrap();
 }
 
