@@ -55,9 +55,10 @@ test-web:
 browser-setup:
     cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 
-# PowerSync's SDK, and a Node that is new enough for it.
+# PowerSync's SDKs for Node and for browsers, and a Node that is new enough for the first.
 sdk-setup:
     cd tests/peers/powersync && npm ci --no-audit --no-fund --loglevel=error
+    cd tests/peers/powersync-web && npm ci --no-audit --no-fund --loglevel=error
 
 # The programs that peers and stories start.
 build:

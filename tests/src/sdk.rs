@@ -1,7 +1,8 @@
-//! PowerSync's own SDK for Node, unmodified, with as many clients as a story wants.
+//! PowerSync's own SDK, unmodified, with as many clients as a story wants: for Node, or for browsers.
 //!
-//! The SDK runs in one Node process that `tests/peers/powersync/driver.mjs` drives; `npm ci` there installs it and a
-//! Node that is new enough (`just sdk-setup`).
+//! The one for Node runs in one process that `tests/peers/powersync/driver.mjs` drives; the one for browsers in the pages
+//! of a Chromium that `tests/peers/powersync-web/driver.mjs` drives, with the same words. `just sdk-setup` installs both,
+//! and a Node that is new enough for the first.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,9 @@ use crate::house::workspace;
 
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Value, String>>>>>;
 
-/// A Node process with the SDK.
+/// A process with the SDK.
 pub struct Sdk {
-    _child: Child,
+    child: Child,
     stdin: tokio::sync::Mutex<ChildStdin>,
     waiting: Waiting,
     next: AtomicU64,
@@ -99,19 +100,32 @@ pub fn node() -> PathBuf {
 }
 
 impl Sdk {
-    /// Starts the process.
+    /// Starts a Node with the SDK for Node.
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         lay_out(dir.path());
-        let mut child = Command::new(node())
-            .args(["--no-warnings", "driver.mjs"])
-            .current_dir(dir.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(node());
+        command.args(["--no-warnings", "driver.mjs"]).current_dir(dir.path());
+        Self::over(command, dir)
+    }
+
+    /// Starts a Chromium for the SDK for browsers: each client is a browser context of its own.
+    pub async fn start_web() -> Self {
+        let home = workspace().join("tests/peers/powersync-web");
+        for (modules, recipe) in [(home.clone(), "sdk-setup"), (workspace().join("tests/browser"), "browser-setup")] {
+            assert!(modules.join("node_modules").is_dir(), "the browser's SDK is not installed: run `just {recipe}`");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("node");
+        // What the browser keeps goes with the story.
+        command.arg("driver.mjs").current_dir(home).env("TMPDIR", dir.path());
+        Self::over(command, dir)
+    }
+
+    fn over(mut command: Command, dir: tempfile::TempDir) -> Self {
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = tokio::sync::Mutex::new(child.stdin.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let waiting = Waiting::default();
@@ -128,7 +142,7 @@ impl Sdk {
             // Nobody answers any more: whoever waits hears so.
             answers.lock().unwrap().clear();
         });
-        Self { _child: child, stdin, waiting, next: 1.into(), dir }
+        Self { child, stdin, waiting, next: 1.into(), dir }
     }
 
     /// What the SDK said to people.
@@ -148,14 +162,54 @@ impl Sdk {
 
     /// Opens a client's database, a new one or one that was closed.
     pub async fn client(&self, name: &str, hub: &str, token: &str) -> Client<'_> {
+        self.client_as(name, hub, token, None).await
+    }
+
+    /// The same in a browser that says it is another: the SDK for browsers goes by that.
+    pub async fn client_as(&self, name: &str, hub: &str, token: &str, agent: Option<&str>) -> Client<'_> {
         let client = Client { sdk: self, name: name.to_owned() };
         let dir = self.dir.path().join("databases");
-        client.ask("open", json!({ "dir": dir, "name": name, "hub": hub, "token": token })).await;
+        client.ask("open", json!({ "dir": dir, "name": name, "hub": hub, "token": token, "agent": agent })).await;
         client
+    }
+
+    /// Ends the process and waits until it has put everything away.
+    pub async fn end(self) {
+        let Self { mut child, stdin, dir, .. } = self;
+        drop(stdin);
+        let _ = tokio::time::timeout(crate::PATIENCE, child.wait()).await;
+        drop(dir);
     }
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
+    /// Another tab of this client's browser, with the same database.
+    pub async fn tab(&self, name: &str) -> Client<'a> {
+        let tab = Client { sdk: self.sdk, name: name.to_owned() };
+        tab.ask("open", json!({ "beside": self.name })).await;
+        tab
+    }
+
+    /// Takes the browser's network away, or gives it back.
+    pub async fn offline(&self, offline: bool) {
+        self.ask("network", json!({ "offline": offline })).await;
+    }
+
+    /// Loads the page again and opens its database; it is not connected then.
+    pub async fn reload(&self) {
+        self.ask("reload", json!({})).await;
+    }
+
+    /// Asks the hub from the page, as the person: the status, or what the browser says.
+    pub async fn fetch(&self, path: &str) -> Value {
+        self.ask("fetch", json!({ "path": path })).await
+    }
+
+    /// Closes the tab while all goes on in it.
+    pub async fn leave(self) {
+        self.ask("leave", json!({})).await;
+    }
+
     async fn try_ask(&self, command: &str, mut with: Value) -> Result<Value, String> {
         with["command"] = command.into();
         with["client"] = self.name.as_str().into();

@@ -1,9 +1,10 @@
-//! Phones that sync: PowerSync's own SDK, unmodified, against the hub.
+//! Phones that sync: PowerSync's own SDK, unmodified, against the hub; on Node, and in a browser (`web`).
 
 mod basics;
 mod converge;
 mod cuts;
 mod strangers;
+mod web;
 
 use kairos_tests::sdk::{Client, Sdk};
 use kairos_tests::{Database, House, Person, Relay};
@@ -25,10 +26,14 @@ impl Home {
     }
 
     async fn with(builder: kairos_tests::Builder) -> Self {
+        Self::around(builder, Sdk::start().await).await
+    }
+
+    async fn around(builder: kairos_tests::Builder, sdk: Sdk) -> Self {
         let house = builder.start().await;
         let ada = house.set_up().await;
         let relay = Relay::start(house.ports.http).await;
-        Self { ada, relay, sdk: Sdk::start().await, house }
+        Self { ada, relay, sdk, house }
     }
 
     /// A phone of Ada's, connected.
