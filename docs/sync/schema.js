@@ -111,6 +111,9 @@ const habit_schedules = new Table(
     target_type: column.text,
     target_value: column.real,
     unit: column.text,
+    kind: column.text,
+    lapse_threshold_days: column.integer,
+    relapse_threshold_days: column.integer,
   },
   { ...tracked, indexes: { habit: ['habit_id'] } }
 );

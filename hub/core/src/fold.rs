@@ -10,7 +10,7 @@ use crate::Millis;
 use crate::event::{AuthorClass, Event, Source, Verb, words};
 use crate::hlc::Hlc;
 use crate::ids::{DeviceId, UserId};
-use crate::plan::Schedule;
+use crate::plan::{Kind, Schedule};
 use crate::row::Row;
 
 words!(
@@ -44,11 +44,11 @@ impl Measure {
     /// As the habit was measured on a day.
     #[must_use]
     pub fn on(habit: &Row, schedule: &Schedule) -> Self {
-        let of_habit = Self::of(habit);
         Self {
+            counted: schedule.kind == Kind::Measurable,
             at_most: schedule.at_most,
-            target: schedule.target.filter(|target| *target > 0.0).unwrap_or(of_habit.target),
-            ..of_habit
+            target: schedule.target.filter(|target| *target > 0.0).unwrap_or(1.0),
+            ..Self::of(habit)
         }
     }
 
@@ -130,7 +130,13 @@ pub fn fold(events: &[Event], measure: &Measure) -> Option<Standing> {
     let class = standing.iter().map(|event| event.source.class()).max()?;
     let deeds: Vec<&Event> = standing.iter().copied().filter(|event| event.source.class() == class).collect();
     let last = *deeds.last()?;
-    let (status, percent, amount) = if measure.counted { counted(&standing, last, measure)? } else { plain(last)? };
+    let shape = if measure.counted { counted(&standing, last, measure) } else { plain(last) };
+    let Some((status, percent, amount)) = shape else {
+        // Deeds that add up to nothing do not hide that the day passed.
+        let noted = |event: &&Event| event.verb == Verb::Miss && event.source.class() == AuthorClass::System;
+        let missed = standing.iter().copied().rfind(noted)?;
+        return Some(standing_of(Status::Missed, None, None, missed, missed));
+    };
     let shown = if measure.anyone_once { first_deed(&deeds).unwrap_or(last) } else { last };
     Some(standing_of(status, percent, amount, last, shown))
 }
@@ -148,7 +154,14 @@ type Shape = (Status, Option<i64>, Option<f64>);
 
 #[allow(clippy::cast_possible_truncation)] // clamped to 1..=99 first
 fn percent_of(share: f64) -> i64 {
-    (share * 100.0).floor().clamp(1.0, 99.0) as i64
+    // A hundredth that binary numbers miss by a hair is that hundredth.
+    (share * 100.0 + 1e-9).floor().clamp(1.0, 99.0) as i64
+}
+
+/// Amounts are sums of what people write in decimals: told apart by a millionth, so that ten tenths are one.
+fn in_millionths(amount: f64) -> f64 {
+    const LARGEST: f64 = 1e9;
+    if amount.abs() < LARGEST { (amount * 1e6).round() / 1e6 } else { amount }
 }
 
 fn plain(last: &Event) -> Option<Shape> {
@@ -194,7 +207,7 @@ fn amount(standing: &[&Event], target: f64) -> f64 {
         let outweighed = class < weight;
         match event.verb {
             // Less than nothing is nothing: a slip must not swallow the presses that follow.
-            Verb::Add => amount = (amount + event.value.unwrap_or(1.0)).max(0.0),
+            Verb::Add => amount = in_millionths((amount + event.value.unwrap_or(1.0)).max(0.0)),
             Verb::Set if !outweighed => amount = event.value.unwrap_or(0.0).max(0.0),
             Verb::Full if !outweighed => amount = amount.max(target),
             Verb::Partial if !outweighed => amount = (target * event.value.unwrap_or(50.0) / 100.0).max(0.0),

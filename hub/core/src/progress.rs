@@ -18,7 +18,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::ids;
-use crate::plan::{Asks, LOOK_BACK_DAYS, Mark, Marks, Plan, days_before, days_between, stretch};
+use crate::plan::{Asks, LOOK_BACK_DAYS, Mark, Marks, Plan, Schedules, Thresholds, days_before, days_between, stretch};
 
 /// How far back the engine notes days that passed.
 pub const HORIZON_DAYS: i32 = 400;
@@ -68,15 +68,6 @@ crate::event::words!(
         FreshStart = "FRESH_START",
     }
 );
-
-/// Days after which help is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Thresholds {
-    /// For a short gap.
-    pub lapse: i64,
-    /// For a long one.
-    pub relapse: i64,
-}
 
 /// What a person chose in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +131,7 @@ pub fn horizon(today: Date) -> Date {
 
 /// Looks at a habit's days up to yesterday, and at the present one for what was done in it.
 #[must_use]
-pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], thresholds: Thresholds, today: Date) -> Assessment {
+pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], today: Date) -> Assessment {
     // What the engine noted itself is worked out anew where it still may be; beyond that it stands.
     let horizon = horizon(today);
     let marks: Marks = marks
@@ -151,7 +142,7 @@ pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], thresholds: Thresh
     let first_deed = marks.keys().next().copied().unwrap_or(plan.first_day);
     let begin = plan.first_day.min(first_deed).max(days_before(today, LOOK_BACK_DAYS));
     let mut walk = Walk {
-        thresholds,
+        schedules: &plan.schedules,
         phase: Phase::Onboard,
         since: begin,
         misses: 0,
@@ -170,8 +161,8 @@ pub fn assess(plan: &Plan, marks: &Marks, answers: &[Answer], thresholds: Thresh
     Assessment { phase: walk.phase, passed: walk.passed, sessions: walk.sessions, misses: walk.misses }
 }
 
-struct Walk {
-    thresholds: Thresholds,
+struct Walk<'a> {
+    schedules: &'a Schedules,
     phase: Phase,
     /// From which day age counts.
     since: Date,
@@ -181,7 +172,7 @@ struct Walk {
     passed: BTreeSet<Date>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn age(&mut self, date: Date) {
         let age = days_between(self.since, date);
         match self.phase {
@@ -239,7 +230,7 @@ impl Walk {
     fn miss(&mut self, date: Date) {
         self.misses += 1;
         let gap_start = *self.gap_start.get_or_insert(date);
-        let Thresholds { lapse, relapse } = self.thresholds;
+        let Thresholds { lapse, relapse } = self.schedules.on(date).thresholds;
         if self.misses >= lapse && self.pending().is_none() {
             self.sessions.push(Session { gap_start, gap: Gap::Lapse, triggered_on: date, gap_end: None, answer: None });
         }
@@ -256,12 +247,21 @@ impl Walk {
         }
     }
 
+    /// A person said how to go on: from the gap they were asked about, and from the one they were in, should late data have
+    /// made it begin on another day.
     fn answered(&mut self, answer: &Answer) {
-        let Some(session) = self.sessions.iter_mut().find(|session| session.gap_start == answer.gap_start) else {
+        let said = Some((answer.on, answer.action, AnsweredBy::Person));
+        let mut any = false;
+        for session in &mut self.sessions {
+            // A deed of the same day may have been the first answer; what a person says weighs more.
+            if session.gap_start == answer.gap_start || session.answer.is_none() {
+                session.answer = said;
+                any = true;
+            }
+        }
+        if !any {
             return;
-        };
-        // A deed of the same day may have been the first answer; what a person says weighs more.
-        session.answer = Some((answer.on, answer.action, AnsweredBy::Person));
+        }
         self.end_count();
         let back = matches!(answer.action, Recovery::FreshStart | Recovery::Resume | Recovery::Simplify);
         if self.phase == Phase::Relapsed && back || self.phase == Phase::Lapsed && answer.action == Recovery::FreshStart

@@ -31,10 +31,11 @@ impl Frequency {
     /// Every day.
     pub const DAILY: Self = Self { num: 1, den: 1 };
 
-    /// So many times in so many days; both are brought into 1 to 366.
+    /// So many times in so many days; both are brought into 1 to 366. As many times as days is every day.
     #[must_use]
     pub fn new(num: u16, den: u16) -> Self {
-        Self { num: num.clamp(1, MOST), den: den.clamp(1, MOST) }
+        let (num, den) = (num.clamp(1, MOST), den.clamp(1, MOST));
+        if num == den { Self::DAILY } else { Self { num, den } }
     }
 
     /// How many times.

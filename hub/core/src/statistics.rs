@@ -36,7 +36,7 @@ pub fn rate(plan: &Plan, marks: &Marks, from: Date, to: Date, today: Date) -> Ra
         if counted_to.is_some_and(|end| date <= end) {
             continue;
         }
-        if let Some(quota) = plan.quota(date, marks).filter(|_| !plan.schedules.on(date).rolling) {
+        if let Some(quota) = asks.quota(date) {
             let done = quota.done.min(quota.wanted);
             rate.done += done;
             rate.asked += if quota.to < today { quota.wanted } else { done };
@@ -175,7 +175,7 @@ pub fn streak(plan: &Plan, marks: &Marks, today: Date) -> Streak {
         if counted_to.is_some_and(|end| date <= end) {
             continue;
         }
-        if let Some(quota) = plan.quota(date, marks).filter(|_| !plan.schedules.on(date).rolling) {
+        if let Some(quota) = asks.quota(date) {
             counted_to = Some(quota.to);
             step(if quota.done >= quota.wanted.max(1) {
                 Some(true)

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::fold::Status;
-use crate::plan::{Marks, Person, Plan};
+use crate::plan::{Kind, Marks, Person, Plan};
 use crate::repair::parse_date;
 use crate::row::Row;
 
@@ -60,8 +60,8 @@ impl Item {
     /// Builds it from a (repaired) habit, its plan and marks, and the day's cell, if there is one.
     #[must_use]
     pub fn of(habit: &Row, plan: &Plan, marks: &Marks, cell: Option<&Row>, date: Date) -> Self {
-        let kind = habit.text("kind");
         let schedule = plan.schedules.on(date);
+        let kind = schedule.kind;
         let mut item = Self {
             habit_id: habit.id.clone(),
             name: habit.text("name"),
@@ -69,9 +69,9 @@ impl Item {
             done: false,
             status: None,
             value: None,
-            target: if kind == "measurable" { schedule.target } else { None },
-            unit: habit.opt_text("unit"),
-            kind,
+            target: if kind == Kind::Measurable { schedule.target } else { None },
+            unit: schedule.unit.clone(),
+            kind: kind.as_str().to_owned(),
             date: date.to_string(),
             has_quota: schedule.has_quota(),
         };

@@ -17,7 +17,17 @@ use crate::store::{StoreError, Tx};
 const MEASURE: &[&str] = &["kind", "target_type", "target_value"];
 
 /// What the engine, sharing and imports set, and nobody else.
-pub(crate) const CLOSED: &[&str] = &["household_id", "phase", "derived_from", "import_ref", "paused_at", "archived_at"];
+pub(crate) const CLOSED: &[&str] = &[
+    "household_id",
+    "phase",
+    "derived_from",
+    "import_ref",
+    "paused_at",
+    "archived_at",
+    "completion_mode",
+    "assigned_to",
+    "rotation_config",
+];
 
 pub(super) fn add(tx: &mut Tx<'_>, by: &Principal, id: &HabitId, fields: &Fields) -> Result<Receipt, StoreError> {
     let scope = Scope::Person(by.user.clone());

@@ -12,6 +12,9 @@ use super::{applied, record, unchanged};
 use crate::engine::upkeep::{SessionState, upkeep, words};
 use crate::store::{Life, StoreError, Tx};
 
+/// How many notes the engine writes on a day, taken back or not: more than late data ever asks for.
+const MOST_NOTES: usize = 200;
+
 /// Writes down what follows from a habit's days and is not written yet.
 pub(super) fn keep(tx: &mut Tx<'_>, habit: &HabitId) -> Result<Receipt, StoreError> {
     // Without the time nobody knows which days have passed.
@@ -55,6 +58,9 @@ pub(super) fn keep(tx: &mut Tx<'_>, habit: &HabitId) -> Result<Receipt, StoreErr
 fn note(tx: &mut Tx<'_>, life: &Life, habit: &HabitId, date: Date, verb: Verb) -> Result<i64, StoreError> {
     let events = tx.cell_events(habit, &date.to_string(), "")?;
     let count = events.iter().filter(|event| event.source == Source::Engine).count();
+    if count >= MOST_NOTES {
+        return Ok(0);
+    }
     let id = EventId::new(ids::derive(&format!("engine|{habit}|{date}||{count}")))
         .map_err(|_| Rejection::not_found("event"))?;
     let ended = day_begins(date.tomorrow().unwrap_or(date), &life.person.zone, life.person.day_start_min);

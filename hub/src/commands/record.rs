@@ -13,6 +13,7 @@ use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, USERS};
+use kairos_core::scope::Scope;
 
 use super::bounds::MAX_AHEAD;
 use super::unchanged;
@@ -54,7 +55,8 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
         return Err(Rejection::new(RejectionCode::FutureDate, format!("{date} has not come yet.")).into());
     }
     let (verb, value) = verb_and_value(deed, &habit)?;
-    let actor = if habit.text("completion_mode") == "EVERYONE" { by.user.to_string() } else { String::new() };
+    let everyone = matches!(habit.scope, Scope::Household(_)) && habit.text("completion_mode") == "EVERYONE";
+    let actor = if everyone { by.user.to_string() } else { String::new() };
     let day = date.to_string();
     leave_room(tx, &deed.habit, &day)?;
     let undo_of = match (verb, &deed.undo_of) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kairos_core::Millis;
 use kairos_core::day::{Date, day_begins};
 use kairos_core::plan::{LOOK_BACK_DAYS, Mark, days_before};
-use kairos_core::progress::{self, Answer, AnsweredBy, Assessment, Gap, Phase, Recovery, Session, Thresholds, assess};
+use kairos_core::progress::{self, Answer, AnsweredBy, Assessment, Gap, Phase, Recovery, Session, assess};
 use kairos_core::repair::parse_date;
 use kairos_core::row::Row;
 use kairos_core::value::Value;
@@ -64,12 +64,8 @@ pub(crate) fn present(life: &Life, now: Millis) -> Date {
 
 /// Where a habit stands.
 pub(crate) fn assessment(life: &Life, now: Millis) -> Assessment {
-    let thresholds = Thresholds {
-        lapse: life.habit.integer("lapse_threshold_days").unwrap_or(3),
-        relapse: life.habit.integer("relapse_threshold_days").unwrap_or(7),
-    };
     let answers: Vec<Answer> = life.sessions.iter().filter_map(answer).collect();
-    assess(&life.plan, &life.marks, &answers, thresholds, present(life, now))
+    assess(&life.plan, &life.marks, &answers, present(life, now))
 }
 
 /// Compares what follows from a habit's days with what the store says.
@@ -113,6 +109,11 @@ fn sessions(life: &Life, found: &Assessment, today: Date) -> Vec<(String, Sessio
     for session in &found.sessions {
         let id = progress::session_id(habit, "", session.gap_start);
         let stored = life.sessions.iter().find(|row| row.id == id);
+        let said = matches!(session.answer, Some((_, _, AnsweredBy::Person)));
+        if said && !stored.is_some_and(answered) {
+            // They answered another session, of the same gap before late data moved its first day: that one stands.
+            continue;
+        }
         let mut state = state(life, session);
         // What a person said stands, also where the clock has stepped back behind it.
         state.standing = state.standing.filter(|_| !stored.is_some_and(answered));

@@ -314,7 +314,7 @@ async fn score(api: &Api, life: &Life, today: Date) -> Result<Option<f64>, ApiEr
 #[schema(example = json!({"date": "2026-11-24", "due": true, "state": "done"}))]
 struct Square {
     date: String,
-    /// Whether it was asked for.
+    /// Whether it was one of its days; from the present day on, whether it is still asked for.
     due: bool,
     /// `done`, `skipped`, `paused`, `open`, or `none`: nothing was asked for, or nothing was done.
     state: &'static str,
@@ -352,7 +352,8 @@ async fn heatmap(
             None if date >= today && life.plan.due(date, &life.marks) => "open",
             None => "none",
         };
-        Square { date: date.to_string(), due: life.plan.open(date), state }
+        let due = if date < today { life.plan.open(date) } else { life.plan.due(date, &life.marks) };
+        Square { date: date.to_string(), due, state }
     };
     let items = aside(move || stretch(from, to).map(square).collect());
     Ok(Answer(Heatmap { items: items.await?, next: None }))

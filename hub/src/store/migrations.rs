@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_imports.sql"),
     include_str!("../../migrations/0005_sync.sql"),
     include_str!("../../migrations/0006_import_undo.sql"),
+    include_str!("../../migrations/0007_dated.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".
@@ -68,7 +69,7 @@ mod tests {
         migrate(&mut connection, Path::new("memory")).unwrap();
         for table in TABLES {
             let mut statement = connection.prepare(&format!("PRAGMA table_info({})", table.name)).unwrap();
-            let found: Vec<(String, String)> =
+            let mut found: Vec<(String, String)> =
                 statement.query_map([], |row| Ok((row.get(1)?, row.get(2)?))).unwrap().map(Result::unwrap).collect();
             let mut expected: Vec<(String, String)> =
                 ["id", "scope", "user_id"].map(|name| (name.into(), "TEXT".into())).to_vec();
@@ -90,6 +91,9 @@ mod tests {
             ] {
                 expected.push((name.into(), kind.into()));
             }
+            // A column that came later stands at the end.
+            expected.sort();
+            found.sort();
             assert_eq!(found, expected, "{}", table.name);
         }
     }

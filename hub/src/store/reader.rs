@@ -281,7 +281,7 @@ const ALIVE: &str = "WHERE scope = ?1 AND deleted_at IS NULL";
 /// Whether a habit has a quota, now or in one of its dated schedules.
 fn has_quota(habit: &Row, schedules: &[Row]) -> bool {
     let dated = schedules.iter().filter(|row| row.text("habit_id") == habit.id);
-    std::iter::once(habit).chain(dated).any(|row| Schedule::of(row).has_quota())
+    std::iter::once(habit).chain(dated).any(|row| Schedule::of(row, habit).has_quota())
 }
 
 fn bounded(limit: usize) -> i64 {

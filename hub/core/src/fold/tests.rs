@@ -45,6 +45,39 @@ fn shape(events: &[Event], measure: &Measure) -> Option<Shape> {
 }
 
 #[test]
+fn deeds_that_add_up_to_nothing_do_not_hide_that_the_day_passed() {
+    use Source::{App, Engine, Import};
+    use Verb::{Add, Full, Miss, Set};
+    let missed = Some(("MISSED", None, None));
+    let passed = event(9, Miss, None, Engine);
+    for (name, deeds) in [
+        ("set to nothing", vec![event(1, Set, Some(0.0), App)]),
+        ("one more and one less", vec![event(1, Add, Some(1.0), App), event(2, Add, Some(-1.0), App)]),
+        ("more than an import says", vec![event(1, Full, None, Import), event(2, Set, Some(0.0), App)]),
+    ] {
+        assert_eq!(shape(&deeds, &EIGHT), None, "{name}");
+        assert_eq!(shape(&[&deeds[..], std::slice::from_ref(&passed)].concat(), &EIGHT), missed, "{name}");
+    }
+    let nothing = [event(1, Set, Some(0.0), App), passed.clone()];
+    assert_eq!(shape(&nothing, &YES_NO), missed);
+    let limit = Measure { at_most: true, ..EIGHT };
+    assert_eq!(shape(&nothing, &limit), Some(("FULL", None, Some(0.0))), "where less is better nothing is all");
+}
+
+#[test]
+fn ten_tenths_are_one_and_a_hundredth_is_one() {
+    let litre = Measure { target: 1.0, ..EIGHT };
+    let tenths: Vec<Event> = (0..10).map(|n| event(n, Verb::Add, Some(0.1), Source::Device)).collect();
+    assert_eq!(shape(&tenths, &litre), Some(("FULL", None, Some(1.0))));
+    let limit = Measure { at_most: true, target: 0.3, ..EIGHT };
+    assert_eq!(shape(&tenths[..3], &limit), Some(("FULL", None, Some(0.3))));
+    for percent in 1..100_i32 {
+        let part = event(1, Verb::Set, Some(f64::from(percent) / 100.0), Source::App);
+        assert_eq!(shape(&[part], &litre).unwrap().1, Some(i64::from(percent)));
+    }
+}
+
+#[test]
 fn a_table_of_days() {
     use Source::{App, Engine, Import, Rule};
     use Verb::{Add, Full, Lapse, Miss, Partial, Set, Skip};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{LOOK_BACK_DAYS, Mark, Marks, Plan, Window, ahead, days, days_before, days_between, stretch};
+use super::{LOOK_BACK_DAYS, Mark, Marks, Plan, Quota, Window, ahead, days, days_before, days_between, stretch};
 
 /// What a habit asks for beside what was done, up to a day.
 #[derive(Debug)]
@@ -111,6 +111,24 @@ impl Asks<'_> {
         }
         let before = Window { from: window.from, to: date.yesterday().unwrap_or(date) };
         left <= plan.wanted(window, date) - plan.done(before, self.marks)
+    }
+
+    /// How many deeds the period of a day wants, and how many it has: for rates. `None` without a quota of the calendar.
+    ///
+    /// Leaving a day out on purpose is free: one that no later day could make up for is a deed less that is wanted.
+    #[must_use]
+    pub fn quota(&self, date: Date) -> Option<Quota> {
+        let plan = self.plan;
+        if !plan.has_quota(date) || plan.schedules.on(date).rolling {
+            return None;
+        }
+        let window = plan.window(date);
+        let done = plan.done(window, self.marks);
+        let skipped = self.marks.range(window.from..=window.to.max(window.from));
+        let skipped = skipped.filter(|(date, mark)| **mark == Mark::Skipped && self.demanded(**date));
+        let wanted = plan.wanted(window, date);
+        let free = skipped.fold(0, |count, _| count + 1);
+        Some(Quota { from: window.from, to: window.to, wanted: (wanted - free).max(wanted.min(done)), done })
     }
 
     /// Whether a deed of a day counts, or is more than a rolling quota wants.

@@ -18,7 +18,7 @@ pub use calendar::{Person, days_before, days_between, longest_period, stretch};
 use calendar::{ahead, back};
 use pause::joined;
 pub use pause::{Pause, is_rest_of};
-pub use schedule::{DATED, Schedule, Schedules, active_days};
+pub use schedule::{DATED, Kind, Schedule, Schedules, Thresholds, active_days};
 
 use crate::fold::Status;
 use crate::repair::parse_date;
@@ -49,10 +49,6 @@ pub struct Plan {
     pub schedules: Schedules,
     /// Its breaks and the person's, earliest first, none touching another.
     pauses: Vec<Pause>,
-    /// Whether it is a habit of staying away.
-    avoids: bool,
-    /// Whether amounts are counted.
-    counted: bool,
     /// Whether it is asked for at present; a paused or archived habit's breaks say since when.
     pub active: bool,
     /// First day of the person's week, 1 is Monday.
@@ -90,25 +86,18 @@ impl Plan {
             pauses.push(Pause { from: rests_since(habit, person), to: None });
         }
         let pauses = joined(pauses);
-        Self {
-            first_day,
-            schedules,
-            pauses,
-            avoids: habit.text("kind") == "avoid",
-            counted: habit.text("kind") == "measurable",
-            active,
-            week_start: person.week_start,
-        }
+        Self { first_day, schedules, pauses, active, week_start: person.week_start }
     }
 
     /// Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these.
     #[must_use]
     pub fn kept_by_nothing(&self, date: Date) -> bool {
-        self.avoids || self.has_limit(date)
+        self.schedules.on(date).kind == Kind::Avoid || self.has_limit(date)
     }
 
     fn has_limit(&self, date: Date) -> bool {
-        self.counted && self.schedules.on(date).at_most
+        let schedule = self.schedules.on(date);
+        schedule.kind == Kind::Measurable && schedule.at_most
     }
 
     /// Whether a quota says how many deeds a day's period wants.
@@ -153,9 +142,9 @@ impl Plan {
         if !self.has_quota(date) {
             return true;
         }
-        let schedule = self.schedules.on(date);
         let window = self.window(date);
-        self.done(window, marks) - i64::from(marks.get(&date) == Some(&Mark::Done)) < schedule.times
+        let wanted = self.wanted(window, date).max(1);
+        self.done(window, marks) - i64::from(marks.get(&date) == Some(&Mark::Done)) < wanted
     }
 
     /// Whether a day may not pass without a note: no later day of its period can make up for it. For many days
@@ -170,21 +159,6 @@ impl Plan {
     pub fn week_of(&self, date: Date) -> (Date, Date) {
         let week = self.period(7, date);
         (week.from, week.to)
-    }
-
-    /// How many deeds a period of the day wants, and how many it has: for rates. `None` without a quota.
-    #[must_use]
-    pub fn quota(&self, date: Date, marks: &Marks) -> Option<Quota> {
-        if !self.has_quota(date) {
-            return None;
-        }
-        let window = self.window(date);
-        Some(Quota {
-            from: window.from,
-            to: window.to,
-            wanted: self.wanted(window, date),
-            done: self.done(window, marks),
-        })
     }
 
     fn done(&self, window: Window, marks: &Marks) -> i64 {

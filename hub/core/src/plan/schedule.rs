@@ -5,9 +5,32 @@ use jiff::civil::{Date, Weekday};
 use crate::repair::parse_date;
 use crate::row::Row;
 
+crate::event::words!(
+    /// What a habit is about.
+    Kind {
+        /// Done or not.
+        Boolean = "boolean",
+        /// An amount.
+        Measurable = "measurable",
+        /// Something to stay away from.
+        Avoid = "avoid",
+    }
+);
+
+/// Demanded days without a deed after which help is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// For a short gap.
+    pub lapse: i64,
+    /// For a long one; above the other.
+    pub relapse: i64,
+}
+
 /// What a habit asks for while it is valid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
+    /// What it is about.
+    pub kind: Kind,
     /// On which weekdays it may be done, Monday first.
     pub weekdays: [bool; 7],
     /// How many times…
@@ -20,11 +43,26 @@ pub struct Schedule {
     pub at_most: bool,
     /// The amount aimed at.
     pub target: Option<f64>,
+    /// Its unit.
+    pub unit: Option<String>,
+    /// When help is offered.
+    pub thresholds: Thresholds,
 }
 
 /// The columns whose changes are dated.
-pub const DATED: &[&str] =
-    &["frequency", "active_days", "freq_num", "freq_den", "freq_window", "target_type", "target_value", "unit"];
+pub const DATED: &[&str] = &[
+    "kind",
+    "frequency",
+    "active_days",
+    "freq_num",
+    "freq_den",
+    "freq_window",
+    "target_type",
+    "target_value",
+    "unit",
+    "lapse_threshold_days",
+    "relapse_threshold_days",
+];
 
 /// Reads `active_days`: a JSON array of weekdays, 1 is Monday. Anything else is no day.
 #[must_use]
@@ -34,9 +72,13 @@ pub fn active_days(json: Option<&str>) -> Vec<i8> {
 }
 
 impl Schedule {
-    /// Reads it from a habit's row or one of its dated schedules: the columns have the same names.
+    /// Reads it from a habit's row or one of its dated schedules: the columns have the same names. What a schedule of an
+    /// older version does not say is as the habit itself says.
     #[must_use]
-    pub fn of(row: &Row) -> Self {
+    pub fn of(row: &Row, habit: &Row) -> Self {
+        let days = |name| row.integer(name).or_else(|| habit.integer(name));
+        let lapse = days("lapse_threshold_days").unwrap_or(3);
+        let kind = row.opt_text("kind").unwrap_or_else(|| habit.text("kind"));
         let listed = active_days(row.opt_text("active_days").as_deref());
         let frequency = row.text("frequency");
         let weekdays = std::array::from_fn(|n| match (frequency.as_str(), n) {
@@ -54,6 +96,12 @@ impl Schedule {
             rolling: row.text("freq_window") == "rolling",
             at_most: row.text("target_type") == "at_most",
             target: row.number("target_value"),
+            kind: Kind::parse(&kind).unwrap_or(Kind::Boolean),
+            unit: row.opt_text("unit"),
+            thresholds: Thresholds {
+                lapse,
+                relapse: days("relapse_threshold_days").filter(|relapse| *relapse > lapse).unwrap_or(lapse.max(6) + 1),
+            },
         }
     }
 
@@ -98,10 +146,10 @@ impl Schedules {
         let mut dated: Vec<(Date, Schedule)> = dated
             .into_iter()
             .filter(|row| row.deleted_at.is_none() && row.text("habit_id") == habit.id)
-            .filter_map(|row| Some((parse_date(&row.text("valid_from"))?, Schedule::of(row))))
+            .filter_map(|row| Some((parse_date(&row.text("valid_from"))?, Schedule::of(row, habit))))
             .collect();
         dated.sort_by_key(|(from, _)| *from);
-        let mut schedules = Self { present: Schedule::of(habit), dated, turns: Vec::new() };
+        let mut schedules = Self { present: Schedule::of(habit, habit), dated, turns: Vec::new() };
         let turns = schedules.dated.iter().map(|(from, _)| *from).filter(|from| {
             let before = from.yesterday().unwrap_or(*from);
             !schedules.on(*from).asks_as(schedules.on(before))

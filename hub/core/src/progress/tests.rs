@@ -3,8 +3,6 @@ use super::*;
 use crate::plan::tests::{MONDAY, marks, plan};
 use crate::value::Value;
 
-const USUAL: Thresholds = Thresholds { lapse: 3, relapse: 7 };
-
 fn day(n: i64) -> Date {
     stretch(MONDAY, Date::MAX).nth(usize::try_from(n).unwrap()).unwrap()
 }
@@ -17,7 +15,7 @@ fn look(text: &str, answers: &[Answer]) -> Assessment {
 fn look_at(columns: &[(&'static str, Value)], text: &str, answers: &[Answer]) -> Assessment {
     let text = text.replace(' ', "");
     let today = day(i64::try_from(text.len()).unwrap() - 1);
-    assess(&plan(columns, &[]), &marks(&text), answers, USUAL, today)
+    assess(&plan(columns, &[]), &marks(&text), answers, today)
 }
 
 fn passed(assessment: &Assessment) -> Vec<i64> {
@@ -124,12 +122,12 @@ fn staying_away_lapses_by_word_and_recovers_by_itself() {
 #[test]
 fn a_year_of_silence_is_noted_up_to_the_horizon_and_stays_one_gap() {
     let mut marks = marks(&"x".repeat(15));
-    let first = assess(&plan(&[], &[]), &marks, &[], USUAL, day(600));
+    let first = assess(&plan(&[], &[]), &marks, &[], day(600));
     assert_eq!(first.passed.len(), usize::try_from(HORIZON_DAYS).unwrap());
     assert_eq!(first.sessions.len(), 1);
     // what was noted stays when the horizon moves on
     marks.extend(first.passed.iter().map(|date| (*date, Mark::Passed)));
-    let next = assess(&plan(&[], &[]), &marks, &[], USUAL, day(601));
+    let next = assess(&plan(&[], &[]), &marks, &[], day(601));
     assert_eq!(next.sessions, first.sessions);
     assert_eq!(next.misses, first.misses + 1);
 }
@@ -137,7 +135,7 @@ fn a_year_of_silence_is_noted_up_to_the_horizon_and_stays_one_gap() {
 #[test]
 fn imported_years_make_an_old_habit_and_are_never_judged() {
     let habit = plan(&[("start_date", "2027-06-01".into())], &[]);
-    let found = assess(&habit, &marks("x...x"), &[], USUAL, jiff::civil::date(2027, 6, 1));
+    let found = assess(&habit, &marks("x...x"), &[], jiff::civil::date(2027, 6, 1));
     assert_eq!((found.phase, found.passed.len()), (Phase::Maintaining, 0));
 }
 
@@ -150,9 +148,9 @@ proptest::proptest! {
         let plan = plan(&columns, &[]);
         let today = day(i64::try_from(text.len()).unwrap());
         let mut marks = marks(&text);
-        let once = assess(&plan, &marks, &[], USUAL, today);
+        let once = assess(&plan, &marks, &[], today);
         marks.extend(once.passed.iter().map(|date| (*date, Mark::Passed)));
-        proptest::prop_assert_eq!(assess(&plan, &marks, &[], USUAL, today), once);
+        proptest::prop_assert_eq!(assess(&plan, &marks, &[], today), once);
     }
 
     /// Running every day and running once at the end find the same.
@@ -167,11 +165,11 @@ proptest::proptest! {
             let today = day(n);
             let mut known: Marks = all.range(..=today).map(|(date, mark)| (*date, *mark)).collect();
             for (date, mark) in &noted { known.entry(*date).or_insert(*mark); }
-            let found = assess(&plan, &known, &[], USUAL, today);
+            let found = assess(&plan, &known, &[], today);
             noted = found.passed.iter().map(|date| (*date, Mark::Passed)).collect();
             last = Some(found);
         }
-        proptest::prop_assert_eq!(last.unwrap(), assess(&plan, &all, &[], USUAL, day(end)));
+        proptest::prop_assert_eq!(last.unwrap(), assess(&plan, &all, &[], day(end)));
     }
 }
 
@@ -196,4 +194,50 @@ fn days_over_a_limit_count_once_they_are_over_and_only_where_they_were_asked_for
     assert_eq!(look_at(&limit, "..lll..", &[]).sessions[0].gap_end, Some(day(5)));
     let imported = [&limit[..], &[("start_date", "2026-11-30".into())]].concat();
     assert!(look_at(&imported, "lllllll", &[]).sessions.is_empty(), "before its first day nothing was asked for");
+}
+
+#[test]
+fn an_answer_counts_also_where_late_data_moves_the_first_day() {
+    let forming = "x".repeat(20);
+    let answer = |start: i64| Answer { gap_start: day(start), on: day(30), action: Recovery::FreshStart };
+    let before = look(&format!("{forming}............"), &[answer(20)]);
+    assert_eq!((before.phase, before.sessions.len()), (Phase::Forming, 1));
+    // A late deed on the first day, a late skip, one in the middle.
+    for late in ["x...........", "s...........", "...x........"] {
+        let after = look(&format!("{forming}{late}"), &[answer(20)]);
+        assert_eq!(after.phase, Phase::Forming, "{late}");
+        assert!(after.sessions.iter().all(|session| session.answer.is_some()), "{late}: {after:?}");
+        assert_eq!(after.misses, 0, "{late}: days are counted anew since the answer");
+    }
+}
+
+#[test]
+fn what_a_day_was_judged_by_stays_with_it() {
+    use crate::plan::tests::{person, row};
+    use crate::schema::{HABIT_SCHEDULES, HABITS};
+    let days = |lapse: i64, relapse: i64| {
+        vec![("lapse_threshold_days", Value::from(lapse)), ("relapse_threshold_days", relapse.into())]
+    };
+    let dated = |from: Date, mut columns: Vec<(&'static str, Value)>| {
+        columns.extend([("habit_id", "h".into()), ("valid_from", from.to_string().into())]);
+        row(&HABIT_SCHEDULES, &from.to_string(), &columns)
+    };
+    // Help after three days at first, after five since the 20th day.
+    let schedules = [dated(MONDAY, days(3, 7)), dated(day(20), days(5, 9))];
+    let plan = Plan::of(&row(&HABITS, "h", &days(5, 9)), &schedules, &[], &person());
+    let text = format!("{}...x{}....x", "x".repeat(15), "x".repeat(5));
+    let found = assess(&plan, &marks(&text), &[], day(28));
+    let starts: Vec<Date> = found.sessions.iter().map(|session| session.gap_start).collect();
+    assert_eq!(starts, [day(15)], "the first gap still has its offer, the second had none");
+
+    // One of staying away since the 20th day; before, days without a deed passed.
+    let kinds = [dated(MONDAY, vec![("kind", "boolean".into())]), dated(day(20), vec![("kind", "avoid".into())])];
+    let plan = Plan::of(&row(&HABITS, "h", &[("kind", "avoid".into())]), &kinds, &[], &person());
+    let found = assess(&plan, &marks(&"x".repeat(18)), &[], day(30));
+    assert_eq!(passed(&found), [18, 19]);
+    assert_eq!(crate::statistics::rate(&plan, &marks(&"x".repeat(18)), MONDAY, day(29), day(30)).asked, 30);
+    // A row of an older version says nothing of it: as the habit itself.
+    let old = [dated(MONDAY, vec![("freq_num", 1.into())])];
+    let plan = Plan::of(&row(&HABITS, "h", &[("kind", "avoid".into())]), &old, &[], &person());
+    assert!(plan.kept_by_nothing(day(3)));
 }

@@ -69,6 +69,36 @@ pub static HABIT_SCHEDULES: Table = Table {
         ),
         together("measure", col("target_value", Real, NULL, Rule::Amount, "The amount aimed at.")),
         together("measure", col("unit", Text, NULL, Rule::Length(32), "Unit of the amount.")),
+        together(
+            "measure",
+            col(
+                "kind",
+                Text,
+                NULL,
+                Rule::OneOf(&["boolean", "measurable", "avoid"]),
+                "Done or not, an amount, or something to stay away from; NULL: as the habit itself.",
+            ),
+        ),
+        together(
+            "thresholds",
+            col(
+                "lapse_threshold_days",
+                Integer,
+                NULL,
+                Rule::Range(1, 365),
+                "Days after which the hub offers help; NULL: as the habit itself.",
+            ),
+        ),
+        together(
+            "thresholds",
+            col(
+                "relapse_threshold_days",
+                Integer,
+                NULL,
+                Rule::Range(2, 366),
+                "Days after which it offers a fresh start; NULL: as the habit itself.",
+            ),
+        ),
     ],
 };
 

@@ -23,6 +23,23 @@ fn a_quota_counts_by_its_periods_and_more_is_not_better() {
     assert_eq!(found, Rate { done: 5, asked: 7 });
 }
 
+#[test]
+fn leaving_days_of_a_quota_out_is_free() {
+    let weekly = plan(&[("freq_num", 3.into()), ("freq_den", 7.into())], &[]);
+    let told = |text: &str| {
+        let marks = marks(text);
+        (rate(&weekly, &marks, MONDAY, TODAY, TODAY), streak(&weekly, &marks, TODAY).current)
+    };
+    // A week that was left out whole asks for nothing, and ends nothing.
+    assert_eq!(told("xxx.... sssssss ."), (Rate { done: 3, asked: 3 }, 1));
+    // Two of three, and the day that was left for the third was left out.
+    assert_eq!(told("xxx.... xx....s ."), (Rate { done: 5, asked: 5 }, 2));
+    // A day left out while others were left says nothing.
+    assert_eq!(told("xxx.... xxs.... ."), (Rate { done: 5, asked: 6 }, 0));
+    // Of the three days that were needed two passed.
+    assert_eq!(told("xxx.... ....s.. ."), (Rate { done: 3, asked: 5 }, 0));
+}
+
 fn twice_a_week(window: &'static str) -> Plan {
     plan(&[("freq_num", 2.into()), ("freq_den", 7.into()), ("freq_window", window.into())], &[])
 }

@@ -16,6 +16,7 @@ use super::*;
 use crate::clock::Clock;
 
 mod family;
+mod gaps;
 mod measures;
 
 /// A hub of one person with an engine, and a clock that is moved by hand.

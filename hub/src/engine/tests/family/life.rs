@@ -139,6 +139,8 @@ impl Family {
                 (_, 0) => Verb::Skip,
                 (_, 1) => Verb::Undo,
                 (_, 2) => Verb::Partial,
+                // A slip of the finger, which comes to nothing.
+                (_, 3) => Verb::Set,
                 _ => Verb::Full,
             };
             let late = if self.dice.one_in(15) { i64::try_from(self.dice.roll(40)).unwrap() } else { 0 };
@@ -152,7 +154,11 @@ impl Family {
                     wish: Wish::Record(Deed {
                         habit: habit.clone(),
                         verb,
-                        value: (verb == Verb::Partial).then_some(40.0),
+                        value: match verb {
+                            Verb::Partial => Some(40.0),
+                            Verb::Set => Some(0.0),
+                            _ => None,
+                        },
                         date: None,
                         when: When::At(own, kairos_core::event::TimeSource::Client),
                         undo_of: None,
