@@ -3,7 +3,7 @@
 use kairos_core::change::Origin;
 use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::day::Date;
-use kairos_core::ids;
+use kairos_core::ids::{self, UserId};
 use kairos_core::plan::{DATED, Person, Plan, is_rest_of, rests_since};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
@@ -102,17 +102,27 @@ fn note_rest(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<
     }
 }
 
-fn put_rest(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {
-    let id = ids::derive(&format!("pause|{}|{from}", habit.id));
-    let at = tx.tick();
-    let mut row = match tx.row(&PAUSES, &id)? {
-        Some(row) => row,
-        None => {
-            let mut row = Row::new(&PAUSES, id, habit.scope.clone(), habit.user_id.clone(), tx.now());
-            row.stamp_all(&at);
-            row
+/// The break that the hub itself makes for a reason, and whether it is new. Its id is derived, and anybody may write a break of
+/// their own under any id: one in another scope is left where it is, and the next id taken.
+fn own_break(tx: &mut Tx<'_>, reason: &str, scope: &Scope, user: &UserId) -> Result<(Row, bool), StoreError> {
+    for n in 0..16 {
+        let id = ids::derive(&if n == 0 { reason.to_owned() } else { format!("{reason}|{n}") });
+        match tx.row(&PAUSES, &id)? {
+            Some(row) if row.scope == *scope => return Ok((row, false)),
+            Some(_) => {}
+            None => {
+                let mut row = Row::new(&PAUSES, id, scope.clone(), user.clone(), tx.now());
+                row.stamp_all(&tx.tick());
+                return Ok((row, true));
+            }
         }
-    };
+    }
+    Err(Rejection::new(RejectionCode::Conflict, "The id of this break is already in use.").into())
+}
+
+fn put_rest(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {
+    let at = tx.tick();
+    let (mut row, _) = own_break(tx, &format!("pause|{}|{from}", habit.id), &habit.scope, &habit.user_id)?;
     row.set_deleted(None, &at);
     row.set("habit_id", habit.id.as_str(), &at);
     row.set("from_date", from.to_string(), &at);
@@ -178,20 +188,16 @@ pub(super) fn excuse_travel(
         return end_travel(tx, by, arrived);
     }
     let Some(last) = arrived.yesterday().ok().filter(|last| *last >= left) else { return Ok(()) };
-    let id = ids::derive(&format!("travel|{}|{left}|{last}", by.user));
     let (from, to) = (left.to_string(), last.to_string());
     let at = tx.tick();
-    let mut row = match tx.row(&PAUSES, &id)? {
-        Some(row) if row.deleted_at.is_none() && row.text("from_date") <= from && covers(&row, &to) => return Ok(()),
-        // The same journey again: its break was cut short or taken back on the way home.
-        Some(row) => row,
-        None => {
-            let mut row = Row::new(&PAUSES, id, Scope::Person(by.user.clone()), by.user.clone(), tx.now());
-            row.stamp_all(&at);
-            row.set("reason", "travel", &at);
-            row
-        }
-    };
+    let reason = format!("travel|{}|{left}|{last}", by.user);
+    let (mut row, new) = own_break(tx, &reason, &Scope::Person(by.user.clone()), &by.user)?;
+    if new {
+        row.set("reason", "travel", &at);
+    } else if row.deleted_at.is_none() && row.text("from_date") <= from && covers(&row, &to) {
+        // The same journey again, unless its break was cut short or taken back on the way home.
+        return Ok(());
+    }
     row.set_deleted(None, &at);
     row.set("from_date", from, &at);
     row.set("to_date", to, &at);

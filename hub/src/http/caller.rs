@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::extract::bearer;
 use super::gatekeeper::Hosts;
 use super::server::Secure;
+use super::uploading::Uploading;
 use crate::auth::{Auth, AuthError, Caller, Credential};
 use crate::commands::Commands;
 use crate::store::Store;
@@ -23,6 +24,7 @@ pub(super) struct AuthApi {
     pub(super) commands: Commands,
     pub(super) store: Store,
     pub(super) hosts: Arc<Hosts>,
+    pub(super) uploading: Uploading,
 }
 
 impl From<&super::Api> for AuthApi {
@@ -32,6 +34,7 @@ impl From<&super::Api> for AuthApi {
             commands: api.commands.clone(),
             store: api.store.clone(),
             hosts: api.hosts.clone(),
+            uploading: Uploading::default(),
         }
     }
 }

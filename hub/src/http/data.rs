@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::StatusCode;
 use kairos_core::Millis;
 use kairos_core::principal::Principal;
@@ -18,6 +18,7 @@ use super::ErrorBody;
 use super::caller::{AuthApi, Who};
 use super::error::ApiError;
 use super::extract::Json;
+use super::uploading::Sending;
 use crate::auth::Credential;
 use crate::commands::UploadOutcome;
 
@@ -70,6 +71,16 @@ struct Uploaded {
     now: Millis,
 }
 
+/// Reads a body, as one of few that are on their way at once.
+async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Value, Sending), ApiError> {
+    let sending = api.uploading.begin(&by.user).ok_or_else(|| {
+        let message = "Others are uploading just now; please try again in a moment.";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
+    })?;
+    let Json(body) = Json::from_request(request, &()).await?;
+    Ok((body, sending))
+}
+
 async fn take(
     api: &AuthApi,
     by: Principal,
@@ -96,8 +107,9 @@ async fn take(
 async fn upload(
     State(api): State<AuthApi>,
     Who(by, credential): Who,
-    Json(body): Json<Value>,
+    request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
+    let (body, _sending) = receive(&api, &by, request).await?;
     take(&api, by, &credential, body).await
 }
 
@@ -130,8 +142,9 @@ async fn one(
 async fn put(
     State(api): State<AuthApi>,
     Who(by, credential): Who,
-    Json(body): Json<Value>,
+    request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
+    let (body, _sending) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "PUT", body).await
 }
 
@@ -143,8 +156,9 @@ async fn put(
 async fn patch(
     State(api): State<AuthApi>,
     Who(by, credential): Who,
-    Json(body): Json<Value>,
+    request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
+    let (body, _sending) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "PATCH", body).await
 }
 
@@ -156,7 +170,8 @@ async fn patch(
 async fn delete(
     State(api): State<AuthApi>,
     Who(by, credential): Who,
-    Json(body): Json<Value>,
+    request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
+    let (body, _sending) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "DELETE", body).await
 }

@@ -76,8 +76,30 @@ fn is_json(headers: &HeaderMap) -> bool {
     rest.is_some_and(|rest| rest == "json" || rest.ends_with("+json"))
 }
 
+/// How many values a body holds at most: read, each takes many times the room of its text.
+const MOST_VALUES: usize = 300_000;
+
+/// Counts the values of JSON, about: by what parts them, outside of texts.
+fn values(body: &[u8]) -> usize {
+    let (mut count, mut in_text, mut escaped) = (1, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 /// Reads JSON.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if values(body) > MOST_VALUES {
+        let message = "The body holds more values than the hub takes; please send it in parts.";
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error))?;
     reader.end().map_err(|error| ApiError::malformed(&error, ""))?;
@@ -228,6 +250,18 @@ mod tests {
         ] {
             assert_eq!(told(body), (status, field.to_owned()), "{body}");
         }
+    }
+
+    #[test]
+    fn a_body_of_too_many_values_is_refused_before_it_is_read() {
+        for (body, count) in [("{}", 2), (r#"{"a":[1,2,3]}"#, 5), (r#"{"a":"1,2,[{","b":"\",,"}"#, 3), ("", 1)] {
+            assert_eq!(values(body.as_bytes()), count, "{body}");
+        }
+        let wide = format!("{{\"steps\":[{}0]}}", "0,".repeat(MOST_VALUES));
+        let refused = read::<serde_json::Value>(wide.as_bytes()).unwrap_err();
+        assert_eq!(refused.status.as_u16(), 413);
+        let long = format!("{{\"note\":\"{}\"}}", ",".repeat(MOST_VALUES * 2));
+        assert!(read::<serde_json::Value>(long.as_bytes()).is_ok(), "a text is one value");
     }
 
     #[tokio::test]

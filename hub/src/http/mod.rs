@@ -38,6 +38,7 @@ mod span;
 mod sync;
 mod today;
 mod tokens;
+mod uploading;
 mod users;
 mod websocket;
 

@@ -16,8 +16,9 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn set_aside(&self, scope: &Scope, table: &str, row: &str) -> Result<Option<Row>, StoreError> {
-        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND scope = ?3 AND kind = 'quarantined'
-                         AND status = 'OPEN' AND deleted_at IS NULL ORDER BY created_at DESC, rowid DESC LIMIT 1";
+        // Found by its row, however many others are open: a plus keeps SQLite from choosing the index of those.
+        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'quarantined'
+                         AND +status = 'OPEN' AND deleted_at IS NULL ORDER BY created_at DESC, rowid DESC LIMIT 1";
         Ok(rows::select(self.connection, &CONFLICTS, condition, (table, row, scope.to_string()))?.pop())
     }
 

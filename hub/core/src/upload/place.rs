@@ -138,6 +138,7 @@ fn registers(
     if operation.kind == Kind::Delete {
         return Ok(found);
     }
+    let mut extras = known.extra.len();
     for (name, json) in &operation.data {
         if COMMON.contains(&name.as_str()) || closed.contains(&name.as_str()) {
             continue;
@@ -147,9 +148,14 @@ fn registers(
         let Some(column) = known.table.column(name) else {
             let value = Value::from_json(json.clone());
             let long = value.as_text().is_some_and(|text| text.len() > MAX_JSON);
-            if name.len() > MAX_EXTRA_NAME || long || known.extra.len() >= MAX_EXTRA && !known.extra.contains_key(name)
-            {
+            if !known.extra.contains_key(name) {
+                extras += 1;
+            }
+            if name.len() > MAX_EXTRA_NAME || long || extras > MAX_EXTRA {
                 return Err(refusal("is not known here, and too large to be kept"));
+            }
+            if known.table.columns.iter().any(|column| column.register == name) {
+                return Err(refusal("is the name of a group of columns here"));
             }
             if value != before.map_or_else(|| stored_extra(known, name), |before| Value::from_json(before.clone())) {
                 found.entry(name.clone().into()).or_default().push((name.clone().into(), value));

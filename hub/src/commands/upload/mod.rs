@@ -65,11 +65,14 @@ pub(super) struct Uploader {
     days: cells::Days,
     /// How many conflicts are open in a scope, once that was asked.
     open: BTreeMap<Scope, usize>,
+    /// How many rows of a table live in a scope, once that was asked.
+    living: BTreeMap<(&'static str, Scope), usize>,
 }
 
 impl Uploader {
     fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
-        Self { by, client, client_id, stamps, days: cells::Days::default(), open: BTreeMap::new() }
+        let (days, open, living) = (cells::Days::default(), BTreeMap::new(), BTreeMap::new());
+        Self { by, client, client_id, stamps, days, open, living }
     }
 }
 

@@ -16,8 +16,9 @@ use crate::store::{StoreError, Tx};
 /// How many open conflicts a person has at most; beyond, the oldest is put away for each that comes. It stays, and is
 /// seen among all; no queue waits for somebody to tidy up.
 const MAX_OPEN: usize = 10_000;
-/// How much one entry holds, in bytes of operations; beyond, what follows gets an entry of its own.
-const MAX_ENTRY: usize = 64 * 1024;
+/// How much one entry holds, in bytes of operations; beyond, what follows gets an entry of its own. Whatever joins an entry
+/// writes it anew.
+const MAX_ENTRY: usize = 8 * 1024;
 
 impl Uploader {
     /// Whether something of this row is set aside: what follows on it waits with it.
@@ -98,7 +99,10 @@ pub(super) fn note_loss(
     row: &Row,
     loss: &Loss,
 ) -> Result<String, StoreError> {
-    let id = ids::derive(&format!("conflict|{}|{}|{}|{}", row.table.name, row.id, loss.register, loss.lost_at));
+    // With what lost: two edits of one moment are two losses.
+    let lost = json!(loss.lost).to_string();
+    let key = format!("conflict|{}|{}|{}|{}|{lost}", row.table.name, row.id, loss.register, loss.lost_at);
+    let id = ids::derive(&key);
     if tx.row(&CONFLICTS, &id)?.is_some() {
         return Ok(id);
     }
@@ -110,7 +114,7 @@ pub(super) fn note_loss(
     entry.set("table_name", row.table.name, &at);
     entry.set("row_id", row.id.as_str(), &at);
     entry.set("column_name", loss.register.as_str(), &at);
-    entry.set("lost_value", json!(loss.lost).to_string(), &at);
+    entry.set("lost_value", lost, &at);
     entry.set("kept_value", json!(loss.kept).to_string(), &at);
     entry.set("lost_hlc", loss.lost_at.to_string(), &at);
     entry.set("kept_hlc", loss.kept_at.to_string(), &at);

@@ -69,7 +69,7 @@ pub(super) fn apply(
         None if operation.kind == Kind::Patch => return Err(nothing_there()),
         None => {
             let scope = home(tx, uploader, table, operation)?;
-            make_room(tx, table, &scope)?;
+            make_room(tx, uploader, table, &scope)?;
             let fresh = Row::new(table, &id, scope, uploader.by.user.clone(), stamp.millis.min(tx.now()));
             let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
             note_clock(tx, &row);
@@ -208,12 +208,19 @@ fn require_home(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<(), StoreError
     }
 }
 
-fn make_room(tx: &Tx<'_>, table: &'static Table, scope: &Scope) -> Result<(), StoreError> {
+/// Refuses a row more than a scope may have. They are counted once an upload: one that goes on the way counts until its end.
+fn make_room(tx: &Tx<'_>, uploader: &mut Uploader, table: &'static Table, scope: &Scope) -> Result<(), StoreError> {
     let Some((_, most, what)) = MOST.iter().find(|(limited, ..)| *limited == table) else { return Ok(()) };
-    if tx.count_living(table, scope)? < *most {
-        return Ok(());
+    let key = (table.name, scope.clone());
+    let living = match uploader.living.get(&key) {
+        Some(living) => *living,
+        None => tx.count_living(table, scope)?,
+    };
+    if living >= *most {
+        return Err(refuse(format!("There are {most} {what} already; delete some first.")));
     }
-    Err(refuse(format!("There are {most} {what} already; delete some first.")))
+    uploader.living.insert(key, living + 1);
+    Ok(())
 }
 
 /// Our clock goes on from theirs, so that what is written next is later.

@@ -23,7 +23,9 @@ pub(in crate::commands) fn settle(
 ) -> Result<Receipt, StoreError> {
     let entry = visible(tx, by, &CONFLICTS, id, "conflict")?;
     require_edit(by, &entry.scope)?;
-    if entry.text("status") != "OPEN" {
+    // What was put away, by a person or because there were too many, can still be had back.
+    let put_away = entry.text("status") == "DISMISSED" && how == Settlement::Restored;
+    if entry.text("status") != "OPEN" && !put_away {
         return Ok(unchanged());
     }
     if how == Settlement::Restored {

@@ -64,6 +64,8 @@ impl Stamps {
         if tx.is_guessing() || millis > now.saturating_add(MAX_AHEAD) {
             return Stamp { source: TimeSource::Estimated, ..arrival(tx, shift, command) };
         }
+        // A clock that is a little ahead is held at ours: what others write next must come after it.
+        let millis = millis.min(now);
         // Operations of one millisecond keep their order by their place in the queue.
         let place = written.op_id.as_deref().and_then(|id| id.parse::<u64>().ok()).unwrap_or(n as u64);
         let counter = u16::try_from(place % (1 << 16)).unwrap_or(u16::MAX);

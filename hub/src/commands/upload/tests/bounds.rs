@@ -1,0 +1,99 @@
+//! What one person sends is bounded, stays theirs, and can be had back.
+
+use super::*;
+
+#[tokio::test]
+async fn a_break_under_a_derived_id_catches_nobody_elses() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    // Bo knows the habit's id, and what the hub would call its break.
+    let id = kairos_core::ids::derive(&format!("pause|h|{TODAY}"));
+    let trap = put("pauses", &id, json!({ "from_date": "2030-01-01", "to_date": "2030-01-02" }));
+    assert_eq!(fates(&Phone::new("bos").send(&house, "bo", vec![trap]).await), ["applied"]);
+    let pause = patch("habits", "h", json!({ "status": "PAUSED" }), json!({ "status": "ACTIVE" }));
+    assert_eq!(fates(&phone.send(&house, "ada", vec![pause]).await), ["applied"]);
+    let hers = house.rows(&PAUSES, "ada").await;
+    assert_eq!((hers.len(), hers[0].text("from_date").as_str(), hers[0].text("habit_id").as_str()), (1, TODAY, "h"));
+    assert_eq!(house.rows(&PAUSES, "bo").await[0].text("from_date"), "2030-01-01", "and nothing of it came to Bo");
+    // Going on ends the break that is hers.
+    let resume = patch("habits", "h", json!({ "status": "ACTIVE" }), json!({ "status": "PAUSED" }));
+    phone.send(&house, "ada", vec![resume]).await;
+    assert!(house.row(&PAUSES, &hers[0].id).await.deleted_at.is_some());
+    assert!(house.row(&PAUSES, &id).await.deleted_at.is_none());
+}
+
+#[tokio::test]
+async fn columns_nobody_described_are_few_however_they_come() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let many = |count: usize| -> Json {
+        (0..count).map(|n| (format!("x{n}"), Json::from(n))).collect::<serde_json::Map<_, _>>().into()
+    };
+    phone.send(&house, "ada", vec![tea("h"), tea("g")]).await;
+    let kept = phone.send(&house, "ada", vec![patch("habits", "h", many(64), json!({}))]).await;
+    assert_eq!(fates(&kept), ["applied"]);
+    assert_eq!(house.row(&HABITS, "h").await.extra.len(), 64);
+    let all = phone.send(&house, "ada", vec![patch("habits", "g", many(65), json!({}))]).await;
+    assert_eq!(fates(&all), ["quarantined"], "at once no more than one after the other");
+    let fresh = phone.send(&house, "ada", vec![put("habits", "f", many(60_000))]).await;
+    assert_eq!(fates(&fresh), ["quarantined"]);
+    // The name of a group of columns is none of a column.
+    let group = phone.send(&house, "ada", vec![tea("e"), patch("habits", "e", json!({ "quota": 1 }), json!({}))]).await;
+    assert_eq!(fates(&group), ["applied", "quarantined"]);
+}
+
+#[tokio::test]
+async fn two_losses_of_one_moment_are_two_entries() {
+    let house = House::new().await;
+    let (phone, plain) = (Phone::new("phone"), Phone::plain());
+    phone.send(&house, "ada", vec![tea("h")]).await;
+    let name = |name: &str, at: i64| {
+        let mut patch = patch("habits", "h", json!({ "name": name }), json!({ "name": "unseen" }));
+        patch["metadata"] = json!({ "at": at });
+        patch
+    };
+    phone.send(&house, "ada", vec![name("Now", NOON)]).await;
+    for lost in ["First", "Second"] {
+        assert_eq!(fates(&plain.send(&house, "ada", vec![name(lost, NOON - 60_000)]).await), ["merged"]);
+    }
+    let lost: Vec<String> = house.open_conflicts("ada").await.iter().map(|row| row.text("lost_value")).collect();
+    for value in ["First", "Second"] {
+        assert!(lost.contains(&format!("{{\"name\":\"{value}\"}}")), "{lost:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_away_can_still_be_had_back() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let early = day("d", "later", json!({ "type": "FULL" }));
+    let set_aside = phone.send(&house, "ada", vec![early, tea("later")]).await;
+    assert_eq!(fates(&set_aside), ["quarantined", "applied"]);
+    let id = set_aside[0].conflicts[0].clone();
+    let settle = async |how| house.wish(&person("ada"), Wish::Settle { id: id.clone(), how }).await.outcome;
+    assert_eq!(settle(Settlement::Dismissed).await, Became::Applied);
+    assert_eq!(settle(Settlement::Dismissed).await, Became::Unchanged);
+    assert_eq!(settle(Settlement::Restored).await, Became::Applied);
+    assert_eq!(house.row(&CONFLICTS, &id).await.text("status"), "RESTORED");
+    assert_eq!(house.row(&COMPLETIONS, &cell("later")).await.text("type"), "FULL");
+    assert_eq!(settle(Settlement::Restored).await, Became::Unchanged);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_does_not_make_what_comes_after_it_lose() {
+    let house = House::new().await;
+    let (fast, phone) = (Phone::new("fast"), Phone::new("phone"));
+    fast.send(&house, "ada", vec![tea("h"), tea("g")]).await;
+    let name = |id: &str, name: &str, at: i64| {
+        let mut patch = json!({ "op": "PATCH", "table": "habits", "id": id, "data": { "name": name } });
+        patch["metadata"] = json!({ "at": at });
+        patch
+    };
+    fast.send(&house, "ada", vec![name("g", "Fast", NOON + 290_000)]).await;
+    house.clock.set(NOON + 2_000);
+    assert_eq!(fates(&fast.send(&house, "ada", vec![name("h", "One", NOON + 290_000)]).await), ["applied"]);
+    house.clock.set(NOON + 5_000);
+    assert_eq!(fates(&phone.send(&house, "ada", vec![name("h", "Two", NOON + 5_000)]).await), ["applied"]);
+    assert_eq!(house.row(&HABITS, "h").await.text("name"), "Two");
+}
