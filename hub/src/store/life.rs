@@ -1,7 +1,8 @@
 //! A habit's whole life: all that says what its days mean. Read for the engine and for statistics.
 
+use kairos_core::day::Date;
 use kairos_core::ids::HabitId;
-use kairos_core::plan::{Marks, Person, Plan};
+use kairos_core::plan::{Mark, Marks, Person, Plan};
 use kairos_core::repair::{parse_date, sound};
 use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, RECOVERY_SESSIONS, USERS};
@@ -76,7 +77,30 @@ fn marks(connection: &Connection, (habit, scope): (&str, &str), plan: &Plan) -> 
         let Some(date) = parse_date(&date) else { continue };
         marks.extend(plan.mark(date, &status, &source).map(|mark| (date, mark)));
     }
+    if marks.first_key_value().is_some_and(|(first, _)| *first < plan.first_day) {
+        for date in told(connection, (habit, scope), plan.first_day)? {
+            if marks.get(&date) == Some(&Mark::Passed) {
+                marks.remove(&date);
+            }
+        }
+    }
     Ok(marks)
+}
+
+/// The days before a habit's first one of which a file told that they passed. Nobody judges them, and nobody takes that back:
+/// they stand as they were told.
+fn told(connection: &Connection, (habit, scope): (&str, &str), first_day: Date) -> Result<Vec<Date>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT date FROM completion_events
+         WHERE habit_id = ?1 AND scope = ?2 AND date < ?3 AND verb = 'miss' AND time_source = 'import'
+         AND deleted_at IS NULL",
+    )?;
+    let mut found = statement.query((habit, scope, first_day.to_string()))?;
+    let mut dates = Vec::new();
+    while let Some(row) = found.next()? {
+        dates.extend(parse_date(row.get_ref(0)?.as_str().unwrap_or_default()));
+    }
+    Ok(dates)
 }
 
 impl Snapshot<'_> {
