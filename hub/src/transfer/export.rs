@@ -2,7 +2,7 @@
 //! it than a few pieces. However large it is, and however slow they are, it takes little memory and none of the readers
 //! that answer people.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use kairos_core::event::Verb;
 use kairos_core::ids::UserId;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{HABITS, ROUTINES, Table};
+use kairos_core::schema::{HABITS, ROUTINES, Rule, Table};
 use kairos_core::scope::Scope;
 use kairos_transfer::completions::{self, CompletionRow};
 use kairos_transfer::{Fault, PortableEntry, PortableHabit, whole, write_loop_zip};
@@ -215,27 +215,45 @@ fn cells(snapshot: &Snapshot<'_>, habit: &Row) -> Result<Vec<Row>, StoreError> {
 
 /// The days in the order of the habits' names, then of their dates.
 fn table(snapshot: &Snapshot<'_>, habits: Vec<Row>, out: &mut impl Write) -> Result<(), StoreError> {
-    let mut named: Vec<(String, Row)> = habits
-        .into_iter()
-        .map(|habit| {
-            let shown = repair::repaired(&habit);
-            (shown.text("name"), shown)
-        })
-        .collect();
-    named.sort_by(|a, b| a.0.cmp(&b.0));
     let mut file = completions::Writer::begin(out).map_err(unfit)?;
-    for alike in named.chunk_by(|a, b| a.0 == b.0) {
-        let mut lines: Vec<CompletionRow> = Vec::new();
-        for (name, habit) in alike {
-            let unit = habit.text("unit");
-            let counted = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
-            let at_most = habit.number("target_value").filter(|_| counted);
-            lines.extend(cells(snapshot, habit)?.iter().filter_map(|cell| line((name, &unit, at_most), cell)));
-        }
+    for (name, habit) in named(habits.iter().map(repair::repaired).collect()) {
+        let unit = habit.text("unit");
+        let counted = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
+        let at_most = habit.number("target_value").filter(|_| counted);
+        let mut lines: Vec<CompletionRow> =
+            cells(snapshot, &habit)?.iter().filter_map(|cell| line((&name, &unit, at_most), cell)).collect();
         lines.sort_by_key(|line| line.date);
         lines.iter().try_for_each(|line| file.row(line)).map_err(unfit)?;
     }
     file.end().map_err(unfit)
+}
+
+/// Habits by their names, which the table knows them by: of several of one name the others get a number. They come in the
+/// order of their ids, so that each has the same one every time.
+fn named(habits: Vec<Row>) -> BTreeMap<String, Row> {
+    let mut taken: HashSet<String> = habits.iter().map(|habit| habit.text("name")).collect();
+    let mut named = BTreeMap::new();
+    for habit in habits {
+        let name = habit.text("name");
+        let own = if named.contains_key(&name) { numbered(&name, &taken) } else { name };
+        taken.insert(own.clone());
+        named.insert(own, habit);
+    }
+    named
+}
+
+/// A name with the first number that is free, no longer than a name may be.
+fn numbered(name: &str, taken: &HashSet<String>) -> String {
+    let most = match HABITS.column("name").map(|column| column.rule) {
+        Some(Rule::Length(most)) => most,
+        _ => usize::MAX,
+    };
+    let with = |n: usize| {
+        let number = format!(" ({n})");
+        let short: String = name.chars().take(most.saturating_sub(number.len())).collect();
+        format!("{}{number}", short.trim_end())
+    };
+    (2..).map(with).find(|name| !taken.contains(name)).unwrap_or_else(|| name.to_owned())
 }
 
 fn line((name, unit, at_most): (&str, &str, Option<f64>), cell: &Row) -> Option<CompletionRow> {

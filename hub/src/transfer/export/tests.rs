@@ -107,3 +107,22 @@ async fn a_hub_that_stops_does_not_wait_for_an_export() {
     assert!(export(&store, &ada, Form::Json).await.is_none());
     drop(pieces);
 }
+
+#[test]
+fn habits_of_one_name_are_told_apart_by_numbers_that_stay() {
+    let habit = |id: &str, name: &str| {
+        let ada = UserId::new("ada").unwrap();
+        let mut row = Row::new(&HABITS, id, Scope::Person(ada.clone()), ada, 1);
+        row.columns.insert("name", name.into());
+        row
+    };
+    let long = "n".repeat(100);
+    let rows = [("a", "Read"), ("b", "Read"), ("c", "Read (2)"), ("d", "Read"), ("e", &long), ("f", &long)];
+    let names = |rows: Vec<Row>| named(rows).into_iter().map(|(name, row)| (row.id, name)).collect::<BTreeMap<_, _>>();
+    let first = names(rows.iter().map(|(id, name)| habit(id, name)).collect());
+    let short = format!("{} (2)", "n".repeat(96));
+    let expected =
+        [("a", "Read"), ("b", "Read (3)"), ("c", "Read (2)"), ("d", "Read (4)"), ("e", &long), ("f", &short)];
+    assert_eq!(first, expected.map(|(id, name)| (id.to_owned(), name.to_owned())).into());
+    assert_eq!(names(first.iter().map(|(id, name)| habit(id, name)).collect()), first);
+}
