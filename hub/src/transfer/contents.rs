@@ -43,7 +43,9 @@ impl Contents {
     pub fn total(&self) -> usize {
         match &self.source {
             Held::Whole(whole) => whole.len(),
-            Held::Listed(listed) => listed.habits.iter().map(|habit| 1 + habit.entries.len()).sum(),
+            Held::Listed(listed) => {
+                listed.habits.iter().map(|habit| 1 + habit.schedules.len() + habit.entries.len()).sum()
+            }
         }
     }
 
@@ -89,16 +91,20 @@ impl Slices {
             }
             Held::Listed(listed) => {
                 if !self.days {
-                    if let Some(habit) = listed.habits.get(self.habit) {
-                        self.habit += 1;
-                        return Ok(Some(habit.row.clone()));
+                    while let Some(habit) = listed.habits.get(self.habit) {
+                        let row = self.at.checked_sub(1).map_or(Some(&habit.row), |at| habit.schedules.get(at));
+                        if let Some(row) = row {
+                            self.at += 1;
+                            return Ok(Some(row.clone()));
+                        }
+                        (self.habit, self.at) = (self.habit + 1, 0);
                     }
                     (self.days, self.habit) = (true, 0);
                 }
                 while let Some(habit) = listed.habits.get(self.habit) {
-                    if let Some((entry, source)) = habit.entries.get(self.at) {
+                    if let Some(told) = habit.entries.get(self.at) {
                         self.at += 1;
-                        return Ok(Some(listed.event(habit, entry, *source)));
+                        return Ok(Some(listed.event(habit, told)));
                     }
                     (self.habit, self.at) = (self.habit + 1, 0);
                 }
@@ -126,16 +132,28 @@ pub(super) struct ListedHabit {
     pub(super) id: HabitId,
     pub(super) reference: String,
     pub(super) row: Row,
-    pub(super) entries: Vec<(PortableEntry, Source)>,
+    /// What it asked for at other times.
+    pub(super) schedules: Vec<Row>,
+    pub(super) entries: Vec<Told>,
+}
+
+/// A day of it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) entry: PortableEntry,
+    pub(super) source: Source,
+    /// Whether it comes before the other one of its day.
+    pub(super) first_of_two: bool,
 }
 
 impl Listed {
     /// An event without clocks: the door gives them.
-    fn event(&self, habit: &ListedHabit, entry: &PortableEntry, source: Source) -> Row {
+    fn event(&self, habit: &ListedHabit, told: &Told) -> Row {
+        let Told { entry, source, .. } = told;
         let begins = day_begins(entry.date, &self.person.zone, self.person.day_start_min);
         let occurred_at = entry.occurred_at.unwrap_or(begins.saturating_add(NOON));
         let event = Event {
-            id: EventId::imported(&self.user, self.origin, &habit.reference, entry.date),
+            id: self.event_id(habit, told),
             user_id: self.user.clone(),
             habit_id: habit.id.clone(),
             date: entry.date,
@@ -148,7 +166,7 @@ impl Listed {
             time_source: TimeSource::Import,
             tz: self.person.tz.clone(),
             tz_offset_min: self.person.zone.offset_minutes(occurred_at),
-            source,
+            source: *source,
             device_id: None,
             press_id: None,
             note: entry.note.clone(),
@@ -158,5 +176,15 @@ impl Listed {
         row.clocks.clear();
         row.touched = None;
         row
+    }
+    /// The events of a slice get one clock, and then their ids say which came first.
+    fn event_id(&self, habit: &ListedHabit, told: &Told) -> EventId {
+        let derived = |origin: &str| EventId::imported(&self.user, origin, &habit.reference, told.entry.date);
+        let id = derived(self.origin);
+        if !told.first_of_two {
+            return id;
+        }
+        let mut before = (0..1000).map(|n| derived(&format!("{}.{n}", self.origin)));
+        before.find(|before| before.as_str() < id.as_str()).unwrap_or(id)
     }
 }

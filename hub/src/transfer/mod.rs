@@ -9,7 +9,9 @@ mod export;
 mod jobs;
 mod known;
 mod rows;
+mod tabled;
 mod taking;
+mod target;
 
 pub use console::{read_file, write_file};
 pub use contents::Contents;

@@ -6,21 +6,23 @@ use bytes::Bytes;
 use kairos_core::Millis;
 use kairos_core::command::{Fields, Rejection};
 use kairos_core::day::Date;
-use kairos_core::event::{Source, Verb};
-use kairos_core::ids::{HabitId, UserId};
-use kairos_core::plan::Person;
+use kairos_core::event::Source;
+use kairos_core::ids::{self, HabitId, UserId};
+use kairos_core::plan::{DATED, Person};
 use kairos_core::row::Row;
-use kairos_core::schema::HABITS;
+use kairos_core::schema::{HABIT_SCHEDULES, HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
-use kairos_transfer::completions::{CompletionRow, each_completion, is_table};
+use kairos_transfer::completions::{each_completion, is_table};
 use kairos_transfer::whole::{self, Whole};
-use kairos_transfer::{Fault, Portable, PortableEntry, Report, limits};
+use kairos_transfer::{Fault, Portable, Report, limits};
 use serde::Serialize;
 
-use super::contents::{Contents, Held, Listed, ListedHabit};
+use super::contents::{Contents, Held, Listed, ListedHabit, Told};
 use super::habit_id;
 use super::known::Known;
+use super::tabled::Tabled;
+use super::target::Dated;
 
 /// How many remarks a person is shown.
 const REMARKS: usize = 200;
@@ -121,10 +123,10 @@ impl Importer<'_> {
                 if entry.date > self.today || entry.date.year() < 1970 {
                     ahead += 1;
                 } else {
-                    entries.push((entry, Source::Import));
+                    entries.push(Told { entry, source: Source::Import, first_of_two: false });
                 }
             }
-            habits.push(ListedHabit { id, reference: habit.reference, row, entries });
+            habits.push(ListedHabit { id, reference: habit.reference, row, schedules: Vec::new(), entries });
         }
         if ahead > 0 {
             outlook.entries -= ahead;
@@ -183,92 +185,53 @@ impl Importer<'_> {
         let mut habits = Vec::with_capacity(by_name.len());
         for (name, tabled) in by_name {
             let id = habit_id(HabitId::imported(self.user, "table", &name).as_str())?;
-            let row = self.tabled(&id, &name, &tabled);
-            habits.push(ListedHabit { id, reference: name, row, entries: tabled.entries });
+            habits.push(self.tabled(id, name, tabled));
         }
         Ok(self.listed("table", outlook, habits))
     }
 
-    fn tabled(&self, id: &HabitId, name: &str, tabled: &Tabled) -> Row {
-        let mut row = self.habit(id, &Fields::new());
-        row.columns.insert("name", name.into());
-        row.columns.insert("import_ref", name.into());
+    fn tabled(&self, id: HabitId, name: String, mut tabled: Tabled) -> ListedHabit {
+        let mut row = self.habit(&id, &Fields::new());
+        row.columns.insert("name", name.as_str().into());
+        row.columns.insert("import_ref", name.as_str().into());
+        row.columns.insert("unit", tabled.unit.clone().into());
+        let mut schedules = Vec::new();
         if tabled.counted {
             row.columns.insert("kind", "measurable".into());
-            row.columns.insert("target_value", tabled.at_most.unwrap_or_else(|| tabled.target()).into());
             if tabled.at_most.is_some() {
                 row.columns.insert("target_type", "at_most".into());
             }
-            row.columns.insert("unit", tabled.unit.clone().into());
+            let targets = tabled.targets();
+            if let Some(present) = targets.first() {
+                row.columns.insert("target_value", present.target.into());
+            }
+            if targets.len() > 1 {
+                let mut until = None;
+                for dated in &targets {
+                    schedules.push(self.schedule(&row, dated, until));
+                    until = dated.from.yesterday().ok();
+                }
+            }
         } else if tabled.lapsed {
             row.columns.insert("kind", "avoid".into());
         }
+        ListedHabit { id, reference: name, row, schedules, entries: tabled.into_entries() }
+    }
+
+    /// A habit's target while it was that.
+    fn schedule(&self, habit: &Row, dated: &Dated, until: Option<Date>) -> Row {
+        let from = dated.from.to_string();
+        let id = ids::schedule(&habit.id, &from);
+        let mut row = Row::new(&HABIT_SCHEDULES, id, self.scope.clone(), self.user.clone(), self.now);
+        for name in DATED {
+            row.columns.insert(name, habit.get(name));
+        }
+        row.columns.insert("habit_id", habit.id.as_str().into());
+        row.columns.insert("valid_from", from.into());
+        row.columns.insert("valid_to", until.map(|date| date.to_string()).into());
+        row.columns.insert("target_value", dated.target.into());
         row
     }
-}
-
-/// A habit as the table of days tells of it.
-struct Tabled {
-    counted: bool,
-    lapsed: bool,
-    unit: Option<String>,
-    /// The amount that is not to be passed, where less is better.
-    at_most: Option<f64>,
-    /// The least amount of a day that is done.
-    least: f64,
-    /// What the parts of days allow: a percent is rounded down, and the next lower one would begin here.
-    bound: f64,
-    entries: Vec<(PortableEntry, Source)>,
-}
-
-impl Default for Tabled {
-    fn default() -> Self {
-        let (least, bound) = (f64::INFINITY, f64::INFINITY);
-        Self { counted: false, lapsed: false, unit: None, at_most: None, least, bound, entries: Vec::new() }
-    }
-}
-
-impl Tabled {
-    #[allow(clippy::cast_precision_loss)] // 1 to 99
-    fn add(&mut self, line: CompletionRow) {
-        self.counted |= line.amount.is_some() || line.at_most.is_some();
-        self.at_most = line.at_most.or(self.at_most);
-        self.lapsed |= line.kind == "MISSED" && line.source != "engine";
-        if self.unit.is_none() && !line.unit.is_empty() {
-            self.unit = Some(line.unit);
-        }
-        if let Some(amount) = line.amount.filter(|amount| *amount > 0.0) {
-            if line.kind == "FULL" {
-                self.least = self.least.min(amount);
-            }
-            if let Some(percent) = line.percent {
-                self.bound = self.bound.min(amount * 100.0 / percent as f64);
-            }
-        }
-        let (verb, value) = match (line.kind.as_str(), line.amount, line.percent) {
-            ("SKIPPED", ..) => (Verb::Skip, None),
-            ("MISSED", ..) if line.source == "engine" => (Verb::Miss, None),
-            ("MISSED", ..) => (Verb::Lapse, None),
-            (_, Some(amount), _) => (Verb::Set, Some(amount)),
-            ("PARTIAL", _, percent) => (Verb::Partial, percent.map(percent_value)),
-            _ => (Verb::Full, None),
-        };
-        let note = Some(line.note).filter(|note| !note.is_empty());
-        let entry = PortableEntry { date: line.date, verb, value, note, occurred_at: line.completed_at };
-        self.entries.push((entry, Source::parse(&line.source).unwrap_or(Source::Import)));
-    }
-
-    /// The target under which its amounts stand as the table says.
-    fn target(&self) -> f64 {
-        let target = self.least.min(self.bound);
-        if target.is_finite() { target } else { 1.0 }
-    }
-}
-
-/// A percent that folds back to itself.
-#[allow(clippy::cast_precision_loss)] // 1 to 99
-fn percent_value(percent: i64) -> f64 {
-    percent as f64 + 0.001
 }
 
 fn outlook(report: &Report) -> Outlook {
