@@ -6,25 +6,57 @@ use kairos_core::ids::UserId;
 use kairos_core::row::Row;
 use kairos_transfer::{Origin, Portable};
 
+use super::contents::ListedHabit;
+
 /// The habits that a person has from Loop: the reference of each by its name, where one name is one habit.
 ///
 /// Loop's database knows habits by a uuid, its zip only by their names. Whichever came first, the other finds its habits
 /// again by this.
 #[derive(Debug, Clone, Default)]
-pub struct Known(BTreeMap<String, Option<String>>);
+pub struct Known {
+    from_loop: BTreeMap<String, Option<String>>,
+    /// The ids of all habits, by their names.
+    named: BTreeMap<String, Vec<String>>,
+}
+
+/// How many habits are named of those whose name is in use.
+const NAMED: usize = 3;
 
 impl Known {
     /// Of a person's living habits.
     pub(super) fn of(user: &UserId, habits: &[Row]) -> Self {
-        let mut known = BTreeMap::new();
+        let (mut known, mut named) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
         for habit in habits {
+            named.entry(habit.text("name")).or_default().push(habit.id.clone());
             let reference = habit.text("import_ref");
             if Origin::Loop.habit_id(user, &reference).as_str() == habit.id {
                 let several = known.contains_key(&habit.text("name"));
                 known.insert(habit.text("name"), (!several).then_some(reference));
             }
         }
-        Self(known)
+        Self { from_loop: known, named }
+    }
+
+    /// What is worth knowing of habits that come under a name which others have: they stand beside those.
+    pub(super) fn remarks(&self, habits: &[ListedHabit]) -> Vec<String> {
+        let beside = habits.iter().filter_map(|habit| {
+            let name = habit.row.text("name");
+            let there = self.named.get(&name)?;
+            (!there.iter().any(|id| id == habit.id.as_str())).then_some(name)
+        });
+        let names: Vec<String> = beside.collect();
+        let mut remarks: Vec<String> = names
+            .iter()
+            .take(NAMED)
+            .map(|name| format!("You already have a habit called {name}; this one will stand beside it."))
+            .collect();
+        match names.len().saturating_sub(NAMED) {
+            0 => {}
+            1 => remarks.push("You already have a habit of one more name; that one, too, will stand beside it.".into()),
+            more => remarks
+                .push(format!("You already have habits of {more} more names; those, too, will stand beside them.")),
+        }
+        remarks
     }
 
     /// Names the habits of a file as those that are there are named.
@@ -32,7 +64,7 @@ impl Known {
         if portable.source != Origin::Loop {
             return;
         }
-        let there: BTreeSet<&String> = self.0.values().flatten().collect();
+        let there: BTreeSet<&String> = self.from_loop.values().flatten().collect();
         let mut named: BTreeMap<String, usize> = BTreeMap::new();
         for habit in &portable.habits {
             *named.entry(habit.name().to_owned()).or_default() += 1;
@@ -40,7 +72,7 @@ impl Known {
         for habit in &mut portable.habits {
             if !there.contains(&habit.reference)
                 && named.get(habit.name()) == Some(&1)
-                && let Some(Some(reference)) = self.0.get(habit.name())
+                && let Some(Some(reference)) = self.from_loop.get(habit.name())
             {
                 habit.reference.clone_from(reference);
             }

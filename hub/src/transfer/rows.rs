@@ -56,6 +56,7 @@ struct Importer<'a> {
     user: &'a UserId,
     scope: Scope,
     person: &'a Person,
+    known: &'a Known,
     now: Millis,
     today: Date,
 }
@@ -71,7 +72,7 @@ pub fn read(
     (person, known): (&Person, &Known),
     now: Millis,
 ) -> Result<Contents, Rejection> {
-    let importer = Importer { user, scope: Scope::Person(user.clone()), person, now, today: person.today(now) };
+    let importer = Importer { user, scope: Scope::Person(user.clone()), person, known, now, today: person.today(now) };
     if whole::is_whole(&file) {
         return Ok(whole_export(Whole::open(file, user).map_err(wrong)?));
     }
@@ -106,7 +107,8 @@ fn whole_export(whole: Whole<Bytes>) -> Contents {
 }
 
 impl Importer<'_> {
-    fn listed(&self, origin: &'static str, outlook: Outlook, habits: Vec<ListedHabit>) -> Contents {
+    fn listed(&self, origin: &'static str, mut outlook: Outlook, habits: Vec<ListedHabit>) -> Contents {
+        outlook.remarks.splice(..0, self.known.remarks(&habits));
         let (user, scope, person) = (self.user.clone(), self.scope.clone(), self.person.clone());
         Contents { outlook, source: Held::Listed(Listed { user, scope, person, now: self.now, origin, habits }) }
     }

@@ -155,6 +155,22 @@ async fn a_life(ada: &Person) {
         let id = coffee["id"].as_str().unwrap();
         ada.post(&format!("/api/habits/{id}/complete"), json!({"date": date, "set": day % 5})).await;
     }
+    // A part, and then left out; days that pass; a target that was another one; two of one name; numbers of many digits.
+    let id = water["id"].as_str().unwrap();
+    ada.post(&format!("/api/habits/{id}/skip"), json!({"date": "2026-11-18", "note": "=1+1"})).await;
+    for (n, name) in ["Stretch", "Stretch", "Stretch (2)"].iter().enumerate() {
+        let body = json!({"name": name, "kind": "measurable", "target_value": 2.5, "start_date": "2026-11-10"});
+        let id = ada.post("/api/habits", body).await["id"].as_str().unwrap().to_owned();
+        ada.post(&format!("/api/habits/{id}/complete"), json!({"date": "2026-11-11", "set": 2.2})).await;
+        for day in [12, 13, 19 + n] {
+            #[allow(clippy::cast_precision_loss)]
+            let amount = [1.330_170_122_511_248_6e-7, rng.next_u64() as f64 / 1e17, 0.1 + 0.2][day % 3];
+            let body = json!({"date": format!("2026-11-{day}"), "set": amount});
+            ada.post(&format!("/api/habits/{id}/complete"), body).await;
+        }
+        let target = Some(json!({"target_value": 0.3}));
+        assert!(ada.ask(Method::PATCH, &format!("/api/habits/{id}"), target).await.0.is_success());
+    }
     ada.post("/api/pauses", json!({"from_date": "2026-11-05", "to_date": "2026-11-07", "reason": "trip"})).await;
     let (status, _) = ada.ask(Method::PATCH, "/api/me/preferences", Some(json!({"show_streaks": true}))).await;
     assert!(status.is_success());
@@ -165,12 +181,26 @@ async fn a_life(ada: &Person) {
 #[tokio::test]
 async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     let clock = "2026-11-24T12:00:00Z";
-    let house = House::builder().clock(clock).start().await;
+    let mut house = House::builder().clock("2026-11-21T12:00:00Z").start().await;
     let ada = house.set_up().await;
     a_life(&ada).await;
     rests(&house).await;
+    house.stop().await;
+    house.set_clock(clock);
+    house.boot().await;
+    let ada = house.sign_in("ada@example.org", "correct horse battery").await;
+    until("days have passed", async || {
+        let table = String::from_utf8(export(&ada, "csv").await).unwrap();
+        table.contains("2026-11-23,MISSED").then_some(())
+    })
+    .await;
+    rests(&house).await;
     let (whole, table) = (export(&ada, "json").await, export(&ada, "csv").await);
     assert!(String::from_utf8_lossy(&whole).lines().count() > 60);
+    let text = String::from_utf8_lossy(&table).into_owned();
+    for holds in ["Stretch (2),", "Stretch (3),", ",SKIPPED,,", ",0.30000000000000004,", ",PARTIAL,88,2.2,"] {
+        assert!(text.contains(holds), "{holds}: {text}");
+    }
 
     let other = House::builder().clock(clock).start().await;
     let bo = other.set_up().await;
@@ -184,13 +214,23 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     let third = House::builder().clock(clock).start().await;
     let cy = third.set_up().await;
     assert_eq!(import(&cy, table.clone()).await["state"], "done");
+    rests(&third).await;
     let again = export(&cy, "csv").await;
     assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&table));
+    assert_eq!(cy.get("/api/recovery").await["items"], json!([]), "nobody judges what a table tells");
+    assert_eq!(import(&cy, table.clone()).await["state"], "unchanged");
+
+    // Where it came from, it says that its habits will stand beside those that are there.
+    let (status, dry) = send(&ada, "?dry_run=true", table.clone()).await;
+    let remarks = dry["outlook"]["remarks"].to_string();
+    assert!(status.is_success() && remarks.contains("You already have a habit called Coffee; this one"), "{dry}");
+    let (_, dry) = send(&cy, "?dry_run=true", table).await;
+    assert!(!dry["outlook"]["remarks"].to_string().contains("already have"), "{dry}");
 
     let zip = export(&bo, "loop").await;
     let fourth = House::builder().clock(clock).start().await;
     let (status, dry) = send(&fourth.set_up().await, "?dry_run=true", zip).await;
-    assert_eq!((status, &dry["outlook"]["habits"]), (StatusCode::OK, &json!(4)), "{dry}");
+    assert_eq!((status, &dry["outlook"]["habits"]), (StatusCode::OK, &json!(7)), "{dry}");
 }
 
 #[tokio::test]
