@@ -4,8 +4,9 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::day::Date;
 use kairos_core::ids::{self, UserId};
-use kairos_core::plan::{DATED, Person, Plan, is_rest_of, rests_since};
+use kairos_core::plan::{DATED, Person, Plan, is_rest_of, rests_since, stretch};
 use kairos_core::principal::Principal;
+use kairos_core::repair::parse_date;
 use kairos_core::row::Row;
 use kairos_core::schema::{HABIT_SCHEDULES, HABITS, PAUSES, USER_PREFERENCES};
 use kairos_core::scope::Scope;
@@ -102,11 +103,15 @@ fn note_rest(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<
     }
 }
 
+/// The ids that a break of the hub's own may have: the first, unless it is taken.
+fn break_ids(reason: &str) -> impl Iterator<Item = String> {
+    (0..16).map(move |n| ids::derive(&if n == 0 { reason.to_owned() } else { format!("{reason}|{n}") }))
+}
+
 /// The break that the hub itself makes for a reason, and whether it is new. Its id is derived, and anybody may write a break of
 /// their own under any id: one in another scope is left where it is, and the next id taken.
 fn own_break(tx: &mut Tx<'_>, reason: &str, scope: &Scope, user: &UserId) -> Result<(Row, bool), StoreError> {
-    for n in 0..16 {
-        let id = ids::derive(&if n == 0 { reason.to_owned() } else { format!("{reason}|{n}") });
+    for id in break_ids(reason) {
         match tx.row(&PAUSES, &id)? {
             Some(row) if row.scope == *scope => return Ok((row, false)),
             Some(_) => {}
@@ -190,8 +195,7 @@ pub(super) fn excuse_travel(
     let Some(last) = arrived.yesterday().ok().filter(|last| *last >= left) else { return Ok(()) };
     let (from, to) = (left.to_string(), last.to_string());
     let at = tx.tick();
-    let reason = format!("travel|{}|{left}|{last}", by.user);
-    let (mut row, new) = own_break(tx, &reason, &Scope::Person(by.user.clone()), &by.user)?;
+    let (mut row, new) = own_break(tx, &journey(by, left, last), &Scope::Person(by.user.clone()), &by.user)?;
     if new {
         row.set("reason", "travel", &at);
     } else if row.deleted_at.is_none() && row.text("from_date") <= from && covers(&row, &to) {
@@ -209,11 +213,27 @@ fn covers(pause: &Row, day: &str) -> bool {
     pause.opt_text("to_date").is_none_or(|to| to.as_str() >= day)
 }
 
+/// What the id of the break that a journey makes is derived from.
+fn journey(by: &Principal, left: Date, last: Date) -> String {
+    format!("travel|{}|{left}|{last}", by.user)
+}
+
+/// The most days beyond the first that a journey leaves out.
+const LEFT_OUT: usize = 3;
+
+/// The last day of a break that a journey made, as it was made. Its id says so, and no word of it: what a person calls
+/// "travel" is theirs.
+fn travelled_to(by: &Principal, pause: &Row) -> Option<Date> {
+    let left = parse_date(&pause.text("from_date"))?;
+    stretch(left, Date::MAX).take(1 + LEFT_OUT).find(|last| break_ids(&journey(by, left, *last)).any(|id| id == pause.id))
+}
+
 /// Who is back on a day that a journey had left out lives it after all.
 fn end_travel(tx: &mut Tx<'_>, by: &Principal, arrived: Date) -> Result<(), StoreError> {
     for mut row in tx.rows_where(&PAUSES, "scope", &Scope::Person(by.user.clone()).to_string())? {
-        let covers = row.opt_text("to_date").is_some_and(|to| to >= arrived.to_string());
-        if row.deleted_at.is_some() || row.text("reason") != "travel" || !covers {
+        let Some(to) = row.opt_text("to_date").filter(|to| *to >= arrived.to_string()) else { continue };
+        // One that was made longer is a vacation now.
+        if row.deleted_at.is_some() || travelled_to(by, &row).is_none_or(|last| to > last.to_string()) {
             continue;
         }
         let at = tx.tick();

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod bindings;
 mod texts;
+mod travel;
 
 use std::collections::BTreeMap;
 
