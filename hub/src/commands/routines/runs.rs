@@ -4,20 +4,24 @@ use std::collections::BTreeSet;
 
 use kairos_core::change::Origin;
 use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, When};
-use kairos_core::day::logical_day;
+use kairos_core::day::{Date, logical_day};
 use kairos_core::event::TimeSource;
 use kairos_core::ids::{CommandId, EventId, HabitId, RoutineId, RunId, VariantId};
+use kairos_core::plan::Person;
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::routine::{
     Answer, LEFT_AFTER, MIN_STEPS, Moment, Move, Refusal, Run, Status, Step, StepResult, found,
 };
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, HABITS, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES};
+use kairos_core::schema::{
+    COMPLETION_EVENTS, HABITS, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES,
+};
 use kairos_core::scope::Scope;
 
 use super::super::{applied, record, unchanged, visible};
 use super::{parts, steps::read_variants};
+use crate::runs::{Breaks, can_be_done};
 use crate::store::{StoreError, Tx};
 
 fn conflict(field: &str, message: impl Into<String>) -> StoreError {
@@ -62,7 +66,13 @@ pub(super) fn start(
     let variant = choose(tx, routine, variant)?;
     let steps = steps_of(tx, by, routine, variant.as_deref())?;
     if steps.len() < MIN_STEPS {
-        let message = format!("A routine needs at least {MIN_STEPS} habits before it can be started.");
+        let message = if parts(tx, &ROUTINE_HABITS, routine.as_str())?.len() < MIN_STEPS {
+            format!("A routine needs at least {MIN_STEPS} habits before it can be started.")
+        } else {
+            format!(
+                "A routine needs at least {MIN_STEPS} habits that can be done today; others of it are left out here, archived or on a break."
+            )
+        };
         return Err(conflict("steps", message));
     }
     for row in tx.runs_in_progress(&owner.scope)? {
@@ -104,6 +114,7 @@ fn steps_of(
 ) -> Result<Vec<Step>, StoreError> {
     let mut rows = parts(tx, &ROUTINE_HABITS, routine.as_str())?;
     rows.sort_by_cached_key(|row| (row.text("sort_key"), row.id.clone()));
+    let mut today = Today::of(tx, by)?;
     let mut steps = Vec::new();
     for row in rows {
         let here = match (variant, read_variants(&row)) {
@@ -111,7 +122,7 @@ fn steps_of(
             _ => true,
         };
         let Ok(habit) = HabitId::new(row.text("habit_id")) else { continue };
-        if !here || !is_alive(tx, by, &habit)? {
+        if !here || !today.is_open(tx, by, &habit)? {
             continue;
         }
         let estimate = tx.known(&HABITS, habit.as_str())?.and_then(|habit| habit.integer("estimated_seconds"));
@@ -120,16 +131,34 @@ fn steps_of(
     Ok(steps)
 }
 
-/// Whether a habit can be done: it is there, and neither archived nor on a break.
-fn is_alive(tx: &mut Tx<'_>, by: &Principal, habit: &HabitId) -> Result<bool, StoreError> {
-    let row = tx.known(&HABITS, habit.as_str())?;
-    Ok(row.is_some_and(|row| row.deleted_at.is_none() && by.may_read(&row.scope) && row.text("status") == "ACTIVE"))
+/// The present day of a person, and who rests on it.
+struct Today {
+    person: Person,
+    date: Date,
+    breaks: Breaks,
+}
+
+impl Today {
+    fn of(tx: &mut Tx<'_>, by: &Principal) -> Result<Self, StoreError> {
+        let person = record::person(tx, &by.user)?;
+        Ok(Self { date: person.today(tx.now()), person, breaks: Breaks::default() })
+    }
+
+    /// Whether a habit can be done.
+    fn is_open(&mut self, tx: &mut Tx<'_>, by: &Principal, habit: &HabitId) -> Result<bool, StoreError> {
+        let Some(row) = tx.known(&HABITS, habit.as_str())?.filter(|row| by.may_read(&row.scope)) else {
+            return Ok(false);
+        };
+        let breaks = self.breaks.of(&row.scope, |scope| tx.rows_where(&PAUSES, "scope", &scope.to_string()))?;
+        Ok(can_be_done(&repair::shown(&row), breaks, &self.person, self.date))
+    }
 }
 
 fn alive(tx: &mut Tx<'_>, by: &Principal, run: &Run) -> Result<BTreeSet<HabitId>, StoreError> {
+    let mut today = Today::of(tx, by)?;
     let mut found = BTreeSet::new();
     for step in &run.steps {
-        if is_alive(tx, by, &step.habit_id)? {
+        if today.is_open(tx, by, &step.habit_id)? {
             found.insert(step.habit_id.clone());
         }
     }
@@ -214,7 +243,8 @@ fn check(answer: &Answer) -> Result<(), StoreError> {
         (StepResult::Done | StepResult::Skip, value) => value.is_none(),
     };
     if !fits {
-        let message = "value is an amount for done, the percent from 1 to 99 for partial, and absent for skip.";
+        let message =
+            "value is an amount for done, the percent from 1 to 99 for partial, and absent for skip.";
         return Err(Rejection::field("value", message).into());
     }
     if let (Some(note), Some(column)) = (&answer.note, COMPLETION_EVENTS.column("note")) {
