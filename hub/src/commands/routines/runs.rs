@@ -238,13 +238,13 @@ pub(super) fn next(tx: &mut Tx<'_>, by: &Principal, routine: &RoutineId, when: W
 
 fn check(answer: &Answer) -> Result<(), StoreError> {
     let fits = match (answer.result, answer.value) {
-        (StepResult::Done, Some(value)) => value.is_finite() && value.abs() <= record::MAX_VALUE,
+        (StepResult::Done, Some(value)) => value > 0.0 && value <= record::MAX_VALUE,
         (StepResult::Partial, value) => value.is_some_and(|percent| (1.0..=99.0).contains(&percent)),
         (StepResult::Done | StepResult::Skip, value) => value.is_none(),
     };
     if !fits {
         let message =
-            "value is an amount for done, the percent from 1 to 99 for partial, and absent for skip.";
+            "value is an amount above zero for done, the percent from 1 to 99 for partial, and absent for skip.";
         return Err(Rejection::field("value", message).into());
     }
     if let (Some(note), Some(column)) = (&answer.note, COMPLETION_EVENTS.column("note")) {

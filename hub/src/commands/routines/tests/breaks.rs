@@ -68,3 +68,16 @@ async fn on_vacation_no_routine_begins_and_it_says_so() {
     scene.ends("all").await;
     assert_eq!(scene.wish(start()).await.outcome, Outcome::Applied);
 }
+
+#[tokio::test]
+async fn a_step_takes_an_amount_above_zero() {
+    let scene = Scene::of(2).await;
+    let run = scene.start().await;
+    for amount in [-5.0, 0.0, f64::NAN, 1e10] {
+        match scene.go(&run, step(StepResult::Done, Some(amount))).await.outcome {
+            Outcome::Rejected(rejection) => assert_eq!(rejection.field.as_deref(), Some("value"), "{amount}"),
+            other => panic!("{amount}: {other:?}"),
+        }
+    }
+    assert_eq!(scene.go(&run, step(StepResult::Done, Some(0.5))).await.outcome, Outcome::Applied);
+}
