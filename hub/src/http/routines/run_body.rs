@@ -24,7 +24,7 @@ pub(super) struct StartBody {
 pub(super) struct StepBody {
     /// `done`, `partial` or `skip`.
     pub(super) result: String,
-    /// The amount for done, the percent from 1 to 99 for partial.
+    /// The amount for done, above zero; the percent from 1 to 99 for partial.
     pub(super) value: Option<f64>,
     /// A note for the day.
     pub(super) note: Option<String>,
