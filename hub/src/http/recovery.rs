@@ -1,11 +1,18 @@
 //! Offers of a way back, and their answers.
 
+use std::collections::HashMap;
+
 use axum::Json as Answer;
 use axum::extract::State;
+use kairos_core::Millis;
 use kairos_core::command::{Command, Saying, Wish};
+use kairos_core::ids::UserId;
+use kairos_core::plan::Person as Calendar;
 use kairos_core::progress::Recovery;
+use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{HABITS, RECOVERY_SESSIONS};
+use kairos_core::schema::{HABITS, PAUSES, RECOVERY_SESSIONS, USERS};
+use kairos_core::scope::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +23,8 @@ use super::extract::{Idempotency, Json, Path, Person, Query};
 use super::habits::submit;
 use super::rows::{self, PAGE};
 use super::{Api, ErrorBody};
+use crate::runs::{Breaks, can_be_done};
+use crate::store::{Snapshot, StoreError};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(answer))
@@ -84,7 +93,7 @@ struct Wanted {
     status: Option<String>,
     /// The `next` of the last page.
     after: Option<String>,
-    /// How many at most, from 1 to 1000; a page may hold fewer.
+    /// How many at most, from 1 to 1000.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
@@ -102,7 +111,44 @@ struct AnswerBody {
     notes: Option<String>,
 }
 
-/// The person's sessions.
+/// The habits that were looked at for a list of sessions.
+struct Seen {
+    person: Calendar,
+    now: Millis,
+    /// Those that are there, and whether they can be done today.
+    habits: HashMap<String, Option<(Row, bool)>>,
+    breaks: Breaks,
+}
+
+impl Seen {
+    /// The habit of a session that is shown: none is of a habit that was deleted, and while a habit rests it waits for nobody.
+    fn shown(&mut self, snapshot: &Snapshot<'_>, session: &Row) -> Result<Option<&Row>, StoreError> {
+        let id = session.text("habit_id");
+        if !self.habits.contains_key(&id) {
+            let habit =
+                snapshot.row(&HABITS, &id)?.filter(|row| row.deleted_at.is_none() && row.scope == session.scope);
+            let looked_at = match habit.map(repair::sound) {
+                Some(habit) => {
+                    let read = |scope: &Scope| snapshot.rows_where(&PAUSES, "scope", &scope.to_string());
+                    let breaks = self.breaks.of(&habit.scope, read)?;
+                    let open = can_be_done(&habit, breaks, &self.person, self.person.today(self.now));
+                    Some((habit, open))
+                }
+                None => None,
+            };
+            self.habits.insert(id.clone(), looked_at);
+        }
+        let waits = session.text("status") == "PENDING";
+        let found = self.habits.get(&id).and_then(Option::as_ref);
+        Ok(found.filter(|(_, open)| *open || !waits).map(|(habit, _)| habit))
+    }
+}
+
+fn person_of(snapshot: &Snapshot<'_>, user: &UserId) -> Result<Calendar, StoreError> {
+    Ok(Calendar::of(snapshot.row(&USERS, user.as_str())?.map(repair::sound).as_ref()))
+}
+
+/// The person's sessions. Offers of habits that were deleted, or that rest, are left out.
 #[utoipa::path(
     get, path = "/api/recovery", tag = "recovery", params(Wanted),
     responses((status = 200, body = Sessions))
@@ -116,17 +162,29 @@ async fn list(
         return Err(ApiError::field("status", "status is PENDING, COMPLETED or ABANDONED."));
     }
     let most = rows::at_most(PAGE, wanted.limit)?;
-    let (scopes, after) = (by.scopes.clone(), wanted.after.unwrap_or_default());
+    let (scopes, mut after) = (by.scopes.clone(), wanted.after.clone().unwrap_or_default());
+    let now = api.store.clock().now();
     let found = api.store.read(move |snapshot| {
-        let rows = snapshot.rows_in(&RECOVERY_SESSIONS, &scopes, &after, most)?;
-        let next = if rows.len() == most { rows.last().map(|row| row.id.clone()) } else { None };
-        let mut items = Vec::new();
-        for row in rows.into_iter().map(kairos_core::repair::sound) {
-            if wanted.status.as_ref().is_none_or(|status| row.text("status") == *status) {
-                items.push(Session::of(&row, snapshot.row(&HABITS, &row.text("habit_id"))?.as_ref()));
+        let mut seen =
+            Seen { person: person_of(snapshot, &by.user)?, now, habits: HashMap::new(), breaks: Breaks::default() };
+        let mut items: Vec<Session> = Vec::new();
+        loop {
+            let rows = snapshot.rows_in(&RECOVERY_SESSIONS, &scopes, &after, PAGE)?;
+            let last = rows.len() < PAGE;
+            for row in rows.into_iter().map(repair::sound) {
+                after.clone_from(&row.id);
+                let wanted = wanted.status.as_ref().is_none_or(|status| row.text("status") == *status);
+                let Some(habit) = seen.shown(snapshot, &row)?.filter(|_| wanted) else { continue };
+                if items.len() == most {
+                    let next = items.last().map(|session| session.id.clone());
+                    return Ok(Sessions { items, next });
+                }
+                items.push(Session::of(&row, Some(habit)));
+            }
+            if last {
+                return Ok(Sessions { items, next: None });
             }
         }
-        Ok(Sessions { items, next })
     });
     Ok(Answer(found.await?))
 }

@@ -65,6 +65,46 @@ async fn days_pass_a_break_takes_them_back_and_the_way_back_is_answered() {
     house.is_well().await;
 }
 
+#[tokio::test]
+async fn offers_wait_only_for_habits_that_are_there_and_go_on() {
+    let house = House::builder().clock("2026-11-24T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    let mut habits = Vec::new();
+    for name in ["gone", "paused", "archived", "on a break", "one", "two"] {
+        let made = ada.post("/api/habits", json!({"name": name, "start_date": "2026-11-01"})).await;
+        habits.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let waiting = async |query: &str| ada.get(&format!("/api/recovery?status=PENDING{query}")).await;
+    until("all are offered a way back", async || {
+        (waiting("").await["items"].as_array().unwrap().len() == habits.len()).then_some(())
+    })
+    .await;
+    // An offer that was answered is no reason for a short page.
+    let answered = waiting("&limit=1").await["items"][0].clone();
+    let path = format!("/api/recovery/{}/answer", answered["id"].as_str().unwrap());
+    ada.post(&path, json!({"action": "RESUME"})).await;
+    let path = |n: usize| format!("/api/habits/{}", habits[n]);
+    assert!(ada.ask(Method::DELETE, &path(0), None).await.0.is_success());
+    for (n, status) in [(1, "PAUSED"), (2, "ARCHIVED")] {
+        assert!(ada.ask(Method::PATCH, &path(n), Some(json!({"status": status}))).await.0.is_success());
+    }
+    let rest = json!({"habit_id": habits[3], "from_date": "2026-11-23", "to_date": "2026-11-30"});
+    ada.post("/api/pauses", rest).await;
+    let expected: Vec<&str> = ["one", "two"].into_iter().filter(|name| answered["habit_name"] != *name).collect();
+    let (mut after, mut names) = (String::new(), Vec::new());
+    loop {
+        let page = waiting(&format!("&limit=1{after}")).await;
+        names.extend(page["items"].as_array().unwrap().iter().map(|offer| offer["habit_name"].clone()));
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, expected);
+    let all = ada.get("/api/recovery").await;
+    assert!(all["items"].as_array().unwrap().iter().all(|session| session["habit_id"] != habits[0].as_str()), "{all}");
+}
+
 /// Once a week, done on Monday the 2nd, Tuesday the 10th and Sunday the 22nd: every week that begins on a Monday has its deed;
 /// of those that begin on a Sunday the one from the 15th to the 21st has none.
 #[tokio::test]
