@@ -7,6 +7,7 @@ use kairos_core::command::{Command, Outcome, Wish};
 use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::schema::HABITS;
+use kairos_core::value::Value;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
@@ -95,8 +96,12 @@ async fn edit(
     Idempotency(command): Idempotency,
     Json(body): Json<Columns>,
 ) -> Result<Answer<RowJson>, ApiError> {
-    let id = habit_id(id)?;
-    let wish = Wish::EditHabit { id: id.clone(), fields: body.into_fields(&HABITS)? };
+    let (id, fields) = (habit_id(id)?, body.into_fields(&HABITS)?);
+    // Without one its first day would move with the person's time zone.
+    if fields.get("start_date").is_some_and(Value::is_null) {
+        return Err(ApiError::field("start_date", "start_date is a day such as 2026-11-24; a habit keeps one."));
+    }
+    let wish = Wish::EditHabit { id: id.clone(), fields };
     submit(&api, Command { id: command, by: by.clone(), wish }).await?;
     Ok(Answer(row(&api, &by, &id).await?))
 }

@@ -154,6 +154,7 @@ async fn every_wrong_value_is_refused_by_its_name() {
         (Method::POST, complete.as_str(), json!({"percent": 100}), "percent"),
         (Method::POST, complete.as_str(), json!({"set": -1}), "value"),
         (Method::POST, complete.as_str(), json!({"value": 1e300}), "value"),
+        (Method::PATCH, edit.as_str(), json!({"start_date": null}), "start_date"),
         (Method::PATCH, edit.as_str(), json!({"freq_num": 0}), "freq_num"),
         (Method::PATCH, edit.as_str(), json!({"freq_den": 10_000}), "freq_den"),
         (Method::PATCH, edit.as_str(), json!({"freq_window": "lunar"}), "freq_window"),
