@@ -6,8 +6,8 @@ use kairos_core::command::{Command, Deed, Outcome, Receipt, When, Wish};
 use kairos_core::event::Verb;
 use kairos_core::ids::{CommandId, EventId, HabitId};
 use kairos_core::principal::Principal;
-use kairos_core::repair::parse_date;
-use kairos_core::schema::COMPLETION_EVENTS;
+use kairos_core::repair::{self, parse_date};
+use kairos_core::schema::{COMPLETION_EVENTS, MAX_AMOUNT};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -193,6 +193,21 @@ fn outcome(receipt: &Receipt) -> &'static str {
     }
 }
 
+/// Checks what the door calls by another name than the sender does.
+fn check(body: &DeedBody) -> Result<(), ApiError> {
+    if body.set.is_some_and(|amount| !(0.0..=MAX_AMOUNT).contains(&amount)) {
+        return Err(ApiError::field("set", "set must be zero or more, up to a thousand million."));
+    }
+    if body.percent.is_some_and(|percent| !(1.0..=99.0).contains(&percent)) {
+        return Err(ApiError::field("percent", "percent must be from 1 to 99."));
+    }
+    if let (Some(reason), Some(column)) = (&body.reason, COMPLETION_EVENTS.column("skip_reason")) {
+        repair::check(column, &reason.as_str().into())
+            .map_err(|message| ApiError::field("reason", format!("reason {message}.")))?;
+    }
+    Ok(())
+}
+
 fn deed(by: &Principal, action: Action, habit: &HabitId, body: DeedBody) -> Result<Deed, ApiError> {
     if body.act_as.as_ref().is_some_and(|person| person != by.user.as_str() && person != "me") {
         return Err(ApiError::field("as", "You can act as yourself; acting for others needs their word first."));
@@ -201,6 +216,7 @@ fn deed(by: &Principal, action: Action, habit: &HabitId, body: DeedBody) -> Resu
     if given > usize::from(action == Action::Complete) {
         return Err(ApiError::field("value", "Give one of value, set and percent, and only to complete."));
     }
+    check(&body)?;
     let (verb, value) = match action {
         Action::Skip => (Verb::Skip, None),
         Action::Undo => (Verb::Undo, None),

@@ -140,7 +140,7 @@ async fn every_wrong_value_is_refused_by_its_name() {
     let mut house = House::start().await;
     let ada = house.set_up().await;
     let read = ada.habit("Read").await;
-    let complete = format!("/api/habits/{read}/complete");
+    let (complete, skip) = (format!("/api/habits/{read}/complete"), format!("/api/habits/{read}/skip"));
     let edit = format!("/api/habits/{read}");
     for (method, path, body, field) in [
         (Method::POST, complete.as_str(), json!({"date": "2026-02-30"}), "date"),
@@ -152,8 +152,11 @@ async fn every_wrong_value_is_refused_by_its_name() {
         (Method::POST, complete.as_str(), json!({"event_id": "e"}), "event_id"),
         (Method::POST, complete.as_str(), json!({"as": "bob"}), "as"),
         (Method::POST, complete.as_str(), json!({"percent": 100}), "percent"),
-        (Method::POST, complete.as_str(), json!({"set": -1}), "value"),
+        (Method::POST, complete.as_str(), json!({"percent": 1e300}), "percent"),
+        (Method::POST, complete.as_str(), json!({"set": -1}), "set"),
+        (Method::POST, complete.as_str(), json!({"set": 1e10}), "set"),
         (Method::POST, complete.as_str(), json!({"value": 1e300}), "value"),
+        (Method::POST, skip.as_str(), json!({"reason": "RAIN"}), "reason"),
         (Method::PATCH, edit.as_str(), json!({"start_date": null}), "start_date"),
         (Method::PATCH, edit.as_str(), json!({"freq_num": 0}), "freq_num"),
         (Method::PATCH, edit.as_str(), json!({"freq_den": 10_000}), "freq_den"),
