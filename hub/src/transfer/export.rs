@@ -108,7 +108,7 @@ pub(super) fn write(
     let habits = living_habits(snapshot, scope)?;
     let written = match form {
         Form::Json => everything(snapshot, scope, &habits, &mut out),
-        Form::Csv => table(snapshot, habits, &mut out),
+        Form::Csv => table(snapshot, &habits, &mut out),
         Form::Loop => zip(snapshot, &habits, &mut out),
     };
     let last = written.and_then(|()| if out.buffer.is_empty() { Ok(()) } else { out.hand_over().map_err(unwritten) });
@@ -214,7 +214,7 @@ fn cells(snapshot: &Snapshot<'_>, habit: &Row) -> Result<Vec<Row>, StoreError> {
 }
 
 /// The days in the order of the habits' names, then of their dates.
-fn table(snapshot: &Snapshot<'_>, habits: Vec<Row>, out: &mut impl Write) -> Result<(), StoreError> {
+fn table(snapshot: &Snapshot<'_>, habits: &[Row], out: &mut impl Write) -> Result<(), StoreError> {
     let mut file = completions::Writer::begin(out).map_err(unfit)?;
     for (name, habit) in named(habits.iter().map(repair::repaired).collect()) {
         let unit = habit.text("unit");
