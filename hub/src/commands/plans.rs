@@ -225,7 +225,9 @@ const LEFT_OUT: usize = 3;
 /// "travel" is theirs.
 fn travelled_to(by: &Principal, pause: &Row) -> Option<Date> {
     let left = parse_date(&pause.text("from_date"))?;
-    stretch(left, Date::MAX).take(1 + LEFT_OUT).find(|last| break_ids(&journey(by, left, *last)).any(|id| id == pause.id))
+    stretch(left, Date::MAX)
+        .take(1 + LEFT_OUT)
+        .find(|last| break_ids(&journey(by, left, *last)).any(|id| id == pause.id))
 }
 
 /// Who is back on a day that a journey had left out lives it after all.
