@@ -11,9 +11,10 @@ use kairos_core::command::Rejection;
 use kairos_core::day::Date;
 use kairos_core::event::Verb;
 use kairos_core::ids::UserId;
+use kairos_core::plan::{Kind, Schedules};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{HABITS, ROUTINES, Rule, Table};
+use kairos_core::schema::{HABIT_SCHEDULES, HABITS, ROUTINES, Rule, Table};
 use kairos_core::scope::Scope;
 use kairos_transfer::completions::{self, CompletionRow};
 use kairos_transfer::{Fault, PortableEntry, PortableHabit, whole, write_loop_zip};
@@ -217,11 +218,12 @@ fn cells(snapshot: &Snapshot<'_>, habit: &Row) -> Result<Vec<Row>, StoreError> {
 fn table(snapshot: &Snapshot<'_>, habits: &[Row], out: &mut impl Write) -> Result<(), StoreError> {
     let mut file = completions::Writer::begin(out).map_err(unfit)?;
     for (name, habit) in named(habits.iter().map(repair::repaired).collect()) {
-        let unit = habit.text("unit");
-        let counted = habit.text("kind") == "measurable" && habit.text("target_type") == "at_most";
-        let at_most = habit.number("target_value").filter(|_| counted);
+        let mut dated = snapshot.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
+        dated.retain(|row| row.scope == habit.scope);
+        let dated: Vec<Row> = dated.into_iter().map(repair::sound).collect();
+        let schedules = Schedules::of(&habit, &dated);
         let mut lines: Vec<CompletionRow> =
-            cells(snapshot, &habit)?.iter().filter_map(|cell| line((&name, &unit, at_most), cell)).collect();
+            cells(snapshot, &habit)?.iter().filter_map(|cell| line(&name, &schedules, cell)).collect();
         lines.sort_by_key(|line| line.date);
         lines.iter().try_for_each(|line| file.row(line)).map_err(unfit)?;
     }
@@ -256,18 +258,22 @@ fn numbered(name: &str, taken: &HashSet<String>) -> String {
     (2..).map(with).find(|name| !taken.contains(name)).unwrap_or_else(|| name.to_owned())
 }
 
-fn line((name, unit, at_most): (&str, &str, Option<f64>), cell: &Row) -> Option<CompletionRow> {
+/// A day as it was measured then.
+fn line(name: &str, schedules: &Schedules, cell: &Row) -> Option<CompletionRow> {
+    let date = repair::parse_date(&cell.text("date"))?;
+    let schedule = schedules.on(date);
+    let limited = schedule.kind == Kind::Measurable && schedule.at_most;
     Some(CompletionRow {
         habit: name.to_owned(),
-        date: repair::parse_date(&cell.text("date"))?,
+        date,
         kind: cell.text("type"),
         percent: cell.integer("partial_percent"),
         amount: cell.number("amount"),
-        unit: unit.to_owned(),
+        unit: schedule.unit.clone().unwrap_or_default(),
         note: cell.text("note"),
         source: cell.text("source"),
         completed_at: cell.integer("completed_at"),
-        at_most,
+        at_most: schedule.target.filter(|_| limited),
     })
 }
 

@@ -26,7 +26,8 @@ impl Tabled {
         self.counted |= line.amount.is_some() || line.at_most.is_some();
         self.at_most = line.at_most.or(self.at_most);
         self.lapsed |= line.kind == "MISSED" && line.source != "engine";
-        if self.unit.is_none() && !line.unit.is_empty() {
+        // The newest says what it is measured in now.
+        if !line.unit.is_empty() {
             self.unit = Some(line.unit);
         }
         let done = line.kind == "FULL" || line.kind == "PARTIAL";

@@ -301,6 +301,40 @@ async fn what_was_deleted_comes_back_from_an_export_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_table_tells_each_day_as_it_was_measured_then() {
+    let mut house = House::builder().clock("2026-11-23T12:00:00Z").start().await;
+    let ada = house.set_up().await;
+    let water = json!({"name": "Water", "kind": "measurable", "target_value": 8.0, "unit": "glasses"});
+    let water = ada.post("/api/habits", water).await["id"].as_str().unwrap().to_owned();
+    ada.post(&format!("/api/habits/{water}/complete"), json!({"set": 3})).await;
+    // A session does not last the day; a script's token does.
+    let token = ada.post("/api/tokens", json!({"name": "script"})).await["token"].as_str().unwrap().to_owned();
+    house.stop().await;
+    house.set_clock("2026-11-24T12:00:00Z");
+    house.boot().await;
+    let mut ada = ada.at(&house);
+    ada.token = token;
+    let change = json!({"unit": "ml", "target_value": 2000.0, "target_type": "at_most"});
+    assert!(ada.ask(Method::PATCH, &format!("/api/habits/{water}"), Some(change)).await.0.is_success());
+    ada.post(&format!("/api/habits/{water}/complete"), json!({"set": 1500})).await;
+    let yesterday = ada.get("/api/today?date=2026-11-23").await["items"][0].clone();
+    assert_eq!(
+        (&yesterday["value"], &yesterday["target"], &yesterday["unit"]),
+        (&json!(3.0), &json!(8.0), &json!("glasses"))
+    );
+    let table = String::from_utf8(export(&ada, "csv").await).unwrap();
+    let days: Vec<String> = table
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            [cells[1], cells[2], cells[4], cells[5], cells[9]].join(" ")
+        })
+        .collect();
+    assert_eq!(days, ["2026-11-23 PARTIAL 3 glasses ", "2026-11-24 FULL 1500 ml 2000"]);
+}
+
+#[tokio::test]
 async fn a_file_of_somebody_else_on_this_hub_is_refused_whole() {
     let house = House::start().await;
     let ada = house.set_up().await;
