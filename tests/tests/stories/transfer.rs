@@ -211,7 +211,7 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     assert_eq!(export(&bo, "csv").await, table, "and the days stand as they stood");
     assert_eq!(import(&bo, whole).await["state"], "unchanged");
 
-    let third = House::builder().clock(clock).start().await;
+    let mut third = House::builder().clock(clock).start().await;
     let cy = third.set_up().await;
     assert_eq!(import(&cy, table.clone()).await["state"], "done");
     rests(&third).await;
@@ -226,6 +226,18 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     assert!(status.is_success() && remarks.contains("You already have a habit called Coffee; this one"), "{dry}");
     let (_, dry) = send(&cy, "?dry_run=true", table).await;
     assert!(!dry["outlook"]["remarks"].to_string().contains("already have"), "{dry}");
+
+    // Days that pass from here on are noted beside those that were told.
+    third.stop().await;
+    third.set_clock("2026-11-26T12:00:00Z");
+    third.boot().await;
+    let cy = third.sign_in("ada@example.org", "correct horse battery").await;
+    let later = until("a day has passed here, too", async || {
+        let table = String::from_utf8(export(&cy, "csv").await).unwrap();
+        table.contains("2026-11-25,MISSED").then_some(table)
+    })
+    .await;
+    assert!(text.lines().all(|line| later.contains(line)), "{later}");
 
     let zip = export(&bo, "loop").await;
     let fourth = House::builder().clock(clock).start().await;
