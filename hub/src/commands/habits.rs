@@ -5,7 +5,7 @@ use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::schema::{DEVICE_BINDINGS, HABITS};
+use kairos_core::schema::{DEVICE_BINDINGS, HABITS, RECOVERY_SESSIONS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
@@ -113,24 +113,25 @@ pub(super) fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row
     Ok(applied(last))
 }
 
-/// The habit goes, and with it what buttons would do for it; what was done stays in its events.
+/// The habit goes, and with it what buttons would do for it and what it asks; what was done stays in its events.
 pub(super) fn delete(tx: &mut Tx<'_>, by: &Principal, id: &HabitId) -> Result<Receipt, StoreError> {
     let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
     require_edit(by, &row.scope)?;
-    unbind(tx, id.as_str())?;
+    detach(tx, id.as_str())?;
     let at = tx.tick();
     row.set_deleted(Some(tx.now()), &at);
     Ok(applied(tx.put(&row, Origin::Local)?))
 }
 
-/// Takes away what buttons would do for a habit.
-pub(super) fn unbind(tx: &mut Tx<'_>, habit: &str) -> Result<(), StoreError> {
-    for mut binding in tx.rows_where(&DEVICE_BINDINGS, "habit_id", habit)? {
-        if binding.deleted_at.is_none() {
-            let at = tx.tick();
-            binding.set_deleted(Some(tx.now()), &at);
-            tx.put(&binding, Origin::Local)?;
-        }
+/// Takes away what buttons would do for a habit that goes, and the offers of a way back that wait for an answer.
+pub(super) fn detach(tx: &mut Tx<'_>, habit: &str) -> Result<(), StoreError> {
+    let bindings = tx.rows_where(&DEVICE_BINDINGS, "habit_id", habit)?;
+    let mut sessions = tx.rows_where(&RECOVERY_SESSIONS, "habit_id", habit)?;
+    sessions.retain(|session| session.text("status") == "PENDING");
+    for mut row in bindings.into_iter().chain(sessions).filter(|row| row.deleted_at.is_none()) {
+        let at = tx.tick();
+        row.set_deleted(Some(tx.now()), &at);
+        tx.put(&row, Origin::Local)?;
     }
     Ok(())
 }

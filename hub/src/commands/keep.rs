@@ -103,6 +103,8 @@ fn put_session(tx: &mut Tx<'_>, life: &Life, id: &str, state: &SessionState) -> 
             row
         }
     };
+    // The habit it went with may be back.
+    row.set_deleted(None, &at);
     row.set("type", state.gap.as_str(), &at);
     row.set("gap_end", state.gap_end.map(|date| date.to_string()), &at);
     if let Some(standing) = state.standing {

@@ -129,7 +129,7 @@ pub(in crate::commands) fn undo(
             continue;
         } else {
             if table == &HABITS {
-                habits::unbind(tx, &row.id)?;
+                habits::detach(tx, &row.id)?;
             } else if table == &ROUTINES {
                 routines::take_apart(tx, &row.id)?;
             }

@@ -250,7 +250,7 @@ pub(super) fn follow(tx: &mut Tx<'_>, by: &Principal, before: &Row, row: Row) ->
     let goes = before.deleted_at.is_none() && row.deleted_at.is_some();
     match row.table.name {
         "habits" if goes => {
-            habits::unbind(tx, &row.id)?;
+            habits::detach(tx, &row.id)?;
             tx.put(&row, Origin::Local).map(drop)
         }
         "habits" if row.deleted_at.is_none() => habits::change(tx, by, before, row).map(drop),
