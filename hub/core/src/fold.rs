@@ -152,8 +152,10 @@ fn first_deed<'a>(deeds: &[&'a Event]) -> Option<&'a Event> {
 
 type Shape = (Status, Option<i64>, Option<f64>);
 
+/// The percent of a day that is done in part: 1 to 99.
+#[must_use]
 #[allow(clippy::cast_possible_truncation)] // clamped to 1..=99 first
-fn percent_of(share: f64) -> i64 {
+pub fn percent_of(share: f64) -> i64 {
     // A hundredth that binary numbers miss by a hair is that hundredth.
     (share * 100.0 + 1e-9).floor().clamp(1.0, 99.0) as i64
 }

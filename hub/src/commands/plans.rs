@@ -26,13 +26,16 @@ pub(super) fn date_schedule(
     if DATED.iter().all(|name| before.look(name) == after.look(name)) {
         return Ok(());
     }
-    let dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &after.id)?;
+    let mut dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &after.id)?;
+    fill(tx, before, &mut dated)?;
     let first_day = Plan::of(before, &[], &[], person).first_day;
+    let yesterday = today.yesterday().unwrap_or(today);
     if dated.is_empty() {
-        if first_day >= today {
+        // A habit that begins today asked for nothing yet; but earlier days may have been told of.
+        if first_day >= today && !tx.has_cells_before(&after.id, &today.to_string())? {
             return Ok(());
         }
-        put_schedule(tx, before, first_day, today.yesterday().ok())?;
+        put_schedule(tx, before, first_day.min(yesterday), Some(yesterday))?;
     } else if let Some(mut last) = dated
         .into_iter()
         .filter(|row| row.deleted_at.is_none() && row.text("valid_from") < today.to_string())
@@ -43,6 +46,27 @@ pub(super) fn date_schedule(
         tx.put(&last, Origin::Local)?;
     }
     put_schedule(tx, after, today, None)
+}
+
+/// What a schedule of an older version does not say was as the habit itself says, up to now: written down before that changes.
+fn fill(tx: &mut Tx<'_>, before: &Row, dated: &mut [Row]) -> Result<(), StoreError> {
+    let silent = |row: &Row, name: &&&str| row.get(name).is_null() && !before.look(name).is_null();
+    for row in dated.iter_mut().filter(|row| row.deleted_at.is_none()) {
+        let names: Vec<&str> = ["kind", "lapse_threshold_days", "relapse_threshold_days"]
+            .iter()
+            .filter(|name| silent(row, name))
+            .copied()
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let at = tx.tick();
+        for name in names {
+            row.set(name, before.get(name), &at);
+        }
+        tx.put(row, Origin::Local)?;
+    }
+    Ok(())
 }
 
 fn put_schedule(tx: &mut Tx<'_>, habit: &Row, from: Date, to: Option<Date>) -> Result<(), StoreError> {

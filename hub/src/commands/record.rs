@@ -8,7 +8,7 @@ use kairos_core::event::{Event, TimeSource, Verb};
 use kairos_core::fold::{Measure, Standing, fold, fold_next, standing_events, write_cell};
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId, UserId};
-use kairos_core::plan::{Person, Schedules};
+use kairos_core::plan::{Kind, Person, Schedules};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
@@ -54,7 +54,8 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
     if date > today {
         return Err(Rejection::new(RejectionCode::FutureDate, format!("{date} has not come yet.")).into());
     }
-    let (verb, value) = verb_and_value(deed, &habit)?;
+    let kind = if date < today { measured(tx, &habit, date)?.1 } else { kind_of(&habit) };
+    let (verb, value) = verb_and_value(deed, &habit, kind)?;
     let everyone = matches!(habit.scope, Scope::Household(_)) && habit.text("completion_mode") == "EVERYONE";
     let actor = if everyone { by.user.to_string() } else { String::new() };
     let day = date.to_string();
@@ -156,13 +157,24 @@ pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> R
 
 /// How a habit was measured on a day.
 fn measure(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> {
+    Ok(measured(tx, habit, date)?.0)
+}
+
+/// How a habit was measured on a day, and what it was about.
+pub(super) fn measured(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<(Measure, Kind), StoreError> {
     let mut dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
     dated.retain(|row| row.scope == habit.scope);
     if dated.is_empty() {
-        return Ok(Measure::of(habit));
+        return Ok((Measure::of(habit), kind_of(habit)));
     }
     let dated: Vec<Row> = dated.into_iter().map(repair::sound).collect();
-    Ok(Measure::on(habit, Schedules::of(habit, &dated).on(date)))
+    let schedules = Schedules::of(habit, &dated);
+    let schedule = schedules.on(date);
+    Ok((Measure::on(habit, schedule), schedule.kind))
+}
+
+fn kind_of(habit: &Row) -> Kind {
+    Kind::parse(&habit.text("kind")).unwrap_or(Kind::Boolean)
 }
 
 /// As [`refold`], where events may have gone: a cell without any is emptied.
@@ -264,13 +276,13 @@ pub(super) fn moment(when: When, now: Millis, guessing: bool) -> (Millis, TimeSo
 /// What is recorded, and with which value: from the deed, else from the habit.
 ///
 /// "Done" on a habit that is counted is one step of it, unless an amount says otherwise.
-fn verb_and_value(deed: &Deed, habit: &Row) -> Result<(Verb, Option<f64>), StoreError> {
+fn verb_and_value(deed: &Deed, habit: &Row, kind: Kind) -> Result<(Verb, Option<f64>), StoreError> {
     if let Some(value) = deed.value
         && !(value.is_finite() && value.abs() <= MAX_VALUE)
     {
         return Err(Rejection::field("value", "value must be a number up to a thousand million.").into());
     }
-    let counted = habit.text("kind") == "measurable";
+    let counted = kind == Kind::Measurable;
     let verb = if deed.verb == Verb::Full && counted { Verb::Add } else { deed.verb };
     let value = match verb {
         Verb::Add => Some(deed.value.or_else(|| habit.number("step")).unwrap_or(1.0)),
@@ -287,7 +299,7 @@ fn verb_and_value(deed: &Deed, habit: &Row) -> Result<(Verb, Option<f64>), Store
                 Rejection::new(RejectionCode::Forbidden, "Only the hub itself says that a day has passed.").into()
             );
         }
-        Verb::Lapse if habit.text("kind") != "avoid" => {
+        Verb::Lapse if kind != Kind::Avoid => {
             return Err(Rejection::new(
                 RejectionCode::Invalid,
                 "Only a habit of staying away has lapses; skipping is free.",

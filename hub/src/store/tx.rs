@@ -134,6 +134,18 @@ impl Tx<'_> {
         Ok(found.iter().filter_map(Event::from_row).collect())
     }
 
+    /// Whether a habit has days before a day.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn has_cells_before(&self, habit: &str, date: &str) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM completions WHERE habit_id = ?1 AND date < ?2 AND deleted_at IS NULL
+             AND scope = (SELECT scope FROM habits WHERE id = ?1) LIMIT 1",
+        )?;
+        Ok(statement.exists((habit, date))?)
+    }
+
     /// Whether a cell has at least so many events.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use kairos_core::day::Date;
+use kairos_core::fold::percent_of;
 use kairos_core::schema::MAX_AMOUNT;
 
 /// A line with an amount: its day, the amount, and its percent where it is done in part.
@@ -27,14 +28,12 @@ pub(super) struct Dated {
 const FULL: i64 = 100;
 
 /// What a day shows, as `kairos_core::fold` has it.
-#[allow(clippy::cast_possible_truncation)] // clamped to 1..=99 first
 fn shown(amount: f64, target: f64, at_most: bool) -> i64 {
-    let percent = |share: f64| (share * 100.0).floor().clamp(1.0, 99.0) as i64;
     match at_most {
         true if amount <= target => FULL,
-        true => percent(1.0 - (amount - target) / target),
+        true => percent_of(1.0 - (amount - target) / target),
         false if amount >= target => FULL,
-        false => percent(amount / target),
+        false => percent_of(amount / target),
     }
 }
 

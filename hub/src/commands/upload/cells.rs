@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use kairos_core::change::Origin;
 use kairos_core::day::Date;
 use kairos_core::event::{Event, TimeSource, Verb};
-use kairos_core::fold::Measure;
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::repair;
@@ -83,8 +82,10 @@ pub(super) fn apply(
         place.cell = tx.row(&COMPLETIONS, &id)?;
     }
     let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
-    let measure = Measure::of(&place.habit);
-    let habit = Habit { counted: measure.counted, avoid: place.habit.text("kind") == "avoid", target: measure.target };
+    // A day is read as it was measured then.
+    let (measure, about) = record::measured(tx, &place.habit, place.date)?;
+    let habit =
+        Habit { counted: measure.counted, avoid: about == kairos_core::plan::Kind::Avoid, target: measure.target };
     if let Some(deed) = cell::read(operation, shown.as_ref(), habit).map_err(refuse)? {
         write_down(tx, uploader, operation, stamp, &place, deed)?;
     }

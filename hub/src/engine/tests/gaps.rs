@@ -160,3 +160,44 @@ async fn an_offer_goes_with_its_habit_and_comes_back_with_it() {
     tokio::time::sleep(GATHER * 2).await;
     assert_eq!(house.store.feed().head(), head, "and the engine rests");
 }
+
+#[tokio::test]
+async fn schedules_of_an_older_version_say_what_held_before_it_changes() {
+    let house = House::new("UTC", "2026-11-01T12:00:00Z").await;
+    let habit = house.habit(&[]).await;
+    house.go_to("2026-11-03T12:00:00Z").await;
+    house.edit(&habit, &[("frequency", "WEEKDAYS".into())]).await;
+    let older = |tx: &mut crate::store::Tx<'_>| {
+        for mut row in tx.rows_where(&HABIT_SCHEDULES, "scope", "u:ada")? {
+            for name in ["kind", "lapse_threshold_days", "relapse_threshold_days"] {
+                row.set(name, Value::Null, &tx.tick());
+            }
+            tx.put(&row, Origin::Local)?;
+        }
+        Ok(())
+    };
+    house.store.write(older).await.unwrap();
+    house.go_to("2026-11-10T12:00:00Z").await;
+    let before = (house.missed(&habit).await, house.pending().await);
+    assert_eq!(before.0.len(), 7);
+    house.edit(&habit, &[("kind", "avoid".into()), ("lapse_threshold_days", 6.into())]).await;
+    house.settled().await;
+    assert_eq!((house.missed(&habit).await, house.pending().await), before);
+}
+
+#[tokio::test]
+async fn days_told_before_a_habit_began_keep_their_measure() {
+    let house = House::new("UTC", "2026-11-10T12:00:00Z").await;
+    let habit = house.habit(&[("kind", "measurable".into()), ("target_value", 8.0.into())]).await;
+    house.say_of_day(&habit, Verb::Set, 4.0, "2026-11-08").await;
+    house.edit(&habit, &[("target_value", 4.0.into())]).await;
+    assert_eq!(house.days(&habit).await["2026-11-08"], "PARTIAL");
+    house.say_of_day(&habit, Verb::Add, 1.0, "2026-11-08").await;
+    assert_eq!(house.days(&habit).await["2026-11-08"], "PARTIAL", "five of the eight of then");
+    house.edit(&habit, &[("kind", "avoid".into())]).await;
+    house.deed(&habit, Verb::Full, Some("2026-11-08")).await;
+    assert_eq!(house.days(&habit).await["2026-11-08"], "PARTIAL", "one more, of the eight of then");
+    house.settled().await;
+    let lapse = house.deed(&habit, Verb::Lapse, Some("2026-11-08")).await;
+    assert!(matches!(lapse.outcome, Outcome::Rejected(_)), "nothing to stay away from then");
+}

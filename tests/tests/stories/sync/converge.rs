@@ -111,10 +111,12 @@ async fn play(home: &Home, seed: u64, phones: usize) {
                 // A routine of two habits, or its parts in another order, or one part less.
                 let (routine, key) = (format!("s{seed}-r{}", dice.roll(2)), format!("{:04}", dice.roll(10_000)));
                 let first = dice.roll(2) == 0;
-                if first && client.read(&format!("SELECT id FROM routines WHERE id = '{routine}'")).await.is_empty() {
+                if first && dice.roll(3) > 0 {
                     let part =
                         "INSERT INTO routine_habits (id, routine_id, habit_id, sort_key) VALUES (uuid(), ?, ?, ?)";
-                    let sql = "INSERT INTO routines (id, name) VALUES (?, ?)";
+                    // Another phone's may have come down a moment ago.
+                    let sql = "INSERT INTO routines (id, name)
+                               SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM routines WHERE id = ?1)";
                     client
                         .transaction(json!([
                             [sql, [routine, format!("{routine} {step}")]],
