@@ -49,6 +49,8 @@ fn described(habit: &Written) -> Vec<f64> {
     let multiplier = 0.5_f64.powf(f.sqrt() / 13.0);
     let (num, den) = match habit.target {
         None if f < 1.0 => (habit.num * 2, habit.den * 2),
+        // As many times as days is every day.
+        _ if habit.num == habit.den => (1, 1),
         _ => (habit.num, habit.den),
     };
     let mut score = if matches!(habit.target, Some(("AT_MOST", _))) { 1.0 } else { 0.0 };
