@@ -92,12 +92,11 @@ impl Plan {
     /// Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these.
     #[must_use]
     pub fn kept_by_nothing(&self, date: Date) -> bool {
-        self.schedules.on(date).kind == Kind::Avoid || self.has_limit(date)
+        self.schedules.on(date).kept_by_nothing()
     }
 
     fn has_limit(&self, date: Date) -> bool {
-        let schedule = self.schedules.on(date);
-        schedule.kind == Kind::Measurable && schedule.at_most
+        self.schedules.on(date).has_limit()
     }
 
     /// Whether a quota says how many deeds a day's period wants.

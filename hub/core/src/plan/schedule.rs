@@ -111,9 +111,21 @@ impl Schedule {
         self.times < self.days
     }
 
-    /// Whether it asks for the same days and the same quota; what it measures may differ.
+    /// Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these.
+    #[must_use]
+    pub fn kept_by_nothing(&self) -> bool {
+        self.kind == Kind::Avoid || self.has_limit()
+    }
+
+    /// Whether there is an amount that is not to be passed.
+    pub(super) fn has_limit(&self) -> bool {
+        self.kind == Kind::Measurable && self.at_most
+    }
+
+    /// Whether it asks for the same days and the same quota; what it measures may differ, unless days are kept by nothing
+    /// under one of the two: then its quota means something under the other only.
     fn asks_as(&self, other: &Self) -> bool {
-        let asked = |of: &Self| (of.weekdays, of.times, of.days, of.rolling);
+        let asked = |of: &Self| (of.weekdays, of.times, of.days, of.rolling, of.has_quota() && of.kept_by_nothing());
         asked(self) == asked(other)
     }
 

@@ -241,3 +241,19 @@ fn what_a_day_was_judged_by_stays_with_it() {
     let plan = Plan::of(&row(&HABITS, "h", &[("kind", "avoid".into())]), &old, &[], &person());
     assert!(plan.kept_by_nothing(day(3)));
 }
+
+#[test]
+fn a_week_in_which_a_habit_becomes_another_kind_asks_for_each_part_once() {
+    use crate::plan::tests::{person, row};
+    use crate::schema::{HABIT_SCHEDULES, HABITS};
+    let five = |kind: &'static str| vec![("kind", Value::from(kind)), ("freq_num", 5.into()), ("freq_den", 7.into())];
+    let dated = |from: Date, mut columns: Vec<(&'static str, Value)>| {
+        columns.extend([("habit_id", "h".into()), ("valid_from", from.to_string().into())]);
+        row(&HABIT_SCHEDULES, &from.to_string(), &columns)
+    };
+    // Stayed away from until Friday, then something to do: five kept days, and of five in seven one for the weekend.
+    let schedules = [dated(MONDAY, five("avoid")), dated(day(5), five("boolean"))];
+    let plan = Plan::of(&row(&HABITS, "h", &five("boolean")), &schedules, &[], &person());
+    let week = crate::statistics::rate(&plan, &marks(""), MONDAY, day(6), day(7));
+    assert_eq!((week.done, week.asked), (5, 6));
+}
