@@ -22,6 +22,7 @@ pub mod health;
 pub mod http;
 pub mod hub;
 pub mod net;
+pub mod places;
 pub mod random;
 pub mod roster;
 pub mod runs;

@@ -12,10 +12,15 @@ use super::error::ApiError;
 use super::extract::bearer;
 use super::gatekeeper::Hosts;
 use super::server::Secure;
-use super::uploading::Uploading;
 use crate::auth::{Auth, AuthError, Caller, Credential};
 use crate::commands::Commands;
+use crate::places::Places;
 use crate::store::Store;
+
+/// How many uploads are on their way at once.
+const UPLOADS_AT_ONCE: usize = 8;
+/// How many of one person: a client sends one at a time, and a person has a few.
+const UPLOADS_OF_PERSON: usize = 3;
 
 /// The part of the hub these routes need. Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +29,8 @@ pub(super) struct AuthApi {
     pub(super) commands: Commands,
     pub(super) store: Store,
     pub(super) hosts: Arc<Hosts>,
-    pub(super) uploading: Uploading,
+    /// For uploads on their way in.
+    pub(super) uploads: Places,
 }
 
 impl From<&super::Api> for AuthApi {
@@ -34,7 +40,7 @@ impl From<&super::Api> for AuthApi {
             commands: api.commands.clone(),
             store: api.store.clone(),
             hosts: api.hosts.clone(),
-            uploading: Uploading::default(),
+            uploads: Places::new(UPLOADS_AT_ONCE, UPLOADS_OF_PERSON),
         }
     }
 }

@@ -18,9 +18,9 @@ use super::ErrorBody;
 use super::caller::{AuthApi, Who};
 use super::error::ApiError;
 use super::extract::Json;
-use super::uploading::Sending;
 use crate::auth::Credential;
 use crate::commands::UploadOutcome;
+use crate::places::Place;
 
 /// The largest upload: a transaction must come whole.
 pub(super) const MAX_UPLOAD: usize = 8 << 20;
@@ -72,13 +72,13 @@ struct Uploaded {
 }
 
 /// Reads a body, as one of few that are on their way at once.
-async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Value, Sending), ApiError> {
-    let sending = api.uploading.begin(&by.user).ok_or_else(|| {
+async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Value, Place), ApiError> {
+    let place = api.uploads.take(&by.user).ok_or_else(|| {
         let message = "Others are uploading just now; please try again in a moment.";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
     })?;
     let Json(body) = Json::from_request(request, &()).await?;
-    Ok((body, sending))
+    Ok((body, place))
 }
 
 async fn take(
@@ -109,7 +109,7 @@ async fn upload(
     Who(by, credential): Who,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _sending) = receive(&api, &by, request).await?;
+    let (body, _place) = receive(&api, &by, request).await?;
     take(&api, by, &credential, body).await
 }
 
@@ -144,7 +144,7 @@ async fn put(
     Who(by, credential): Who,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _sending) = receive(&api, &by, request).await?;
+    let (body, _place) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "PUT", body).await
 }
 
@@ -158,7 +158,7 @@ async fn patch(
     Who(by, credential): Who,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _sending) = receive(&api, &by, request).await?;
+    let (body, _place) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "PATCH", body).await
 }
 
@@ -172,6 +172,6 @@ async fn delete(
     Who(by, credential): Who,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _sending) = receive(&api, &by, request).await?;
+    let (body, _place) = receive(&api, &by, request).await?;
     one(&api, by, &credential, "DELETE", body).await
 }

@@ -38,7 +38,6 @@ mod span;
 mod sync;
 mod today;
 mod tokens;
-mod uploading;
 mod users;
 mod websocket;
 

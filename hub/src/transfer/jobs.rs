@@ -1,6 +1,6 @@
 //! Imports as jobs: they take longer than a request may, and show how far they are.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,7 @@ use kairos_core::principal::Principal;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{Contents, taking};
+use crate::places::{Place, Places};
 use crate::store::{Store, StoreError};
 
 /// How many jobs are remembered, finished ones included.
@@ -24,7 +25,7 @@ const RECEIVED_AT_ONCE: usize = 4;
 pub struct Jobs {
     store: Store,
     known: Arc<Mutex<VecDeque<Arc<Job>>>>,
-    sending: Arc<Mutex<HashSet<UserId>>>,
+    sending: Places,
 }
 
 /// Why an import did not begin.
@@ -34,19 +35,6 @@ pub enum NotBegun {
     Busy(Arc<Job>),
     /// It was refused, or could not be saved.
     Store(StoreError),
-}
-
-/// A file on its way. Ends when dropped.
-#[derive(Debug)]
-pub struct Receiving {
-    user: UserId,
-    sending: Arc<Mutex<HashSet<UserId>>>,
-}
-
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.user);
-    }
 }
 
 /// One import, or taking one back.
@@ -96,7 +84,7 @@ impl Jobs {
     /// No jobs yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, known: Arc::default(), sending: Arc::default() }
+        Self { store, known: Arc::default(), sending: Places::new(RECEIVED_AT_ONCE, 1) }
     }
 
     /// Takes back what the hub left half-way when it stopped last. Until that is done no file is taken in, lest some of
@@ -185,12 +173,8 @@ impl Jobs {
     /// Lets a person send a file, until what is given is dropped; `None` while they send another, or as many as may come
     /// at once are on their way. Each is kept in memory until it is whole, however slowly it comes.
     #[must_use]
-    pub fn receive(&self, user: &UserId) -> Option<Receiving> {
-        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        if sending.len() >= RECEIVED_AT_ONCE || !sending.insert(user.clone()) {
-            return None;
-        }
-        Some(Receiving { user: user.clone(), sending: self.sending.clone() })
+    pub fn receive(&self, user: &UserId) -> Option<Place> {
+        self.sending.take(user)
     }
 
     /// Begins to take an import back.

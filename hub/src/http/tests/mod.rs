@@ -123,7 +123,7 @@ fn router(store: &Store, auth: &Auth) -> Router {
         commands: Commands::new(store.clone()),
         store: store.clone(),
         hosts: Arc::new(Hosts::new(Vec::new())),
-        uploading: crate::http::uploading::Uploading::default(),
+        uploads: crate::places::Places::new(8, 3),
     };
     super::about_people().with_state(api).split_for_parts().0
 }
