@@ -104,6 +104,7 @@ mod tests {
             while !request.ends_with(b"{\"name\":\"x\"}") {
                 let mut buffer = [0; 1024];
                 let n = stream.read(&mut buffer).await.unwrap();
+                assert!(n > 0, "the request ended early: {}", String::from_utf8_lossy(&request));
                 request.extend_from_slice(&buffer[..n]);
             }
             stream.write_all(answer.as_bytes()).await.unwrap();

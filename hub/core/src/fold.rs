@@ -12,6 +12,7 @@ use crate::hlc::Hlc;
 use crate::ids::{DeviceId, UserId};
 use crate::plan::{Kind, Schedule};
 use crate::row::Row;
+use crate::schema::MAX_AMOUNT;
 
 words!(
     /// How a day stands.
@@ -162,8 +163,7 @@ pub fn percent_of(share: f64) -> i64 {
 
 /// Amounts are sums of what people write in decimals: told apart by a millionth, so that ten tenths are one.
 fn in_millionths(amount: f64) -> f64 {
-    const LARGEST: f64 = 1e9;
-    if amount.abs() < LARGEST { (amount * 1e6).round() / 1e6 } else { amount }
+    if amount.abs() < MAX_AMOUNT { (amount * 1e6).round() / 1e6 } else { amount }
 }
 
 fn plain(last: &Event) -> Option<Shape> {

@@ -56,8 +56,7 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
     }
     let kind = if date < today { measured(tx, &habit, date)?.1 } else { kind_of(&habit) };
     let (verb, value) = verb_and_value(deed, &habit, kind)?;
-    let everyone = matches!(habit.scope, Scope::Household(_)) && habit.text("completion_mode") == "EVERYONE";
-    let actor = if everyone { by.user.to_string() } else { String::new() };
+    let actor = actor(&habit, &by.user);
     let day = date.to_string();
     leave_room(tx, &deed.habit, &day)?;
     let undo_of = match (verb, &deed.undo_of) {
@@ -104,6 +103,12 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
     };
     let seq = write_event(tx, &habit, &event, deed.note.as_deref())?;
     Ok(Receipt { seq, outcome: Outcome::Applied, event_id: Some(event.id), repeated: false })
+}
+
+/// Whose cell a person's deed goes into: their own where everyone does a shared habit, else the one of all.
+pub(super) fn actor(habit: &Row, user: &UserId) -> String {
+    let everyone = matches!(habit.scope, Scope::Household(_)) && habit.text("completion_mode") == "EVERYONE";
+    if everyone { user.to_string() } else { String::new() }
 }
 
 /// Refuses a deed of a day that holds as many as one may.

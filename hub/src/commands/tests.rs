@@ -29,6 +29,18 @@ pub(super) struct House {
 }
 
 impl House {
+    /// Writes somebody's profile.
+    async fn profile(&self, user: &'static str, columns: Vec<(&'static str, Value)>) {
+        let write = move |tx: &mut Tx<'_>| {
+            let mut row = Row::new(&USERS, user, scope(user), UserId::new(user).unwrap(), 1);
+            let at = tx.tick();
+            row.stamp_all(&at);
+            columns.into_iter().for_each(|(name, value)| row.set(name, value, &at));
+            tx.put(&row, kairos_core::change::Origin::Local)
+        };
+        self.store.write(write).await.unwrap();
+    }
+
     pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(NOON);
@@ -241,18 +253,7 @@ async fn nobody_touches_what_is_not_theirs() {
 async fn the_day_is_the_persons_and_the_age_counts_back() {
     let house = House::new().await;
     let ada = person("ada");
-    house
-        .store
-        .write(|tx| {
-            let mut row = Row::new(&USERS, "ada", scope("ada"), UserId::new("ada").unwrap(), 1);
-            let at = tx.tick();
-            row.stamp_all(&at);
-            row.set("tz", "Europe/Berlin", &at);
-            row.set("day_start_min", 240, &at);
-            tx.put(&row, kairos_core::change::Origin::Local)
-        })
-        .await
-        .unwrap();
+    house.profile("ada", vec![("tz", "Europe/Berlin".into()), ("day_start_min", 240.into())]).await;
     let habit = house.habit(&ada, &[]).await;
     // 03:30 in Berlin, pressed 20 minutes ago: still the day before.
     house.clock.set(1_795_487_400_000);

@@ -98,10 +98,7 @@ impl Schedule {
             target: row.number("target_value"),
             kind: Kind::parse(&kind).unwrap_or(Kind::Boolean),
             unit: row.opt_text("unit"),
-            thresholds: Thresholds {
-                lapse,
-                relapse: days("relapse_threshold_days").filter(|relapse| *relapse > lapse).unwrap_or(lapse.max(6) + 1),
-            },
+            thresholds: Thresholds { lapse, relapse: days("relapse_threshold_days").unwrap_or(7).max(lapse + 1) },
         }
     }
 

@@ -8,18 +8,7 @@ use super::*;
 async fn a_journey_west_ends_breaks_of_journeys_and_no_vacation_of_whatever_name() {
     let house = House::new().await;
     let ada = person("ada");
-    house
-        .store
-        .write(|tx| {
-            let mut row = Row::new(&USERS, "ada", scope("ada"), UserId::new("ada").unwrap(), 1);
-            let at = tx.tick();
-            row.stamp_all(&at);
-            row.set("email", "ada@example.org", &at);
-            row.set("tz", "Pacific/Auckland", &at);
-            tx.put(&row, kairos_core::change::Origin::Local)
-        })
-        .await
-        .unwrap();
+    house.profile("ada", vec![("email", "ada@example.org".into()), ("tz", "Pacific/Auckland".into())]).await;
     for (id, from, to) in [("now", "2026-11-20", "2026-11-30"), ("later", "2026-12-10", "2026-12-24")] {
         let fields: Fields = [("from_date", from), ("to_date", to), ("reason", "travel")]
             .map(|(name, value)| (name.to_owned(), Value::from(value)))

@@ -10,7 +10,6 @@ use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMMON, COMPLETION_EVENTS, COMPLETIONS, HABITS};
-use kairos_core::scope::Scope;
 use kairos_core::upload::cell::{self, Deed, Habit};
 use kairos_core::upload::place::place;
 use kairos_core::upload::{Kind, Operation, millis};
@@ -190,17 +189,10 @@ fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<O
     };
     let user = &uploader.by.user;
     // Whose day it is follows from how the habit is shared, not from what the client thought.
-    let shared = matches!(habit.scope, Scope::Household(_));
-    let everyone = shared && habit.text("completion_mode") == "EVERYONE";
-    let actor = match actor {
-        Some(actor) => actor,
-        None if everyone => user.to_string(),
-        None => String::new(),
-    };
-    if everyone && text("actor").is_some_and(|actor| !actor.is_empty() && actor != user.as_str()) {
-        return Err(refuse("This is somebody else's day."));
-    }
-    if !actor.is_empty() && actor != user.as_str() {
+    let own = record::actor(&habit, user);
+    let named = text("actor").filter(|named| !own.is_empty() && !named.is_empty());
+    let actor = actor.unwrap_or(own);
+    if [Some(&actor), named.as_ref()].into_iter().flatten().any(|of| !of.is_empty() && of != user.as_str()) {
         return Err(refuse("This is somebody else's day."));
     }
     let cell = match known {
