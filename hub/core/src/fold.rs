@@ -13,6 +13,7 @@ use crate::ids::{DeviceId, UserId};
 use crate::plan::{Kind, Schedule};
 use crate::row::Row;
 use crate::schema::MAX_AMOUNT;
+use crate::value::Value;
 
 words!(
     /// How a day stands.
@@ -229,7 +230,7 @@ fn amount(standing: &[&Event], target: f64) -> f64 {
 pub fn fold_next(cell: &Row, event: &Event, measure: &Measure) -> Option<Standing> {
     let latest = cell.touched.as_ref().is_some_and(|touched| *touched < event.at);
     let of_person = |source: Source| source.class() == AuthorClass::Person;
-    let ours = cell.deleted_at.is_none() && Source::parse(&cell.text("source")).is_some_and(of_person);
+    let ours = stands(cell) && Source::parse(&cell.text("source")).is_some_and(of_person);
     if !latest || !ours || !of_person(event.source) || event.verb == Verb::Undo || measure.anyone_once {
         return None;
     }
@@ -260,11 +261,34 @@ fn standing_of(status: Status, percent: Option<i64>, amount: Option<f64>, last: 
     }
 }
 
-/// Writes a standing into its cell's derived columns; an empty cell is a deleted one.
+/// What a person may write on a day beside what was done.
+pub const WORDS: [&str; 2] = ["note", "energy_level"];
+
+/// Whether a cell holds a person's words.
+#[must_use]
+pub fn has_words(cell: &Row) -> bool {
+    WORDS.iter().any(|name| match cell.look(name).as_ref() {
+        Value::Null => false,
+        Value::Text(text) => !text.is_empty(),
+        _ => true,
+    })
+}
+
+/// Whether anything stands in a cell: words alone are no deed.
+#[must_use]
+pub fn stands(cell: &Row) -> bool {
+    cell.deleted_at.is_none() && Status::parse(&cell.text("type")).is_some()
+}
+
+/// Writes a standing into its cell's derived columns. A cell in which nothing stands is a deleted one, unless somebody
+/// wrote words there: those stay to be seen, with no `type`.
 pub fn write_cell(cell: &mut Row, standing: Option<&Standing>, at: &Hlc) {
     cell.touch(at);
     let Some(standing) = standing else {
-        cell.deleted_at = Some(at.millis());
+        cell.deleted_at = (!has_words(cell)).then(|| at.millis());
+        for column in cell.table.columns.iter().filter(|column| column.derived) {
+            cell.set(column.name, column.preset.value(column.kind), at);
+        }
         return;
     };
     cell.deleted_at = None;

@@ -55,6 +55,12 @@ impl Hlc {
         Self { packed: self.packed.saturating_add(1), node: node.into() }
     }
 
+    /// The same reading, as one of another node: what it wrote, stamped by who received it.
+    #[must_use]
+    pub fn by(self, node: &str) -> Self {
+        Self { node: node.into(), ..self }
+    }
+
     /// The wall-clock part, in milliseconds.
     #[must_use]
     pub fn millis(&self) -> Millis {

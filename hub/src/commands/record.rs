@@ -5,7 +5,7 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Deed, Outcome, Receipt, Rejection, RejectionCode, When};
 use kairos_core::day::{Date, logical_day};
 use kairos_core::event::{Event, TimeSource, Verb};
-use kairos_core::fold::{Measure, Standing, fold, fold_next, standing_events, write_cell};
+use kairos_core::fold::{Measure, Standing, WORDS, fold, fold_next, has_words, standing_events, stands, write_cell};
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId, UserId};
 use kairos_core::plan::{Kind, Person, Schedules};
@@ -14,6 +14,7 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, USERS};
 use kairos_core::scope::Scope;
+use kairos_core::value::Value;
 
 use super::bounds::MAX_AHEAD;
 use super::unchanged;
@@ -182,17 +183,23 @@ fn kind_of(habit: &Row) -> Kind {
     Kind::parse(&habit.text("kind")).unwrap_or(Kind::Boolean)
 }
 
-/// As [`refold`], where events may have gone: a cell without any is emptied.
+/// As [`refold`], where events may have gone: a cell without any is emptied, and of its words what is gone with them.
 pub(super) fn fold_what_is_left(
     tx: &mut Tx<'_>,
     habit: &Row,
     id: &HabitId,
-    date: Date,
-    actor: &str,
+    (date, actor): (Date, &str),
+    words_gone: impl Fn(&Row) -> bool,
 ) -> Result<i64, StoreError> {
     let events = tx.cell_events(id, &date.to_string(), actor)?;
-    let Some(known) = tx.row(&COMPLETIONS, CellId::of(id, date, actor).as_str())? else { return Ok(0) };
+    let Some(mut known) = tx.row(&COMPLETIONS, CellId::of(id, date, actor).as_str())? else { return Ok(0) };
     let standing = fold(&events, &measure(tx, habit, date)?);
+    if standing.is_none() && has_words(&known) && words_gone(&known) {
+        let at = tx.tick();
+        for name in WORDS {
+            known.set(name, Value::Null, &at);
+        }
+    }
     write(tx, habit, (date, actor), Some(known), standing.as_ref(), None)
 }
 
@@ -200,10 +207,14 @@ pub(super) fn fold_what_is_left(
 pub(super) fn fold_imported(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> Result<i64, StoreError> {
     let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
     let events = tx.cell_events(&habit_id, &date.to_string(), actor)?;
-    if events.is_empty() {
-        return Ok(0);
-    }
     let known = tx.row(&COMPLETIONS, CellId::of(&habit_id, date, actor).as_str())?;
+    if events.is_empty() {
+        // Words may have come to a day that is there already.
+        return match known.filter(|known| !stands(known) && known.deleted_at.is_some() == has_words(known)) {
+            Some(known) => write(tx, habit, (date, actor), Some(known), None, None),
+            None => Ok(0),
+        };
+    }
     let note = events.iter().rev().find_map(|event| event.note.as_deref()).filter(|_| known.is_none());
     write(tx, habit, (date, actor), known, fold(&events, &measure(tx, habit, date)?).as_ref(), note)
 }
@@ -239,20 +250,28 @@ fn new_cell(habit: &Row, id: &CellId, (date, actor): (Date, &str), author: UserI
     cell.set("habit_id", habit.id.as_str(), at);
     cell.set("date", date.to_string(), at);
     cell.set("actor", actor, at);
-    // What the day stands at when nothing stands: never shown, the cell is then deleted.
-    cell.set("type", "FULL", at);
-    cell.stamp_all(at);
     cell
 }
 
-/// A cell in which nothing stands, for words that come before any deed.
-pub(super) fn empty_cell(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> Result<Row, StoreError> {
+/// A cell for words that come before any deed.
+pub(super) fn empty_cell(
+    tx: &mut Tx<'_>,
+    habit: &Row,
+    (date, actor): (Date, &str),
+    author: &UserId,
+) -> Result<Row, StoreError> {
     let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
     let at = tx.tick();
     let now = tx.now();
-    let mut cell = new_cell(habit, &CellId::of(&habit_id, date, actor), (date, actor), habit.user_id.clone(), &at, now);
-    write_cell(&mut cell, None, &at);
-    Ok(cell)
+    Ok(new_cell(habit, &CellId::of(&habit_id, date, actor), (date, actor), author.clone(), &at, now))
+}
+
+/// Shows or hides a cell whose words have changed, where they alone decide that.
+pub(super) fn show_words(tx: &mut Tx<'_>, cell: &mut Row) {
+    if !stands(cell) {
+        let at = tx.tick();
+        write_cell(cell, None, &at);
+    }
 }
 
 /// How a person counts days.

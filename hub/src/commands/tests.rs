@@ -108,7 +108,7 @@ pub(super) fn button(user: &str, id: &str) -> Principal {
     Principal { via: Via::Device(DeviceId::new(id).unwrap()), ..person(user) }
 }
 
-fn deed(habit: &HabitId, verb: Verb) -> Deed {
+pub(super) fn deed(habit: &HabitId, verb: Verb) -> Deed {
     Deed {
         habit: habit.clone(),
         verb,

@@ -37,9 +37,9 @@ const PAGE: usize = 400;
 #[schema(example = json!({"date": "2026-11-24", "type": "FULL", "percent": null, "value": 8.0, "skip_reason": null, "note": null, "energy_level": 4, "source": "app", "completed_by": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "completed_at": 1_795_514_400_000_i64}))]
 struct Day {
     date: String,
-    /// `FULL`, `PARTIAL`, `SKIPPED` or `MISSED`.
+    /// `FULL`, `PARTIAL`, `SKIPPED` or `MISSED`; null where somebody only wrote words.
     #[serde(rename = "type")]
-    status: String,
+    status: Option<String>,
     /// For `PARTIAL`.
     percent: Option<i64>,
     /// The amount, for measurable habits.
@@ -58,7 +58,7 @@ impl From<&Row> for Day {
     fn from(cell: &Row) -> Self {
         Self {
             date: cell.text("date"),
-            status: cell.text("type"),
+            status: cell.opt_text("type"),
             percent: cell.integer("partial_percent"),
             value: cell.number("amount"),
             skip_reason: cell.opt_text("skip_reason"),
@@ -79,7 +79,7 @@ struct Days {
     next: Option<String>,
 }
 
-/// The days of a habit on which something stands, earliest first.
+/// The days of a habit on which something stands or was noted, earliest first.
 #[utoipa::path(
     get, path = "/api/habits/{id}/days", tag = "history", params(("id" = String, Path), Page),
     responses((status = 200, body = Days))

@@ -67,7 +67,7 @@ pub(super) fn pauses(connection: &Connection, scope: &Scope) -> Result<Vec<Row>,
 fn marks(connection: &Connection, (habit, scope): (&str, &str), plan: &Plan) -> Result<Marks, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT date, type, source FROM completions
-         WHERE habit_id = ?1 AND scope = ?2 AND actor = '' AND deleted_at IS NULL",
+         WHERE habit_id = ?1 AND scope = ?2 AND actor = '' AND deleted_at IS NULL AND type IS NOT NULL",
     )?;
     let mut found = statement.query([habit, scope])?;
     let mut marks = Marks::new();

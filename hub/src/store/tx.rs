@@ -140,7 +140,7 @@ impl Tx<'_> {
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn has_cells_before(&self, habit: &str, date: &str) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT 1 FROM completions WHERE habit_id = ?1 AND date < ?2 AND deleted_at IS NULL
+            "SELECT 1 FROM completions WHERE habit_id = ?1 AND date < ?2 AND deleted_at IS NULL AND type IS NOT NULL
              AND scope = (SELECT scope FROM habits WHERE id = ?1) LIMIT 1",
         )?;
         Ok(statement.exists((habit, date))?)

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use kairos_core::command::Rejection;
 use kairos_core::day::Date;
 use kairos_core::event::Verb;
+use kairos_core::fold::stands;
 use kairos_core::ids::UserId;
 use kairos_core::plan::{Kind, Schedules};
 use kairos_core::repair;
@@ -261,6 +262,9 @@ fn numbered(name: &str, taken: &HashSet<String>) -> String {
 /// A day as it was measured then.
 fn line(name: &str, schedules: &Schedules, cell: &Row) -> Option<CompletionRow> {
     let date = repair::parse_date(&cell.text("date"))?;
+    if !stands(cell) && cell.text("note").is_empty() {
+        return None;
+    }
     let schedule = schedules.on(date);
     let limited = schedule.kind == Kind::Measurable && schedule.at_most;
     Some(CompletionRow {
@@ -301,9 +305,11 @@ fn entry(cell: &Row) -> Option<PortableEntry> {
         "SKIPPED" => (Verb::Skip, None),
         "MISSED" if cell.text("source") == "engine" => return None,
         "MISSED" => (Verb::Lapse, amount),
-        _ if amount.is_some() => (Verb::Set, amount),
+        "FULL" | "PARTIAL" if amount.is_some() => (Verb::Set, amount),
         "PARTIAL" => (Verb::Partial, cell.number("partial_percent")),
-        _ => (Verb::Full, None),
+        "FULL" => (Verb::Full, None),
+        // Loop has no days with a note alone.
+        _ => return None,
     };
     let date = repair::parse_date(&cell.text("date"))?;
     Some(PortableEntry { value, note: cell.opt_text("note"), ..PortableEntry::new(date, verb) })

@@ -41,7 +41,7 @@ impl Tabled {
             occurred_at: line.completed_at,
             ..PortableEntry::new(line.date, verb)
         };
-        if let Some(amount) = line.amount.filter(|amount| !done && *amount > 0.0) {
+        if let Some(amount) = line.amount.filter(|amount| !done && !line.kind.is_empty() && *amount > 0.0) {
             // Some of it was done before the day was left out.
             self.entries.push(Told { entry: entry(Verb::Set, Some(amount)), source, first_of_two: true });
         }
@@ -49,6 +49,8 @@ impl Tabled {
             ("SKIPPED", ..) => entry(Verb::Skip, None),
             ("MISSED", ..) if line.source == "engine" => entry(Verb::Miss, None),
             ("MISSED", ..) => entry(Verb::Lapse, None),
+            // A note alone: taking back what nobody did says no more.
+            ("", ..) => entry(Verb::Undo, None),
             (_, Some(amount), _) => entry(Verb::Set, Some(amount)),
             ("PARTIAL", _, percent) => entry(Verb::Partial, percent.map(percent_value)),
             _ => entry(Verb::Full, None),

@@ -30,6 +30,12 @@ pub fn is_table(bytes: &[u8]) -> bool {
 
 /// The words that may stand in `type`.
 const TYPES: [&str; 4] = ["FULL", "PARTIAL", "SKIPPED", "MISSED"];
+const TYPE_RULE: &str = "`type` must be FULL, PARTIAL, SKIPPED or MISSED; it is empty only beside a note.";
+
+/// Whether a line says anything: how the day stands, or a note alone.
+fn fits(kind: &str, note: &str) -> bool {
+    TYPES.contains(&kind) || (kind.is_empty() && !note.is_empty())
+}
 
 /// A line of it. Empty text and no text are the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +44,7 @@ pub struct CompletionRow {
     pub habit: String,
     /// The day.
     pub date: Date,
-    /// FULL, PARTIAL, SKIPPED or MISSED.
+    /// FULL, PARTIAL, SKIPPED or MISSED; empty for a day with a note alone.
     pub kind: String,
     /// How much of it, for PARTIAL: 1 to 99.
     pub percent: Option<i64>,
@@ -99,8 +105,8 @@ impl<W: Write> Writer<W> {
         let index = self.rows;
         self.rows += 1;
         let bad = |message: &str| Fault::at(Place::Item("row", index), message);
-        if !TYPES.contains(&row.kind.as_str()) {
-            return Err(bad("`type` must be FULL, PARTIAL, SKIPPED or MISSED."));
+        if !fits(&row.kind, &row.note) {
+            return Err(bad(TYPE_RULE));
         }
         if row.percent.is_some_and(|percent| !(1..=99).contains(&percent)) {
             return Err(bad("`percent` must be from 1 to 99."));
@@ -179,8 +185,8 @@ pub fn each_completion(bytes: &[u8], mut each: impl FnMut(CompletionRow) -> Resu
         }
         let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
         let kind = cell(2);
-        if !TYPES.contains(&kind) {
-            return Err(bad(2, "must be FULL, PARTIAL, SKIPPED or MISSED."));
+        if !fits(kind, cell(6)) {
+            return Err(Fault::at(place, TYPE_RULE));
         }
         let percent = optional(3)
             .map(|cell| cell.parse().ok().filter(|percent| (1..=99).contains(percent)))

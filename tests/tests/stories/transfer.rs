@@ -155,6 +155,14 @@ async fn a_life(ada: &Person) {
         let id = coffee["id"].as_str().unwrap();
         ada.post(&format!("/api/habits/{id}/complete"), json!({"date": date, "set": day % 5})).await;
     }
+    // A note alone: on a day before all others, and on one that was taken back.
+    let id = plain["id"].as_str().unwrap();
+    let note = json!({"habit_id": id, "date": "2026-10-30", "note": "only, a note"});
+    let note = json!({"table": "completions", "id": "note-1", "data": note});
+    let (status, answer) = ada.ask(Method::PUT, "/api/data", Some(note)).await;
+    assert_eq!((status, &answer["results"][0]["result"]), (StatusCode::OK, &json!("applied")), "{answer}");
+    ada.post(&format!("/api/habits/{id}/complete"), json!({"date": "2026-10-31", "note": "taken back"})).await;
+    ada.post(&format!("/api/habits/{id}/undo"), json!({"date": "2026-10-31"})).await;
     // A part, and then left out; days that pass; a target that was another one; two of one name; numbers of many digits.
     let id = water["id"].as_str().unwrap();
     ada.post(&format!("/api/habits/{id}/skip"), json!({"date": "2026-11-18", "note": "=1+1"})).await;
@@ -198,7 +206,15 @@ async fn what_went_out_comes_back_to_the_byte_in_another_house() {
     let (whole, table) = (export(&ada, "json").await, export(&ada, "csv").await);
     assert!(String::from_utf8_lossy(&whole).lines().count() > 60);
     let text = String::from_utf8_lossy(&table).into_owned();
-    for holds in ["Stretch (2),", "Stretch (3),", ",SKIPPED,,", ",0.30000000000000004,", ",PARTIAL,88,2.2,"] {
+    for holds in [
+        "Stretch (2),",
+        "Stretch (3),",
+        ",SKIPPED,,",
+        ",0.30000000000000004,",
+        ",PARTIAL,88,2.2,",
+        "10-30,,,,,\"only, a note\",",
+        "10-31,,,,,taken back,",
+    ] {
         assert!(text.contains(holds), "{holds}: {text}");
     }
 

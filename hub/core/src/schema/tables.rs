@@ -195,9 +195,9 @@ pub static COMPLETIONS: Table = Table {
         derived(col(
             "type",
             Text,
-            NEEDED,
+            NULL,
             Rule::OneOf(&["FULL", "PARTIAL", "SKIPPED", "MISSED"]),
-            "How the day stands.",
+            "How the day stands; NULL where there are only words.",
         )),
         derived(col("partial_percent", Integer, NULL, Rule::Range(1, 99), "How much of it, for PARTIAL.")),
         derived(col("amount", Real, NULL, Rule::Any, "The amount, for measurable habits.")),

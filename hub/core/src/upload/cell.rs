@@ -35,6 +35,12 @@ impl Deed {
     }
 }
 
+/// Whether an operation deletes a day: as such, or by a column that an app keeps for it.
+#[must_use]
+pub fn deletes(operation: &Operation) -> bool {
+    operation.kind == Kind::Delete || operation.data.get(DELETED_AT).is_some_and(|at| !at.is_null())
+}
+
 /// Reads a deed out of an operation on a day, given the cell as it is shown; `None` when the day was not touched by it,
 /// but for its note or energy.
 ///
@@ -45,7 +51,7 @@ impl Deed {
 /// A sentence about a value that says nothing.
 pub fn read(operation: &Operation, cell: Option<&Row>, habit: Habit) -> Result<Option<Deed>, String> {
     let alive = cell.filter(|cell| cell.deleted_at.is_none());
-    if operation.kind == Kind::Delete || operation.data.get(DELETED_AT).is_some_and(|at| !at.is_null()) {
+    if deletes(operation) {
         return Ok(Some(Deed::of(Verb::Undo, None)));
     }
     let data = |name: &str| operation.data.get(name);

@@ -102,7 +102,9 @@ pub(in crate::commands) fn undo(
         return Ok(applied(0));
     }
     let at = tx.tick();
-    let mut cells: BTreeSet<Cell> = BTreeSet::new();
+    let mut cells: BTreeMap<Cell, BTreeSet<String>> = BTreeMap::new();
+    // Whose words came with the import, and were not changed since.
+    let mut wordless: BTreeSet<Cell> = BTreeSet::new();
     let mut seq = 0;
     for noted in rows {
         done.fetch_add(1, Ordering::Relaxed);
@@ -110,19 +112,23 @@ pub(in crate::commands) fn undo(
         let Some(table) = Table::named(&noted.table) else { continue };
         let Some(mut row) = tx.row(table, &noted.id)?.filter(|row| row.deleted_at.is_none()) else { continue };
         if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
-            cells.insert((event.habit_id.to_string(), event.date, event.actor));
+            cells.entry((event.habit_id.to_string(), event.date, event.actor)).or_default().extend(event.note);
         }
         if let Some(changed) = &noted.changed {
             if !restore(&mut row, changed, &at) {
                 continue;
             }
             if let Some(event) = Event::from_row(&row).filter(|_| table == &COMPLETION_EVENTS) {
-                cells.insert((event.habit_id.to_string(), event.date, event.actor));
+                cells.entry((event.habit_id.to_string(), event.date, event.actor)).or_default();
             }
         } else if table == &COMPLETIONS {
-            // A cell is there while its events are.
+            // A cell is there while its events are, or words.
             if let Some(date) = repair::parse_date(&row.text("date")) {
-                cells.insert((row.text("habit_id"), date, row.text("actor")));
+                let cell = (row.text("habit_id"), date, row.text("actor"));
+                if !stays(tx, &noted, &row, import.at)? {
+                    wordless.insert(cell.clone());
+                }
+                cells.entry(cell).or_default();
             }
             continue;
         } else if stays(tx, &noted, &row, import.at)? {
@@ -137,10 +143,13 @@ pub(in crate::commands) fn undo(
         }
         seq = tx.put(&row, Origin::Local)?;
     }
-    for (habit, date, actor) in cells {
+    for (cell, notes) in cells {
+        let all = wordless.contains(&cell);
+        let (habit, date, actor) = cell;
         let Some(row) = tx.row(&HABITS, &habit)?.map(repair::sound) else { continue };
         let id = HabitId::new(habit).map_err(|_| Rejection::not_found("habit"))?;
-        seq = record::fold_what_is_left(tx, &row, &id, date, &actor)?.max(seq);
+        let gone = |cell: &Row| all || notes.contains(&cell.text("note"));
+        seq = record::fold_what_is_left(tx, &row, &id, (date, &actor), gone)?.max(seq);
     }
     Ok(applied(seq))
 }

@@ -1,21 +1,20 @@
 //! Written days: a cell's write becomes an event, and the cell is folded again.
 
-use std::collections::BTreeMap;
-
 use kairos_core::change::Origin;
 use kairos_core::day::Date;
 use kairos_core::event::{Event, TimeSource, Verb};
-use kairos_core::hlc::Hlc;
+use kairos_core::fold::WORDS;
 use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMMON, COMPLETION_EVENTS, COMPLETIONS, HABITS};
+use kairos_core::schema::{COMMON, COMPLETION_EVENTS, COMPLETIONS, DELETED_AT, HABITS};
 use kairos_core::upload::cell::{self, Deed, Habit};
 use kairos_core::upload::place::place;
 use kairos_core::upload::{Kind, Operation, millis};
 
 use super::super::bounds::MAX_AHEAD;
 use super::super::record;
+use super::days::{Unseen, Wish, Written};
 use super::rows::{alias_of, note_alias, note_clock, unfit};
 use super::stamp::Stamp;
 use super::{Applied, Uploader, quarantine, refuse};
@@ -31,35 +30,8 @@ struct Place {
     date: Date,
     actor: String,
     cell: Option<Row>,
-}
-
-/// Days of one upload that got events and are not folded yet, by the id of the cell.
-#[derive(Default)]
-pub(super) struct Days(BTreeMap<String, Unfolded>);
-
-struct Unfolded {
-    habit: Row,
-    date: Date,
-    actor: String,
-    /// The clock of the last event: what the same client writes next comes after it.
-    last: Hlc,
-}
-
-impl Uploader {
-    /// Folds the days that got events.
-    pub(super) fn fold_days(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for day in std::mem::take(&mut self.days.0).into_values() {
-            record::refold(tx, &day.habit, day.date, &day.actor)?;
-        }
-        Ok(())
-    }
-
-    fn fold_day(&mut self, tx: &mut Tx<'_>, cell: &str) -> Result<(), StoreError> {
-        match self.days.0.remove(cell) {
-            Some(day) => record::refold(tx, &day.habit, day.date, &day.actor).map(drop),
-            None => Ok(()),
-        }
-    }
+    /// Whether the client wrote the cell under this id before, or knows its own.
+    known: bool,
 }
 
 pub(super) fn apply(
@@ -69,15 +41,17 @@ pub(super) fn apply(
     stamp: &Stamp,
 ) -> Result<Applied, StoreError> {
     let Some(mut place) = find(tx, uploader, operation)? else { return Ok(Applied::default()) };
-    let id = CellId::of(&place.habit_id, place.date, &place.actor).to_string();
+    let cell_id = CellId::of(&place.habit_id, place.date, &place.actor);
+    let id = cell_id.to_string();
     let alias = id != operation.id;
     if is_ahead(tx, uploader, &place)? {
         return Err(refuse(format!("{} has not come yet.", place.date)));
     }
+    uploader.days.keep(id.as_str());
     // Only what must be compared with the day as it stands waits for it to be folded.
     let said = operation.meaning.verb.is_some() || operation.previous.is_some() || operation.kind == Kind::Put;
-    if (!said || has_words(operation)) && uploader.days.0.contains_key(&id) {
-        uploader.fold_day(tx, &id)?;
+    if (!said || has_words(operation)) && uploader.days.has(&id) {
+        uploader.fold_day(tx, &cell_id)?;
         place.cell = tx.row(&COMPLETIONS, &id)?;
     }
     let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
@@ -86,27 +60,28 @@ pub(super) fn apply(
     let habit =
         Habit { counted: measure.counted, avoid: about == kairos_core::plan::Kind::Avoid, target: measure.target };
     if let Some(deed) = cell::read(operation, shown.as_ref(), habit).map_err(refuse)? {
-        write_down(tx, uploader, operation, stamp, &place, deed)?;
+        write_down(tx, uploader, operation, stamp, &place, (deed, habit.counted))?;
     }
     let mut applied = Applied { id: alias.then(|| id.clone()), conflicts: Vec::new() };
     // Note and energy are columns like any other.
-    if operation.kind != Kind::Delete && writes_words(operation) {
+    if let Some(words) = words(operation) {
         let cell = match tx.row(&COMPLETIONS, &id)? {
-            Some(cell) => Some(cell),
-            None if has_words(operation) && !uploader.days.0.contains_key(&id) => {
-                Some(record::empty_cell(tx, &place.habit, place.date, &place.actor)?)
+            None if has_words(&words) => {
+                Some(record::empty_cell(tx, &place.habit, (place.date, &place.actor), &uploader.by.user)?)
             }
-            None => None,
+            cell => cell,
         };
         if let Some(cell) = cell {
-            // Whether the day is there follows from its events alone.
-            let plain = Operation { kind: Kind::Patch, ..without_deletion(operation) };
-            let placed = place_words(&cell, &plain, stamp)?;
-            for loss in placed.losses.iter().filter(|loss| loss.register != kairos_core::schema::DELETED_AT) {
+            let words = if operation.kind == Kind::Put { unseeing(words, &cell, &place, stamp) } else { words };
+            let mut placed = place_words(&cell, &words, stamp)?;
+            // Whether the day is there follows from its events and words; a wish to have none that came too late is no loss.
+            placed.losses.retain(|loss| loss.register != DELETED_AT && loss.lost.values().any(|lost| !lost.is_null()));
+            for loss in &placed.losses {
                 applied.conflicts.push(quarantine::note_loss(tx, uploader, &cell, loss)?);
             }
             if placed.changed {
                 note_clock(tx, &placed.row);
+                record::show_words(tx, &mut placed.row);
                 tx.put(&placed.row, Origin::Local)?;
             }
         }
@@ -126,21 +101,31 @@ fn place_words(
 }
 
 fn has_words(operation: &Operation) -> bool {
-    ["note", "energy_level"].iter().any(|name| operation.data.get(*name).is_some_and(|value| !value.is_null()))
+    WORDS.iter().any(|name| operation.data.get(*name).is_some_and(|value| !value.is_null()))
 }
 
-/// Whether anything but the deed itself is written.
-fn writes_words(operation: &Operation) -> bool {
+/// What of an operation is written beside the deed itself, if anything. Who deletes a day deletes the words they saw there.
+fn words(operation: &Operation) -> Option<Operation> {
+    let mut words = Operation { kind: Kind::Patch, ..operation.clone() };
+    if cell::deletes(operation) {
+        words.data = WORDS.iter().map(|name| ((*name).to_owned(), serde_json::Value::Null)).collect();
+        return Some(words);
+    }
+    words.data.remove(DELETED_AT);
     let deed = |name: &str| {
         NAMES.contains(&name) || COMMON.contains(&name) || COMPLETIONS.column(name).is_some_and(|column| column.derived)
     };
-    operation.data.keys().any(|name| !deed(name))
+    words.data.keys().any(|name| !deed(name)).then_some(words)
 }
 
-fn without_deletion(operation: &Operation) -> Operation {
-    let mut plain = operation.clone();
-    plain.data.remove(kairos_core::schema::DELETED_AT);
-    plain
+/// Who makes a day anew saw no words there, unless it wrote them itself under the same id.
+fn unseeing(mut words: Operation, cell: &Row, place: &Place, stamp: &Stamp) -> Operation {
+    let own = |name: &str| cell.clocks.get(name).is_none_or(|at| place.known && at.node() == stamp.at.node());
+    if words.previous.is_none() {
+        let none = WORDS.iter().filter(|name| !own(name)).map(|name| ((*name).to_owned(), serde_json::Value::Null));
+        words.previous = Some(none.collect());
+    }
+    words
 }
 
 /// The cell that is meant: by its own id, by one it was written under before, else by habit and day.
@@ -195,11 +180,12 @@ fn find(tx: &mut Tx<'_>, uploader: &Uploader, operation: &Operation) -> Result<O
     if [Some(&actor), named.as_ref()].into_iter().flatten().any(|of| !of.is_empty() && of != user.as_str()) {
         return Err(refuse("This is somebody else's day."));
     }
+    let was_known = known.is_some();
     let cell = match known {
         Some(cell) => Some(cell),
         None => tx.row(&COMPLETIONS, CellId::of(&habit_id, date, &actor).as_str())?,
     };
-    Ok(Some(Place { habit, habit_id, date, actor, cell }))
+    Ok(Some(Place { habit, habit_id, date, actor, cell, known: was_known }))
 }
 
 /// Whether a day is still ahead for its person, wherever they may be: between the first and the last zone lie 25 hours,
@@ -216,7 +202,7 @@ fn write_down(
     operation: &Operation,
     stamp: &Stamp,
     place: &Place,
-    deed: Deed,
+    (deed, counted): (Deed, bool),
 ) -> Result<(), StoreError> {
     let by = uploader.by.clone();
     let command = CommandId::new(stamp.command.as_str()).map_err(|_| refuse("op_id is no id."))?;
@@ -228,25 +214,30 @@ fn write_down(
     record::leave_room(tx, &place.habit_id, &day)?;
     let cell = CellId::of(&place.habit_id, place.date, &place.actor).to_string();
     // After what the client had seen of this day, and after its own earlier deeds, whatever its clock shows.
-    let seen = match uploader.days.0.get(&cell) {
-        Some(unfolded) => Some(unfolded.last.clone()),
+    let (seen, unseen) = match uploader.days.last(&cell) {
+        Some(last) => (Some(last), None),
         None => {
             let events = tx.cell_events(&place.habit_id, &day, &place.actor)?;
             if deed.verb == Verb::Undo && events.is_empty() {
                 return Ok(());
             }
             let saw = sees(operation, place);
-            let own = |event: &Event| saw || event.at.node() == stamp.at.node();
-            events.into_iter().filter(own).map(|event| event.at).max()
+            let own = |event: &&Event| saw || event.at.node() == stamp.at.node();
+            let seen = events.iter().filter(own).map(|event| event.at.clone()).max();
+            (seen, Unseen::of(operation, place.cell.as_ref(), &events, stamp.at.node()).filter(|_| !saw))
         }
     };
     let at = match seen {
         Some(seen) if seen >= stamp.at => seen.next(stamp.at.node()),
         _ => stamp.at.clone(),
     };
+    let wish = Wish::of(&deed, counted);
     let person = record::person(tx, &by.user)?;
-    let wrote = |name: &str| operation.data.get(name).and_then(millis);
-    let occurred_at = wrote("completed_at")
+    let occurred_at = operation
+        .data
+        .get("completed_at")
+        .and_then(millis)
+        .or_else(|| operation.written_at())
         .map(|at| at.saturating_add(stamp.shift))
         .filter(|at| (0..=tx.now().saturating_add(MAX_AHEAD)).contains(at) && stamp.source != TimeSource::Estimated)
         .unwrap_or(stamp.millis);
@@ -276,8 +267,8 @@ fn write_down(
         // What follows may be about the cell itself.
         record::write_event(tx, &place.habit, &event, None)?;
     }
-    let (habit, date, actor) = (place.habit.clone(), place.date, place.actor.clone());
-    uploader.days.0.insert(cell, Unfolded { habit, date, actor, last: event.at });
+    let (habit, date, actor) = (&place.habit, place.date, place.actor.as_str());
+    uploader.wrote_day(&cell, Written { habit, date, actor, at: event.at, wish, unseen });
     Ok(())
 }
 

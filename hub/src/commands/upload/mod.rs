@@ -5,6 +5,7 @@
 //! others: no value a client can send keeps its queue from emptying.
 
 mod cells;
+mod days;
 mod quarantine;
 mod rows;
 mod settle;
@@ -51,6 +52,16 @@ impl Outcome {
     fn of(op_id: Option<&str>, result: Fate) -> Self {
         Self { op_id: op_id.map(str::to_owned), result, id: None, conflicts: Vec::new(), message: None }
     }
+
+    /// Says that something lost which only the end of the upload told.
+    fn note_loss(&mut self, entry: String) {
+        if self.result == Fate::Applied {
+            self.result = Fate::Merged;
+        }
+        if !self.conflicts.contains(&entry) {
+            self.conflicts.push(entry);
+        }
+    }
 }
 
 /// Who uploads, and from where; and what of it is still to be done.
@@ -62,17 +73,19 @@ pub(super) struct Uploader {
     client_id: Option<String>,
     stamps: Stamps,
     /// Days that got events and are not folded yet: a thousand taps on one day are folded once.
-    days: cells::Days,
+    days: days::Days,
     /// How many conflicts are open in a scope, once that was asked.
     open: BTreeMap<Scope, usize>,
     /// How many rows of a table live in a scope, once that was asked.
     living: BTreeMap<(&'static str, Scope), usize>,
+    /// The place of the present operation in the upload.
+    operation: usize,
 }
 
 impl Uploader {
     fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
-        let (days, open, living) = (cells::Days::default(), BTreeMap::new(), BTreeMap::new());
-        Self { by, client, client_id, stamps, days, open, living }
+        let (days, open, living) = (days::Days::default(), BTreeMap::new(), BTreeMap::new());
+        Self { by, client, client_id, stamps, days, open, living, operation: 0 }
     }
 }
 
@@ -122,9 +135,18 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -
     let mut uploader = Uploader::new(by, client, envelope.client_id.clone(), stamps);
     let mut outcomes = Vec::with_capacity(envelope.batch.len());
     for (n, written) in envelope.batch.iter().enumerate() {
+        uploader.operation = n;
         outcomes.push(uploader.take(tx, n, written)?);
     }
     uploader.fold_days(tx)?;
+    for (n, entry) in uploader.days.take_noted() {
+        let (Some(outcome), Some(written)) = (outcomes.get_mut(n), envelope.batch.get(n)) else { continue };
+        outcome.note_loss(entry);
+        if let Some(number) = &written.op_id {
+            let name = name(&uploader.client, number);
+            tx.remember(&author, &name, &print(&written.raw), outcome)?;
+        }
+    }
     if let Some(last) = last {
         tx.remember(&author, &last_name, &last, &outcomes)?;
     }
@@ -212,9 +234,13 @@ impl Uploader {
         operation: &Operation,
         stamp: &Stamp,
     ) -> Result<Result<Applied, String>, StoreError> {
+        self.days.let_go();
         match tx.attempt(|tx| self.apply(tx, operation, stamp)) {
             Ok(applied) => Ok(Ok(applied)),
-            Err(StoreError::Rejected(rejection)) => Ok(Err(rejection.message)),
+            Err(StoreError::Rejected(rejection)) => {
+                self.days.put_back();
+                Ok(Err(rejection.message))
+            }
             Err(error) => Err(error),
         }
     }

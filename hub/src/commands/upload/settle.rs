@@ -4,10 +4,10 @@ use kairos_core::change::Origin;
 use kairos_core::command::{Receipt, Rejection, RejectionCode, Settlement};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::schema::{CONFLICTS, DELETED_AT, Table};
+use kairos_core::schema::{COMPLETIONS, CONFLICTS, DELETED_AT, Table};
 use kairos_core::upload::Written;
 use kairos_core::value::Value;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::super::{applied, require_edit, unchanged, visible};
 use super::stamp::Stamps;
@@ -56,6 +56,9 @@ fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), Stor
     let table = Table::named(&entry.text("table_name")).ok_or_else(gone)?;
     let before = tx.row(table, &entry.text("row_id"))?.filter(|row| by.may_edit(&row.scope)).ok_or_else(gone)?;
     let lost: Map<String, Json> = serde_json::from_str(&entry.text("lost_value")).unwrap_or_default();
+    if table == &COMPLETIONS {
+        return restore_day(tx, by, before.id, &lost);
+    }
     let mut row = before.clone();
     let at = tx.tick();
     for (name, json) in lost {
@@ -70,6 +73,16 @@ fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), Stor
         }
     }
     rows::follow(tx, by, &before, row)
+}
+
+/// Writes what lost on a day as a deed of now, or as its words.
+fn restore_day(tx: &mut Tx<'_>, by: &Principal, id: String, lost: &Map<String, Json>) -> Result<(), StoreError> {
+    let written = Written::read(json!({ "op": "PATCH", "table": COMPLETIONS.name, "id": id, "data": lost }));
+    let operation = written.operation.as_ref().map_err(|reason| still(reason))?;
+    let mut uploader = Uploader::new(by.clone(), id, None, Stamps::now(""));
+    let stamp = uploader.stamps.of(tx, 0, &written);
+    uploader.apply_alone(tx, operation, &stamp)?.map_err(|reason| still(&reason))?;
+    uploader.fold_days(tx)
 }
 
 /// Applies what was set aside, in its order, as if it came now. What still cannot be applied stays set aside, so that one

@@ -59,10 +59,10 @@ impl Stamps {
         };
         let said = written.operation.as_ref().ok().and_then(Operation::written_at).filter(|_| self.believed);
         let shift = self.shift;
-        let (now, Some(said)) = (tx.now(), said) else { return arrival(tx, shift, command) };
+        let (now, Some(said)) = (tx.now(), said) else { return self.arrival(tx, command) };
         let millis = said.saturating_add(shift);
         if tx.is_guessing() || millis > now.saturating_add(MAX_AHEAD) {
-            return Stamp { source: TimeSource::Estimated, ..arrival(tx, shift, command) };
+            return Stamp { source: TimeSource::Estimated, ..self.arrival(tx, command) };
         }
         // A clock that is a little ahead is held at ours: what others write next must come after it.
         let millis = millis.min(now);
@@ -72,8 +72,11 @@ impl Stamps {
         let at = Hlc::from_parts(millis, counter, &self.node);
         Stamp { at, millis, source: TimeSource::Client, shift, command }
     }
-}
 
-fn arrival(tx: &mut Tx<'_>, shift: Millis, command: String) -> Stamp {
-    Stamp { at: tx.tick(), millis: tx.now(), source: TimeSource::Hub, shift, command }
+    /// The next reading of our clock, as the client's: what it wrote itself it has seen.
+    fn arrival(&self, tx: &mut Tx<'_>, command: String) -> Stamp {
+        let tick = tx.tick();
+        let at = if self.node.is_empty() { tick } else { tick.by(&self.node) };
+        Stamp { at, millis: tx.now(), source: TimeSource::Hub, shift: self.shift, command }
+    }
 }

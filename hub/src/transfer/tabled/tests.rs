@@ -74,7 +74,12 @@ fn event(verb: Verb, value: Option<f64>, source: Source, n: i64) -> Event {
 /// A line as the hub writes it of a day with these events.
 fn line(habit: (&str, &str, Option<f64>), date: Date, note: &str, day: &[Event], measure: &Measure) -> CompletionRow {
     let (name, unit, at_most) = habit;
-    let stands = fold(day, measure).unwrap();
+    let Some(stands) = fold(day, measure) else {
+        let (kind, source) = (String::new(), "app".to_owned());
+        let (habit, unit, note) = (name.into(), unit.into(), note.into());
+        let (percent, amount, completed_at) = (None, None, None);
+        return CompletionRow { habit, date, kind, percent, amount, unit, note, source, completed_at, at_most };
+    };
     CompletionRow {
         habit: name.into(),
         date,
@@ -104,7 +109,12 @@ fn life(dice: &mut Dice, name: &str) -> Vec<CompletionRow> {
             [Source::App, Source::Device, Source::Import, Source::Rule][usize::try_from(dice.below(4)).unwrap()];
         let some = dice.amount();
         #[allow(clippy::cast_precision_loss)]
-        let day = match dice.below(8) {
+        let day = match dice.below(9) {
+            8 => {
+                // Somebody only wrote a note.
+                told.push((date, dice.pick(&["alone", "a, \"b\""]), Vec::new(), target));
+                continue;
+            }
             0 => vec![event(Verb::Skip, None, source, 1)],
             1 => vec![event(Verb::Set, Some(some), source, 1), event(Verb::Skip, None, source, 2)],
             2 => vec![event(Verb::Miss, None, Source::Engine, 1)],

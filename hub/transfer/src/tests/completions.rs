@@ -49,6 +49,7 @@ fn a_line_that_does_not_fit_is_refused_with_its_place() {
         (format!("{heads}\na,b\n"), "line 2: The line has 2 cells instead of 9."),
         (format!("{heads}\na,2026-11-31,FULL,,,,,app,\n"), "line 2: `date` must be a date"),
         (format!("{heads}\na,2026-11-24,DONE,,,,,app,\n"), "line 2: `type` must be FULL, PARTIAL"),
+        (format!("{heads}\na,2026-11-24,,,,,,app,\n"), "line 2: `type` must be FULL, PARTIAL"),
         (format!("{heads}\na,2026-11-24,FULL,100,,,,app,\n"), "line 2: `percent` must be from 1 to 99."),
         (format!("{heads}\na,2026-11-24,FULL,,NaN,,,app,\n"), "line 2: `amount` must be a number."),
         (format!("{heads}\na,2026-11-24,FULL,,1e999,,,app,\n"), "line 2: `amount` must be a number."),
@@ -74,7 +75,7 @@ fn a_line_that_does_not_fit_is_refused_with_its_place() {
 
 fn any_row() -> impl Strategy<Value = CompletionRow> {
     let text = prop_oneof![any::<String>(), "[ ,\"\r\n\\\\=+-]{0,12}"];
-    let kind = prop_oneof![Just("FULL"), Just("PARTIAL"), Just("SKIPPED"), Just("MISSED")];
+    let kind = prop_oneof![Just("FULL"), Just("PARTIAL"), Just("SKIPPED"), Just("MISSED"), Just("")];
     let amount = prop::option::of(any::<f64>().prop_filter("finite", |amount| amount.is_finite()));
     let most = prop::option::of(0.001..1e9);
     let time = prop::option::of(-377_705_023_201_000..253_402_207_200_000_i64);
@@ -84,7 +85,7 @@ fn any_row() -> impl Strategy<Value = CompletionRow> {
         .prop_map(|((habit, date), kind, percent, amount, unit, note, source, completed_at, at_most)| CompletionRow {
             habit,
             date,
-            kind: kind.into(),
+            kind: if kind.is_empty() && note.is_empty() { "FULL" } else { kind }.into(),
             percent,
             amount,
             unit,

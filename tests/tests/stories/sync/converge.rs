@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kairos_core::ids::{CellId, HabitId};
+
 use super::*;
 
 /// How many random stories CI plays of two phones, and as many of five; a seed replays with `KAIROS_TEST_SEED`.
@@ -61,10 +63,17 @@ async fn play(home: &Home, seed: u64, phones: usize) {
     for client in &clients {
         client.wait_for("SELECT id FROM habits", habits.len()).await;
     }
+    let mut days = Vec::new();
+    for day in 0..6 {
+        let found = clients[0].read(&format!("SELECT date('now', '-{day} days') AS date")).await;
+        days.push(found[0]["date"].as_str().unwrap().to_owned());
+    }
+    let date = |day: usize| days[day].clone();
     // What each phone meant, to be found again: how often it added how much to which habit's day, and what it did.
     let mut added = BTreeMap::<(String, u64), (usize, i64)>::new();
     let mut done = BTreeSet::<(String, u64)>::new();
     let (mut names, mut seen) = (BTreeSet::<(String, String)>::new(), BTreeSet::<(String, String)>::new());
+    let mut words = Words::default();
     for step in 0..60 {
         let n = usize::try_from(dice.roll(clients.len() as u64)).unwrap();
         let client = &clients[n];
@@ -92,13 +101,45 @@ async fn play(home: &Home, seed: u64, phones: usize) {
             }
             5 => {
                 // A cell that another phone may have made under another id, undone under this phone's.
-                client
-                    .write("DELETE FROM completions WHERE habit_id = ? AND date = date('now', '-' || ? || ' days') AND amount IS NULL", json!([habit, day]))
-                    .await;
+                let which = "habit_id = ?1 AND date = date('now', '-' || ?2 || ' days')";
+                let which = if dice.roll(2) == 0 { which.to_owned() } else { format!("{which} AND amount IS NULL") };
+                if !habit.ends_with(['1', '3']) {
+                    words.write(client, &which, json!([habit, day]), "DELETE FROM completions").await;
+                }
             }
             6 => {
                 let note = format!("note {step}");
-                client.write("UPDATE completions SET note = ? WHERE habit_id = ?", json!([note, habit])).await;
+                let set = format!("UPDATE completions SET note = '{note}'");
+                let of = words.write(client, "habit_id = ?1", json!([habit]), &set).await;
+                words.wrote(of, &json!(note));
+            }
+            10 if dice.roll(2) == 0 => {
+                // A note alone, on a day that nobody else may have touched.
+                let note = format!("note {step}");
+                let sql = "INSERT INTO completions (id, habit_id, date, note) VALUES (uuid(), ?1, date('now', '-5 days'), ?2)";
+                client.write(sql, json!([habit, note])).await;
+                words.wrote(vec![(habit, date(5))], &json!(note));
+            }
+            11 if habit.ends_with(['1', '3']) && dice.roll(2) == 0 => {
+                // An amount that is set, not added; or taken back again.
+                let which = "habit_id = ?1 AND date = date('now', '-4 days')";
+                let amount = 100 + step;
+                let sql = format!("SELECT id FROM completions WHERE habit_id = '{habit}' AND date = '{}'", date(4));
+                let there = client.read(&sql).await;
+                let metadata = json!({ "verb": "set", "value": amount }).to_string();
+                if there.is_empty() {
+                    let sql = "INSERT INTO completions (id, habit_id, date, type, amount, _metadata)
+                               VALUES (uuid(), ?1, date('now', '-4 days'), 'FULL', ?2, ?3)";
+                    client.write(sql, json!([habit, amount, metadata])).await;
+                    words.wrote(vec![(habit, date(4))], &json!(amount));
+                } else if dice.roll(3) == 0 {
+                    words.write(client, which, json!([habit]), "DELETE FROM completions").await;
+                } else {
+                    let set =
+                        format!("UPDATE completions SET type = 'FULL', amount = {amount}, _metadata = '{metadata}'");
+                    let of = words.write(client, which, json!([habit]), &set).await;
+                    words.wrote(of, &json!(amount));
+                }
             }
             7 => {
                 let sql = "INSERT INTO pauses (id, habit_id, from_date, to_date) VALUES (uuid(), ?, '2030-01-01', '2030-01-02')";
@@ -184,11 +225,6 @@ async fn play(home: &Home, seed: u64, phones: usize) {
     }
     // Every deed is an event, once, whoever was offline; and what was added adds up.
     let events = of_person("completion_events");
-    let date = async |day: u64| {
-        let found = clients[0].read(&format!("SELECT date('now', '-{day} days') AS date")).await;
-        found[0]["date"].as_str().unwrap().to_owned()
-    };
-    let days = [date(0).await, date(1).await, date(2).await];
     let on = |habit: &str, day: u64, verb: &str| {
         let date = days[usize::try_from(day).unwrap()].as_str();
         events.iter().filter(|row| row["habit_id"] == habit && row["date"] == date && row["verb"] == verb).count()
@@ -216,7 +252,59 @@ async fn play(home: &Home, seed: u64, phones: usize) {
         });
         assert!(stands || kept || seen.contains(&(habit.clone(), name.clone())), "seed {seed}: {name} vanished");
     }
+    words.are_there(&of_person("completions"), &conflicts, seed);
     for client in clients {
         client.close().await;
     }
+}
+
+/// A day: its habit and date.
+type Day = (String, String);
+
+/// What was written on days that is replaced and not added up: notes, and amounts that are set.
+#[derive(Default)]
+struct Words {
+    written: Vec<(Day, Value)>,
+    /// What whoever wrote over it had before their eyes.
+    seen: Vec<(Day, Value)>,
+}
+
+impl Words {
+    /// Writes days, in one transaction with a look at them; gives which.
+    async fn write(&mut self, client: &Client<'_>, which: &str, values: Value, sql: &str) -> Vec<Day> {
+        let look = format!("SELECT habit_id, date, note, amount FROM completions WHERE {which}");
+        let found = client.transaction(json!([[look, values], [format!("{sql} WHERE {which}"), values]])).await;
+        let days = pairs(&found[0]);
+        for (day, row) in days.iter().zip(found[0].as_array().unwrap()) {
+            for seen in [&row["note"], &row["amount"]].into_iter().filter(|seen| !seen.is_null()) {
+                self.seen.push((day.clone(), plain(seen)));
+            }
+        }
+        days
+    }
+
+    fn wrote(&mut self, days: Vec<Day>, what: &Value) {
+        self.written.extend(days.into_iter().map(|day| (day, plain(what))));
+    }
+
+    /// Each stands, was seen by whoever wrote over it, or is kept.
+    fn are_there(&self, cells: &[Value], conflicts: &[Value], seed: u64) {
+        let holds =
+            |row: &Value, what: &Value| [&row["note"], &row["amount"]].into_iter().any(|value| plain(value) == *what);
+        for written in &self.written {
+            let ((habit, date), what) = written;
+            let stands = cells.iter().any(|row| row["habit_id"] == *habit && row["date"] == *date && holds(row, what));
+            let cell = CellId::of(&HabitId::new(habit.as_str()).unwrap(), date.parse().unwrap(), "");
+            let kept = conflicts
+                .iter()
+                .filter(|conflict| conflict["row_id"] == cell.as_str())
+                .any(|conflict| holds(&serde_json::from_str(conflict["lost_value"].as_str().unwrap()).unwrap(), what));
+            assert!(stands || kept || self.seen.contains(written), "seed {seed}: {written:?} vanished");
+        }
+    }
+}
+
+fn pairs(rows: &Value) -> Vec<Day> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    rows.as_array().unwrap().iter().map(|row| (text(&row["habit_id"]), text(&row["date"]))).collect()
 }

@@ -3,6 +3,8 @@ mod bounds;
 mod days;
 mod merging;
 mod queue;
+mod unseen;
+mod words;
 
 use kairos_core::command::{Outcome as Became, Settlement, Wish};
 use kairos_core::ids::{CellId, HabitId};
@@ -13,7 +15,7 @@ use kairos_core::schema::{
 };
 use serde_json::{Value as Json, json};
 
-use super::super::tests::{House, NOON, person, scope};
+use super::super::tests::{House, NOON, deed, person, scope};
 use super::*;
 
 const TODAY: &str = "2026-11-24";
