@@ -34,10 +34,12 @@ const db = new PowerSyncDatabase({
 await db.connect(new HubConnector(hub, () => token));
 await db.waitForFirstSync();
 
-const [me] = await db.getAll('SELECT tz, day_start_min FROM users LIMIT 1');
+const [me] = await db.getAll('SELECT id, tz, day_start_min FROM users LIMIT 1');
 const date = today(me);
+// A habit that everyone in a household does has a row for each of them; the actor of any other day is empty.
 const DAY = `SELECT habits.id, habits.name, completions.type FROM habits
   LEFT JOIN completions ON completions.habit_id = habits.id AND completions.date = '${date}'
+    AND coalesce(completions.actor, '') IN ('', '${me.id}')
   WHERE habits.status = 'ACTIVE' ORDER BY habits.sort_key, habits.name`;
 
 db.watch(DAY, [], {

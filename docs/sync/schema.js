@@ -43,6 +43,7 @@ const user_preferences = new Table(
 );
 
 // What a person or a household wants to do.
+// A new row needs name.
 const habits = new Table(
   {
     scope: column.text,
@@ -94,6 +95,7 @@ const habits = new Table(
 );
 
 // What a habit asks for from a day on, so that a change leaves the past as it was. Its id is derived from habit and day.
+// A new row needs habit_id, valid_from.
 const habit_schedules = new Table(
   {
     scope: column.text,
@@ -119,6 +121,7 @@ const habit_schedules = new Table(
 );
 
 // A break: of one habit, or of all of a person's (a vacation). Nothing is asked for meanwhile.
+// A new row needs from_date.
 const pauses = new Table(
   {
     scope: column.text,
@@ -134,6 +137,7 @@ const pauses = new Table(
 );
 
 // One habit on one day for one actor: a fold of completion_events. Its id is derived from habit, date and actor.
+// A new row needs habit_id, date.
 const completions = new Table(
   {
     scope: column.text,
@@ -158,6 +162,7 @@ const completions = new Table(
 );
 
 // What people did, one row a deed, never changed: the truth from which day cells follow.
+// A new row needs habit_id, date, verb, occurred_at, time_source, tz, tz_offset_min, source.
 const completion_events = new Table(
   {
     scope: column.text,
@@ -184,6 +189,7 @@ const completion_events = new Table(
 );
 
 // An offer of help after some days without a deed. Its id is derived from habit, actor and the first of those days.
+// A new row needs habit_id, triggered_at, gap_start.
 const recovery_sessions = new Table(
   {
     scope: column.text,
@@ -208,6 +214,7 @@ const recovery_sessions = new Table(
 );
 
 // Habits that are done in a row.
+// A new row needs name.
 const routines = new Table(
   {
     scope: column.text,
@@ -227,6 +234,7 @@ const routines = new Table(
 );
 
 // A habit's place in a routine. Its id is derived from both.
+// A new row needs routine_id, habit_id, sort_key.
 const routine_habits = new Table(
   {
     scope: column.text,
@@ -244,6 +252,7 @@ const routine_habits = new Table(
 );
 
 // A shorter or longer way through a routine.
+// A new row needs routine_id, name.
 const routine_variants = new Table(
   {
     scope: column.text,
@@ -259,6 +268,7 @@ const routine_variants = new Table(
 );
 
 // One run through a routine, step by step.
+// A new row needs routine_id, started_at.
 const routine_executions = new Table(
   {
     scope: column.text,
@@ -280,6 +290,7 @@ const routine_executions = new Table(
 );
 
 // Buttons, boards and displays. Their secrets stay on the hub that serves them.
+// A new row needs name, kind.
 const devices = new Table(
   {
     scope: column.text,
@@ -302,6 +313,7 @@ const devices = new Table(
 );
 
 // What a trigger of a device does. Its id is derived from device, button and trigger.
+// A new row needs device_id, trigger_key, action.
 const device_bindings = new Table(
   {
     scope: column.text,
@@ -321,6 +333,7 @@ const device_bindings = new Table(
 );
 
 // People who share habits. Lives in its own scope, h:<id>.
+// A new row needs name.
 const households = new Table(
   {
     scope: column.text,
@@ -334,6 +347,7 @@ const households = new Table(
 );
 
 // A member of a household: user_id is the member. Its id is derived from household and member; a deleted row is one who left.
+// A new row needs household_id.
 const household_members = new Table(
   {
     scope: column.text,
@@ -349,6 +363,7 @@ const household_members = new Table(
 );
 
 // A value that lost a merge unseen, or an upload that could not be applied. Nothing is lost: either can be restored.
+// A new row needs kind.
 const conflicts = new Table(
   {
     scope: column.text,

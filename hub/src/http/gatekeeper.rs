@@ -110,7 +110,8 @@ fn cross_origin(mut response: Response, asked_before: bool) -> Response {
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Content-Type"));
     if asked_before {
         let methods = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE");
-        let allowed = HeaderValue::from_static("Content-Type, Authorization, User-Agent, X-User-Agent");
+        let allowed =
+            HeaderValue::from_static("Content-Type, Authorization, User-Agent, X-User-Agent, Idempotency-Key");
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kind, Stream, TABLES, Table};
+use super::{Kind, Preset, Stream, TABLES, Table};
 
 /// Columns every table has beside its own, as far as clients need them.
 const SHARED: [(&str, Kind); 4] =
@@ -30,7 +30,13 @@ pub fn module() -> String {
     );
     let shown: Vec<&Table> = TABLES.iter().copied().filter(|table| table.stream != Stream::Internal).collect();
     for table in &shown {
-        let _ = write!(text, "\n// {}\nconst {} = new Table(\n  {{\n", table.doc, table.name);
+        let needed = table.columns.iter().filter(|column| column.preset == Preset::Required && !column.derived);
+        let needed: Vec<&str> = needed.map(|column| column.name).collect();
+        let _ = writeln!(text, "\n// {}", table.doc);
+        if !needed.is_empty() {
+            let _ = writeln!(text, "// A new row needs {}.", needed.join(", "));
+        }
+        let _ = write!(text, "const {} = new Table(\n  {{\n", table.name);
         let own = table.columns.iter().map(|column| (column.name, column.kind));
         for (name, kind) in SHARED.into_iter().chain(own) {
             let kind = match kind {

@@ -99,6 +99,9 @@ pub fn read(operation: &Operation, cell: Option<&Row>, habit: Habit) -> Result<O
             None => Some(Deed::of(Verb::Set, Some(amount))),
         });
     }
+    if !habit.counted && !changed("type") && !changed("partial_percent") && changed("amount") {
+        return Err("This habit is not counted: an amount has no place on its days.".into());
+    }
     match status.as_str() {
         "FULL" if habit.counted => Ok(Some(Deed::of(Verb::Set, Some(habit.target)))),
         "FULL" => Ok(Some(Deed::of(Verb::Full, None))),

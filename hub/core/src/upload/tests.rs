@@ -307,4 +307,12 @@ fn a_table_of_written_days() {
     ] {
         assert!(cell::read(&operation(broken.clone()), None, WATER).is_err(), "{broken}");
     }
+    // An amount alone says nothing of a habit that is not counted; beside a deed it does no harm.
+    let amount = |previous: Json| operation(json!({ "data": { "amount": 3 }, "previous": previous }));
+    assert!(cell::read(&amount(json!({ "amount": null })), Some(&full), PLAIN).is_err());
+    assert!(cell::read(&operation(put(json!({ "amount": 3 }))), None, PLAIN).is_err());
+    assert_eq!(
+        cell::read(&operation(put(json!({ "type": "FULL", "amount": 1 }))), None, PLAIN),
+        deed(Verb::Full, None)
+    );
 }

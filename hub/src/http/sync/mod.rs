@@ -31,7 +31,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// Paths that pages from anywhere may ask: they take a token in a header and never a cookie.
 pub(super) fn open_to_any_origin(path: &str) -> bool {
-    is_ours(path) || path == "/api/data" || path.starts_with("/api/data/") || path == "/api/auth/token"
+    let under = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_ours(path) || under("/api/data") || under("/api/conflicts") || path == "/api/auth/token"
 }
 
 /// The protocol's own paths.

@@ -52,13 +52,20 @@ async fn whatever_is_not_right_gets_an_answer_of_its_own() {
 async fn pages_from_anywhere_may_sync_and_nothing_else() {
     let house = House::new().await;
     let foreign = "Origin: https://app.example\r\n";
-    for path in ["/sync/stream", "/sync/checkpoint-request", "/write-checkpoint2.json", "/api/data", "/api/auth/token"]
-    {
+    for path in [
+        "/sync/stream",
+        "/sync/checkpoint-request",
+        "/write-checkpoint2.json",
+        "/api/data",
+        "/api/auth/token",
+        "/api/conflicts",
+        "/api/conflicts/x/restore",
+    ] {
         let answer = ask(house.port, "OPTIONS", path, foreign, None).await;
         assert_eq!(answer.status, 204, "{path}");
         for header in [
             "access-control-allow-origin: *",
-            "access-control-allow-headers: content-type, authorization, user-agent, x-user-agent",
+            "access-control-allow-headers: content-type, authorization, user-agent, x-user-agent, idempotency-key",
             "access-control-max-age: 3600",
         ] {
             assert!(answer.head.contains(header), "{path}: {}", answer.head);
