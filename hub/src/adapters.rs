@@ -118,7 +118,12 @@ impl Hub for Window {
             let mut head = self.store.feed().watch();
             // The feed lives as long as the store, so waiting can only end with a new head.
             let _ = head.wait_for(|head| *head > after.seq).await;
+            // Before it is read, so that nothing falls between.
+            let newest = self.store.feed().head();
             let stretch = self.store.changes_after(after.seq, None, PAGE).await.map_err(unavailable)?;
+            if stretch.gap {
+                return Ok(Page::Resync(at(newest)));
+            }
             Ok(Page::Changes(stretch.changes, at(stretch.upto)))
         })
     }

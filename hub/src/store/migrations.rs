@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_sync.sql"),
     include_str!("../../migrations/0006_import_undo.sql"),
     include_str!("../../migrations/0007_dated.sql"),
+    include_str!("../../migrations/0008_swept.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -98,6 +98,8 @@ pub struct Stretch {
     pub changes: Vec<Arc<Change>>,
     /// How far the log was read: where the reader goes on, also when nothing was for its eyes.
     pub upto: i64,
+    /// Whether deletions of this stretch have left the log: who has rows from before starts again from current ones.
+    pub gap: bool,
 }
 
 impl Store {
@@ -247,14 +249,15 @@ impl Store {
         if let Some(mut changes) = self.feed().page(seq, limit, STRETCH) {
             let upto = changes.last().map_or(seq, |change| change.seq);
             changes.retain(|change| scopes.is_none_or(|scopes| scopes.contains(&change.scope)));
-            return Ok(Stretch { changes, upto });
+            return Ok(Stretch { changes, upto, gap: false });
         }
         let scopes = scopes.map(<[Scope]>::to_vec);
         self.read(move |snapshot| {
             let head = snapshot.head()?;
             let (changes, all) = snapshot.page_after(seq, scopes.as_deref(), limit, STRETCH)?;
             let upto = if all { head } else { changes.last().map_or(head, |change| change.seq) };
-            Ok(Stretch { changes, upto })
+            let gap = snapshot.swept_after(scopes.as_deref(), seq)?;
+            Ok(Stretch { changes, upto, gap })
         })
         .await
     }

@@ -5,6 +5,7 @@
 mod access;
 mod edges;
 mod flow;
+mod gone;
 mod time;
 
 #[allow(missing_docs, dead_code, unreachable_pub)]
@@ -114,6 +115,7 @@ impl House {
 }
 
 /// A row as tests write it.
+#[derive(Clone)]
 struct Written {
     table: &'static Table,
     id: String,
