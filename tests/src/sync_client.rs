@@ -383,8 +383,12 @@ pub struct Answer {
 
 /// Asks something else of the hub, on a connection of its own.
 pub async fn ask(port: u16, method: &str, path: &str, headers: &str, body: Option<&Value>) -> Answer {
+    ask_with(port, method, path, headers, &body.map(Value::to_string).unwrap_or_default()).await
+}
+
+/// As [`ask`], with any body.
+pub async fn ask_with(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let body = body.map(Value::to_string).unwrap_or_default();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n{headers}\r\n{body}",

@@ -7,9 +7,9 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::StatusCode;
 use kairos_core::Millis;
 use kairos_core::principal::Principal;
-use kairos_core::upload::Envelope;
+use kairos_core::upload::{Envelope, Fields};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -72,7 +72,7 @@ struct Uploaded {
 }
 
 /// Reads a body, as one of few that are on their way at once.
-async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Value, Place), ApiError> {
+async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Fields, Place), ApiError> {
     let place = api.uploads.take(&by.user).ok_or_else(|| {
         let message = "Others are uploading just now; please try again in a moment.";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
@@ -85,10 +85,8 @@ async fn take(
     api: &AuthApi,
     by: Principal,
     credential: &Credential,
-    body: Value,
+    envelope: Envelope,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let envelope = Envelope::parse(body)
-        .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
     let (Credential::Session(session) | Credential::Token(session)) = credential;
     // The body may take its time; what is saved may not.
     let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope)).await?) };
@@ -110,28 +108,10 @@ async fn upload(
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
-    take(&api, by, &credential, body).await
-}
-
-/// One row as an upload of one operation.
-async fn one(
-    api: &AuthApi,
-    by: Principal,
-    credential: &Credential,
-    op: &str,
-    mut body: Value,
-) -> Result<Answer<Uploaded>, ApiError> {
-    let id = match body.get("id").or_else(|| body.get("data")?.get("id")) {
-        Some(id) => id.clone(),
-        None => Value::Null,
-    };
-    let mut operation = json!({ "op": op, "id": id });
-    for name in ["table", "type", "data", "previous", "metadata"] {
-        if let Some(value) = body.get_mut(name).map(Value::take).filter(|value| !value.is_null()) {
-            operation[name] = value;
-        }
-    }
-    take(api, by, credential, json!({ "batch": [operation] })).await
+    let envelope = Envelope::parse(&body)
+        .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
+    drop(body);
+    take(&api, by, &credential, envelope).await
 }
 
 /// Inserts or replaces a row.
@@ -145,7 +125,7 @@ async fn put(
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
-    one(&api, by, &credential, "PUT", body).await
+    take(&api, by, &credential, Envelope::of_row("PUT", &body)).await
 }
 
 /// Changes columns of a row.
@@ -159,7 +139,7 @@ async fn patch(
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
-    one(&api, by, &credential, "PATCH", body).await
+    take(&api, by, &credential, Envelope::of_row("PATCH", &body)).await
 }
 
 /// Deletes a row.
@@ -173,5 +153,5 @@ async fn delete(
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
-    one(&api, by, &credential, "DELETE", body).await
+    take(&api, by, &credential, Envelope::of_row("DELETE", &body)).await
 }

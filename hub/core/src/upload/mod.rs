@@ -2,10 +2,12 @@
 //!
 //! Reading is lenient, since a queue that cannot be emptied is the worst that can happen to a phone that was offline:
 //! only an envelope that is none is refused. An operation that cannot be understood stays beside the others, with the
-//! reason, and is set aside. [`place`] writes an operation over a row, [`cell`] reads a deed out of a written day.
+//! reason, and is set aside. [`text`] reads each by itself, [`place`] writes an operation over a row, [`cell`] reads a deed
+//! out of a written day.
 
 pub mod cell;
 pub mod place;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,8 @@ use crate::Millis;
 use crate::event::{Verb, words};
 use crate::ids::MAX_ID;
 use crate::schema::{Kind as Holds, Table};
+
+pub use text::Fields;
 
 /// How many operations one envelope holds at most.
 pub const MAX_OPERATIONS: usize = 5000;
@@ -61,7 +65,7 @@ pub struct Envelope {
 pub struct Written {
     /// Its number in the client's queue, if it said.
     pub op_id: Option<String>,
-    /// As it came.
+    /// As it came; where that cannot be read, its text.
     pub raw: Json,
     /// What it says, or why that is not known, in a sentence.
     pub operation: Result<Operation, String>,
@@ -96,28 +100,6 @@ pub struct Meaning {
 }
 
 impl Envelope {
-    /// Reads the body of an upload.
-    ///
-    /// # Errors
-    /// A sentence, when this is no envelope at all.
-    pub fn parse(body: Json) -> Result<Self, String> {
-        let Json::Object(mut body) = body else { return Err("An upload is an object with a batch.".into()) };
-        let Some(Json::Array(batch)) = body.remove("batch") else {
-            return Err("batch is the list of operations.".into());
-        };
-        if batch.len() > MAX_OPERATIONS {
-            return Err(format!("batch holds at most {MAX_OPERATIONS} operations; send the rest in another upload."));
-        }
-        let client_id = match body.remove("client_id") {
-            None | Some(Json::Null) => None,
-            Some(Json::String(id)) if is_id(&id) => Some(id),
-            // Whatever a client calls itself, its queue goes through.
-            Some(other) => Some(crate::ids::derive(&format!("client|{other}"))),
-        };
-        let now = body.get("now").and_then(millis);
-        Ok(Self { client_id, now, batch: batch.into_iter().map(Written::read).collect() })
-    }
-
     /// Whether a repetition of each operation can be told by its number.
     #[must_use]
     pub fn is_numbered(&self) -> bool {
@@ -129,11 +111,7 @@ impl Written {
     /// Reads one operation.
     #[must_use]
     pub fn read(raw: Json) -> Self {
-        let op_id = match raw.get("op_id") {
-            Some(Json::Number(number)) => Some(number.to_string()),
-            Some(Json::String(text)) if is_id(text) => Some(text.clone()),
-            _ => None,
-        };
+        let op_id = raw.get("op_id").and_then(number);
         let operation = Operation::read(&raw);
         Self { op_id, raw, operation }
     }
@@ -175,7 +153,7 @@ impl Meaning {
     /// Metadata is a text of the client's own; ours is JSON.
     fn read(metadata: Option<&Json>) -> Self {
         let parsed = match metadata {
-            Some(Json::String(text)) => serde_json::from_str(text).unwrap_or(Json::Null),
+            Some(Json::String(text)) => text::read(text).unwrap_or(Json::Null),
             Some(other) => other.clone(),
             None => Json::Null,
         };
@@ -184,6 +162,15 @@ impl Meaning {
             value: parsed.get("value").and_then(as_number),
             at: parsed.get("at").and_then(millis),
         }
+    }
+}
+
+/// The number of an operation.
+fn number(json: &Json) -> Option<String> {
+    match json {
+        Json::Number(number) => Some(number.to_string()),
+        Json::String(text) if is_id(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

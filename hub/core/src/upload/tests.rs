@@ -44,14 +44,19 @@ fn lost(placed: &Placed) -> Vec<(&str, Json, Json)> {
     placed.losses.iter().map(|loss| (loss.register.as_str(), pair(loss), kept(loss))).collect()
 }
 
+fn envelope(body: &Json) -> Result<Envelope, String> {
+    Envelope::parse(&serde_json::from_str(&body.to_string()).unwrap())
+}
+
 #[test]
 fn an_envelope_is_read_leniently() {
-    for none in [json!([]), json!({}), json!({ "batch": 1 }), json!("x")] {
-        assert!(Envelope::parse(none.clone()).is_err(), "{none}");
+    for none in [json!({}), json!({ "batch": 1 }), json!({ "batch": null })] {
+        assert!(envelope(&none).is_err(), "{none}");
     }
     let many: Vec<Json> = vec![json!({}); MAX_OPERATIONS + 1];
-    assert!(Envelope::parse(json!({ "batch": many })).is_err());
-    let envelope = Envelope::parse(json!({
+    assert!(envelope(&json!({ "batch": many })).is_err());
+    let named = |id: Json| envelope(&json!({ "batch": [], "client_id": id, "now": i64::MAX })).unwrap();
+    let envelope = envelope(&json!({
         "client_id": "phone", "now": 1_795_000_000_000_i64, "more": true,
         "batch": [
             { "op_id": 3, "op": "PUT", "type": "habits", "id": "h", "opData": { "name": "x" }, "old": { "name": "y" } },
@@ -74,7 +79,6 @@ fn an_envelope_is_read_leniently() {
     assert_eq!((meant.verb, meant.value), (Some(Verb::Add), Some(2.0)));
     assert!(!envelope.is_numbered());
     // Whatever a client calls itself, it is always the same.
-    let named = |id: Json| Envelope::parse(json!({ "batch": [], "client_id": id, "now": i64::MAX })).unwrap();
     assert_eq!(named(json!("my phone")).client_id, named(json!("my phone")).client_id);
     assert_ne!(named(json!("my phone")).client_id, named(json!(7)).client_id);
     assert_eq!(named(json!(null)).now, None, "no time of a habit");

@@ -96,7 +96,7 @@ fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, 
     let (mut left, mut why) = (Vec::new(), String::new());
     let count = operations.len();
     for (n, raw) in operations.into_iter().enumerate() {
-        let written = Written::read(raw);
+        let written = Written::again(raw);
         let stamp = uploader.stamps.of(tx, n, &written);
         let refusal = match &written.operation {
             Err(reason) => Some(reason.clone()),

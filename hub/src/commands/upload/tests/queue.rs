@@ -167,7 +167,8 @@ async fn what_was_set_aside_is_submitted_again_in_its_order() {
 #[tokio::test]
 async fn only_people_upload() {
     let house = House::new().await;
-    let envelope = Arc::new(Envelope::parse(json!({ "batch": [tea("h")] })).unwrap());
+    let body = json!({ "batch": [tea("h")] }).to_string();
+    let envelope = Arc::new(Envelope::parse(&serde_json::from_str(&body).unwrap()).unwrap());
     let button = crate::commands::tests::button("ada", "d1");
     assert!(matches!(house.door.upload(button, "s", envelope).await, Err(StoreError::Rejected(_))));
 }
@@ -217,4 +218,35 @@ async fn one_broken_value_does_not_keep_the_good_ones_after_it() {
     let left = house.row(&CONFLICTS, &entry).await;
     let operations: Vec<Json> = serde_json::from_str(&left.text("operations")).unwrap();
     assert_eq!((left.text("status").as_str(), operations.len()), ("OPEN", 1));
+}
+
+#[tokio::test]
+async fn a_value_nobody_can_read_keeps_no_other_operation_back() {
+    let house = House::new().await;
+    let body = |number: &str| {
+        format!(
+            r#"{{"client_id":"phone","batch":[
+            {{"op_id":1,"op":"PUT","table":"habits","id":"h","data":{{"name":"Tea \ud83d","anchor_behavior":"x"}}}},
+            {{"op_id":2,"op":"PATCH","table":"habits","id":"h","data":{{"target_value":{number}}}}},
+            {{"op_id":3,"op":"PATCH","table":"habits","id":"h","data":{{"color":"red"}}}}]}}"#
+        )
+    };
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for (n, number) in ["1e999", &deep].into_iter().enumerate() {
+        let outcomes = send_text(&house, "ada", &body(number)).await;
+        let first = if n == 0 { "applied" } else { "duplicate" };
+        assert_eq!(fates(&outcomes), [first, "quarantined", first]);
+        assert!(outcomes[1].message.as_ref().unwrap().starts_with("It cannot be read: "), "{outcomes:?}");
+        assert_eq!(send_text(&house, "ada", &body(number)).await[1].conflicts, outcomes[1].conflicts);
+        let entry = house.row(&CONFLICTS, &outcomes[1].conflicts[0]).await;
+        let kept: Vec<String> = serde_json::from_str(&entry.text("operations")).unwrap();
+        assert!(kept.len() == 1 && kept[0].contains(number), "its text is kept");
+        // It stays what it is, however often somebody tries.
+        let wish = Wish::Settle { id: entry.id.clone(), how: Settlement::Restored };
+        let Became::Rejected(rejection) = house.wish(&person("ada"), wish).await.outcome else { panic!("restored") };
+        assert!(rejection.message.starts_with("It still cannot be applied: It cannot be read"), "{rejection:?}");
+        assert_eq!(house.row(&CONFLICTS, &entry.id).await.text("status"), "OPEN");
+    }
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("name").as_str(), habit.text("color").as_str()), ("Tea \u{fffd}", "red"));
 }

@@ -7,6 +7,7 @@ mod edges;
 mod flow;
 mod gone;
 mod time;
+mod uploads;
 
 #[allow(missing_docs, dead_code, unreachable_pub)]
 #[path = "../../../../../tests/src/sync_client.rs"]
@@ -23,7 +24,7 @@ use kairos_core::scope::Scope;
 use kairos_core::value::Value as Column;
 use serde_json::{Value, json};
 
-use self::client::{Answer, Replica, SyncStream, ask};
+use self::client::{Answer, Replica, SyncStream, ask, ask_with};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::Hub;
