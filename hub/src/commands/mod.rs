@@ -20,6 +20,7 @@ pub(crate) use self::habits::CLOSED as HABIT_CLOSED;
 pub(crate) use self::once::Once;
 pub(crate) use self::routines::{CLOSED as ROUTINE_CLOSED, VARIANT_CLOSED};
 pub use self::upload::Outcome as UploadOutcome;
+pub(crate) use self::upload::whole as whole_operation;
 
 use kairos_core::command::{Command, Fields, Outcome, Receipt, Rejection, RejectionCode, Wish};
 use kairos_core::plan::Person;

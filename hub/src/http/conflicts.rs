@@ -18,13 +18,21 @@ use super::extract::{Idempotency, Path, Person, Query};
 use super::habits::submit;
 use super::rows;
 use super::{Api, ErrorBody};
+use crate::commands::whole_operation;
+use crate::feed::Room;
 
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(restore)).routes(routes!(dismiss))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(operations))
+        .routes(routes!(restore))
+        .routes(routes!(dismiss))
 }
 
-/// How many a page has at most; each may hold a large operation.
+/// How many a page has at most; each holds some 16 KiB.
 const PAGE: usize = 25;
+/// How many bytes of operations a page has, about; but one at least, which may be as large as an upload.
+const PAGE_BYTES: usize = 1 << 20;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +72,8 @@ struct Conflict {
     kept: Value,
     /// For `quarantined`: why it could not be applied.
     reason: Option<String>,
-    /// For `quarantined`: what was uploaded, as it came, oldest first.
+    /// For `quarantined`: what was uploaded, as it came, oldest first; where it could not be read, its text. Of one that is
+    /// larger than 8 KiB only a note, `{"large","bytes","op"?,"table"?,"id"?}`: the whole is under `…/operations`.
     #[schema(value_type = Option<Vec<Value>>)]
     operations: Value,
     /// When it was noticed, in milliseconds since the epoch, UTC.
@@ -128,6 +137,59 @@ async fn list(
 fn position(next: &str) -> Option<(Millis, String)> {
     let (at, id) = next.split_once('.')?;
     Some((at.parse().ok()?, id.to_owned()))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Part {
+    /// The `next` of the last page.
+    after: Option<usize>,
+    /// How many at most, from 1 to 1000; a page may hold fewer.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// What was set aside, a page of it.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"items": [{"op_id": 12, "op": "PATCH", "type": "habits", "id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "data": {"name": "Tea"}}], "next": null}))]
+struct Operations {
+    /// As they came, the oldest first, the large ones too; where it could not be read, its text; null where it is kept no longer.
+    #[schema(value_type = Vec<Value>)]
+    items: Vec<Value>,
+    /// Pass it as `after` for the next page.
+    next: Option<usize>,
+}
+
+/// What was uploaded and could not be applied, whole.
+#[utoipa::path(
+    get, path = "/api/conflicts/{id}/operations", tag = "sync", params(("id" = String, Path), Part),
+    responses((status = 200, body = Operations))
+)]
+async fn operations(
+    State(api): State<Api>,
+    Person(by): Person,
+    Path(id): Path<String>,
+    Query(from): Query<Part>,
+) -> Result<Answer<Operations>, ApiError> {
+    let entry = rows::one(&api, &by, &CONFLICTS, &id, "conflict").await?;
+    let most = rows::at_most(PAGE, from.limit)?;
+    let kept: Vec<Value> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
+    let (after, count) = (from.after.unwrap_or(0), kept.len());
+    let found = api.store.read(move |snapshot| {
+        let (mut items, mut room) = (Vec::new(), Room(PAGE_BYTES));
+        for operation in kept.into_iter().skip(after).take(most) {
+            let whole = whole_operation(snapshot, &entry.id, operation)?.unwrap_or_default();
+            let bytes = whole.to_string().len();
+            if !room.takes(bytes) {
+                break;
+            }
+            items.push(whole);
+        }
+        let next = Some(after.saturating_add(items.len())).filter(|next| *next < count);
+        Ok(Operations { items, next })
+    });
+    Ok(Answer(found.await?))
 }
 
 /// Has it back: what lost is written over what stands, what was set aside is applied.

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_import_undo.sql"),
     include_str!("../../migrations/0007_dated.sql"),
     include_str!("../../migrations/0008_swept.sql"),
+    include_str!("../../migrations/0009_large.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

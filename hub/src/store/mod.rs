@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`people`], [`sessions`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`].
 
 mod answers;
 mod apart;
@@ -19,6 +19,7 @@ pub(crate) mod error;
 mod health;
 mod imports;
 mod known;
+mod large;
 mod life;
 pub(crate) mod meta;
 pub(crate) mod migrations;

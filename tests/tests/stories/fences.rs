@@ -72,7 +72,9 @@ impl Things {
             | "/api/routines/runs/{id}/finish"
             | "/api/routines/runs/{id}/abandon" => (vec![("id", &self.run)], 404),
             "/api/recovery/{id}/answer" => (vec![("id", &self.recovery)], 404),
-            "/api/conflicts/{id}" | "/api/conflicts/{id}/restore" => (vec![("id", &self.conflict)], 404),
+            "/api/conflicts/{id}" | "/api/conflicts/{id}/operations" | "/api/conflicts/{id}/restore" => {
+                (vec![("id", &self.conflict)], 404)
+            }
             "/api/imports/{id}" => (vec![("id", &self.import)], 404),
             // For administrators, whoever's it is.
             "/api/users/{id}/disable" | "/api/users/{id}/enable" => (vec![("id", &self.user)], 403),

@@ -1,11 +1,12 @@
 //! Uploads through the one door: what clients wrote while they were offline.
 //!
 //! One envelope is one transaction of the store, so that a client's transaction stays whole. Each operation is placed by
-//! its table ([`rows`], [`cells`]); one that cannot be applied is set aside ([`quarantine`]) and answered like the
+//! its table ([`rows`], [`cells`]); one that cannot be applied is set aside ([`quarantine`], [`large`]) and answered like the
 //! others: no value a client can send keeps its queue from emptying.
 
 mod cells;
 mod days;
+mod large;
 mod quarantine;
 mod rows;
 mod settle;
@@ -21,6 +22,7 @@ use kairos_core::upload::{Envelope, Fate, Operation, Written};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use large::whole;
 pub(super) use settle::settle;
 use stamp::{Stamp, Stamps};
 
@@ -76,6 +78,8 @@ pub(super) struct Uploader {
     days: days::Days,
     /// How many conflicts are open in a scope, once that was asked.
     open: BTreeMap<Scope, usize>,
+    /// How many bytes of large operations are kept for the person, once that was asked.
+    beside: Option<i64>,
     /// How many rows of a table live in a scope, once that was asked.
     living: BTreeMap<(&'static str, Scope), usize>,
     /// The place of the present operation in the upload.
@@ -85,7 +89,7 @@ pub(super) struct Uploader {
 impl Uploader {
     fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
         let (days, open, living) = (days::Days::default(), BTreeMap::new(), BTreeMap::new());
-        Self { by, client, client_id, stamps, days, open, living, operation: 0 }
+        Self { by, client, client_id, stamps, days, open, beside: None, living, operation: 0 }
     }
 }
 

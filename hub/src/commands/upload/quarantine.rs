@@ -11,14 +11,15 @@ use kairos_core::value::Value;
 use serde_json::{Value as Json, json};
 
 use super::Uploader;
+use super::large::{LARGE, Parcel, put_away};
 use crate::store::{StoreError, Tx};
 
 /// How many open conflicts a person has at most; beyond, the oldest is put away for each that comes. It stays, and is
 /// seen among all; no queue waits for somebody to tidy up.
 const MAX_OPEN: usize = 10_000;
-/// How much one entry holds, in bytes of operations; beyond, what follows gets an entry of its own. Whatever joins an entry
-/// writes it anew.
-const MAX_ENTRY: usize = 8 * 1024;
+/// How much one entry holds, in bytes of operations and of notes of large ones; beyond, what follows gets an entry of its own.
+/// Whatever joins an entry writes it anew.
+const MAX_ENTRY: usize = LARGE;
 
 impl Uploader {
     /// Whether something of this row is set aside: what follows on it waits with it.
@@ -41,11 +42,8 @@ impl Uploader {
         if open < MAX_OPEN {
             return Ok(());
         }
-        let Some(mut oldest) = tx.oldest_open_conflict(scope)? else { return Ok(()) };
-        let at = tx.tick();
-        oldest.set("status", "DISMISSED", &at);
-        oldest.set("settled_at", tx.now(), &at);
-        tx.put(&oldest, Origin::Local).map(drop)
+        let Some(oldest) = tx.oldest_open_conflict(scope)? else { return Ok(()) };
+        put_away(tx, oldest)
     }
 
     /// Sets an operation aside, with what is set aside of its row already; gives the entry's id.
@@ -58,13 +56,15 @@ impl Uploader {
     ) -> Result<String, StoreError> {
         let (table, row) = written.target();
         let (table, row) = (named(table, 64), named(row, ids::MAX_ID));
+        let parcel = Parcel::of(written);
+        self.make_room_beside(tx, &parcel)?;
         let at = tx.tick();
         if let (Some(table), Some(row)) = (table, row)
             && let Some(mut entry) = tx.set_aside(&self.home(), table, row)?
             && entry.text("operations").len() < MAX_ENTRY
         {
             let mut operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
-            operations.push(written.raw.clone());
+            operations.push(parcel.put(tx, self, &entry.id)?);
             entry.set("operations", Value::from(Json::Array(operations).to_string()), &at);
             tx.put(&entry, Origin::Local)?;
             return Ok(entry.id);
@@ -74,13 +74,14 @@ impl Uploader {
         let print: String = print.iter().map(|byte| format!("{byte:02x}")).collect();
         let number = written.op_id.as_deref().unwrap_or_default();
         let id = ids::derive(&format!("quarantine|{}|{}|{number}|{print}|{at}", self.by.user, self.client));
+        let kept = parcel.put(tx, self, &id)?;
         let mut entry = Row::new(&CONFLICTS, id, self.home(), self.by.user.clone(), tx.now());
         entry.stamp_all(&at);
         entry.set("kind", "quarantined", &at);
         entry.set("table_name", table, &at);
         entry.set("row_id", row, &at);
         entry.set("reason", reason.chars().take(1000).collect::<String>(), &at);
-        entry.set("operations", json!([written.raw]).to_string(), &at);
+        entry.set("operations", Json::Array(vec![kept]).to_string(), &at);
         entry.set("client_id", self.client_id.as_deref(), &at);
         tx.put(&entry, Origin::Local)?;
         Ok(entry.id)
@@ -88,7 +89,7 @@ impl Uploader {
 }
 
 /// A name as it came, when it fits its column.
-fn named(name: Option<&str>, most: usize) -> Option<&str> {
+pub(super) fn named(name: Option<&str>, most: usize) -> Option<&str> {
     name.filter(|name| (1..=most).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::{applied, require_edit, unchanged, visible};
 use super::stamp::Stamps;
-use super::{Uploader, rows};
+use super::{Uploader, large, rows};
 use crate::store::{StoreError, Tx};
 
 /// Settles a conflict.
@@ -95,16 +95,29 @@ fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, 
     let mut uploader = Uploader::new(by.clone(), client, client_id, stamps);
     let (mut left, mut why) = (Vec::new(), String::new());
     let count = operations.len();
-    for (n, raw) in operations.into_iter().enumerate() {
-        let written = Written::again(raw);
-        let stamp = uploader.stamps.of(tx, n, &written);
-        let refusal = match &written.operation {
-            Err(reason) => Some(reason.clone()),
-            Ok(operation) => uploader.apply_alone(tx, operation, &stamp)?.err(),
+    for (n, kept) in operations.into_iter().enumerate() {
+        let beside = large::noted(&kept);
+        let raw = match beside {
+            Some(number) => tx.large(&entry.id, number)?.and_then(|text| serde_json::from_str(&text).ok()),
+            None => Some(kept.clone()),
         };
-        if let Some(reason) = refusal {
-            why = if why.is_empty() { reason } else { why };
-            left.push(written.raw);
+        let refusal = match raw.map(Written::again) {
+            None => Some(GONE.to_owned()),
+            Some(written) => {
+                let stamp = uploader.stamps.of(tx, n, &written);
+                match &written.operation {
+                    Err(reason) => Some(reason.clone()),
+                    Ok(operation) => uploader.apply_alone(tx, operation, &stamp)?.err(),
+                }
+            }
+        };
+        match (refusal, beside) {
+            (Some(reason), _) => {
+                why = if why.is_empty() { reason } else { why };
+                left.push(kept);
+            }
+            (None, Some(number)) => drop(tx.forget_large(&entry.id, Some(number))?),
+            (None, None) => {}
         }
     }
     uploader.fold_days(tx)?;
@@ -119,6 +132,9 @@ fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, 
     entry.set("reason", why.chars().take(1000).collect::<String>(), &at);
     tx.put(&entry, Origin::Local)
 }
+
+/// Said of what was too large to be kept for ever.
+const GONE: &str = "What it held is kept no longer, since too much that is large came after it.";
 
 fn still(reason: &str) -> StoreError {
     Rejection::new(RejectionCode::Conflict, format!("It still cannot be applied: {reason}")).into()

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 mod bounds;
 mod days;
+mod large;
 mod merging;
 mod queue;
 mod unseen;

@@ -50,3 +50,28 @@ async fn no_value_in_it_refuses_an_upload() {
     assert_eq!(ada.send("POST", &wide).await.status, 413);
     assert_eq!(ada.send("POST", &format!("{{\"batch\":[{}0]}}", "0,".repeat(5_000))).await.status, 422);
 }
+
+#[tokio::test]
+async fn a_large_operation_that_was_set_aside_is_a_note_on_phones_and_whole_on_the_hub() {
+    let house = House::new().await;
+    let (ada, bo) = (&house.ada, house.add("bo").await);
+    let mut phone = Replica::new("phone");
+    let mut stream = ada.sync(&mut phone).await;
+    stream.complete(&mut phone).await;
+    let large = |n: usize| json!({ "op": "PATCH", "table": "habits", "id": "none", "data": { "name": "x".repeat(n) } });
+    let batch = json!({ "batch": [large(300_000), large(10), large(400_000)] });
+    let told = ada.ask("POST", "/api/data", Some(&batch)).await.body;
+    let id = told["results"][0]["conflicts"][0].as_str().unwrap();
+    stream.until(&mut phone, "the entry", |phone| phone.row("conflicts", id).is_some()).await;
+    assert!(phone.row("conflicts", id).unwrap().to_string().len() < 2000);
+    let listed = ada.ask("GET", "/api/conflicts", None).await.body["items"][0]["operations"].clone();
+    assert!(listed[0]["bytes"].as_u64() > Some(300_000) && listed[1] == large(10), "{listed}");
+    let path = format!("/api/conflicts/{id}/operations");
+    let first = ada.ask("GET", &path, None).await.body;
+    assert_eq!((&first["items"], &first["next"]), (&json!([large(300_000), large(10), large(400_000)]), &json!(null)));
+    let one = ada.ask("GET", &format!("{path}?after=1&limit=1"), None).await.body;
+    assert_eq!((&one["items"], &one["next"]), (&json!([large(10)]), &json!(2)));
+    assert_eq!(ada.ask("GET", &format!("{path}?after=99"), None).await.body, json!({ "items": [], "next": null }));
+    assert_eq!(bo.ask("GET", &path, None).await.status, 404);
+    assert_eq!(ada.ask("GET", "/api/conflicts/nothing/operations", None).await.status, 404);
+}
