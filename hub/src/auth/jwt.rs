@@ -42,6 +42,9 @@ pub struct Claims {
     pub sid: String,
     /// `admin` or `member`. For readers elsewhere; this hub asks its own accounts.
     pub role: String,
+    /// Whether it was made for a client of sync.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sync: bool,
 }
 
 /// Issues and reads the access tokens of one hub.
@@ -70,6 +73,17 @@ impl AccessTokens {
     /// Issues a token for a person's session.
     #[must_use]
     pub fn issue(&self, keys: &Keys, user: &str, session: &str, admin: bool, now: Millis) -> Option<String> {
+        self.sign(keys, (user, session), admin, false, now)
+    }
+
+    /// Issues a token for a client of sync.
+    #[must_use]
+    pub fn issue_for_sync(&self, keys: &Keys, user: &str, session: &str, admin: bool, now: Millis) -> Option<String> {
+        self.sign(keys, (user, session), admin, true, now)
+    }
+
+    fn sign(&self, keys: &Keys, whose: (&str, &str), admin: bool, sync: bool, now: Millis) -> Option<String> {
+        let (user, session) = whose;
         let key = keys.signing(now)?;
         let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         let iat = now.div_euclid(1000);
@@ -82,6 +96,7 @@ impl AccessTokens {
             jti: kairos_core::ids::mint(now, crate::random::bytes()),
             sid: session.to_owned(),
             role: if admin { "admin" } else { "member" }.to_owned(),
+            sync,
         };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&key.pkcs8()?)).ok()
     }

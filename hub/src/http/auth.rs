@@ -220,10 +220,11 @@ struct ClientToken {
     expires_at: kairos_core::Millis,
 }
 
-/// A token of fifteen minutes for a client of sync. It ends with the session or API token it was asked with.
+/// A token of fifteen minutes for a client of sync. It ends with the session or API token it was asked with, and asks for
+/// none after it.
 #[utoipa::path(
     get, path = "/api/auth/token", tag = "sync",
-    responses((status = 200, body = ClientToken))
+    responses((status = 200, body = ClientToken), (status = 403, body = ErrorBody, description = "`sign_in_again`: asked with such a token, and not with the session or API token; or a display asks"))
 )]
 async fn client_token(
     State(api): State<AuthApi>,
@@ -231,6 +232,9 @@ async fn client_token(
     peer: Peer,
     headers: HeaderMap,
 ) -> Result<Answer<ClientToken>, ApiError> {
+    if bearer(&headers).is_some_and(|token| api.auth.is_for_sync(token)) {
+        return Err(ApiError::for_sync_only());
+    }
     let made = api.auth.client_token(&person, &credential).await?;
     let scheme = if peer.secure { "https" } else { "http" };
     let powersync_url = format!("{scheme}://{}", host(&headers).unwrap_or("localhost"));

@@ -81,7 +81,7 @@ impl FromRequestParts<AuthApi> for Who {
     }
 }
 
-/// A person in a session: tokens and displays are not handed out to scripts. (Devices are: a script may set up
+/// A person in a session: tokens and displays are not handed out to scripts, nor to what a session has handed out itself. (Devices are: a script may set up
 /// buttons. They act as the person who added them, stand under Devices, and are revoked there.)
 pub(super) struct InSession(pub(super) Principal);
 
@@ -91,6 +91,9 @@ impl FromRequestParts<AuthApi> for InSession {
     async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
         let Who(principal, credential) = Who::from_request_parts(parts, api).await?;
         match credential {
+            Credential::Session(_) if bearer(&parts.headers).is_some_and(|token| api.auth.is_for_sync(token)) => {
+                Err(ApiError::for_sync_only())
+            }
             Credential::Session(_) => Ok(Self(principal)),
             Credential::Token(_) => Err(ApiError::forbidden("An API token may not do this; please sign in.")),
         }

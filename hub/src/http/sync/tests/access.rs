@@ -106,6 +106,30 @@ async fn a_stream_ends_with_the_access_it_was_opened_with() {
 }
 
 #[tokio::test]
+async fn a_token_for_syncing_makes_no_others() {
+    let house = House::new().await;
+    let ada = &house.ada;
+    let made = ada.ask("POST", "/api/tokens", Some(&json!({ "name": "script" }))).await.body;
+    let script = Person { token: made["token"].as_str().unwrap().to_owned(), ..ada.clone() };
+    for (parent, refused) in [(ada, "sign_in_again"), (&script, "forbidden")] {
+        for _ in 0..2 {
+            let given = parent.ask("GET", "/api/auth/token", None).await;
+            assert_eq!(given.status, 200, "the parent goes on asking");
+            let child = Person { token: given.body["token"].as_str().unwrap().to_owned(), ..ada.clone() };
+            let again = child.ask("GET", "/api/auth/token", None).await;
+            assert_eq!((again.status, &again.body["error"]["code"]), (403, &json!("sign_in_again")));
+            let lasting = child.ask("POST", "/api/tokens", Some(&json!({ "name": "for ever" }))).await;
+            assert_eq!((lasting.status, &lasting.body["error"]["code"]), (403, &json!(refused)));
+            // What an app does with it goes on.
+            let mut replica = Replica::new("app");
+            child.sync(&mut replica).await.complete(&mut replica).await;
+            assert_eq!(child.ask("POST", "/api/data", Some(&json!({ "batch": [] }))).await.status, 200);
+            assert_eq!(child.write_checkpoint("app").await, child.write_checkpoint("app").await - 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_joins_a_household_sees_it_and_who_leaves_sees_it_no_more() {
     let house = House::new().await;
     let bo = house.add("bo").await;
