@@ -7,6 +7,8 @@
 mod cells;
 mod days;
 mod large;
+mod homes;
+mod names;
 mod quarantine;
 mod rows;
 mod settle;

@@ -97,3 +97,12 @@ async fn a_clock_that_is_ahead_does_not_make_what_comes_after_it_lose() {
     assert_eq!(fates(&phone.send(&house, "ada", vec![name("h", "Two", NOON + 5_000)]).await), ["applied"]);
     assert_eq!(house.row(&HABITS, "h").await.text("name"), "Two");
 }
+
+#[tokio::test]
+async fn what_was_refused_takes_no_room() {
+    let house = House::new().await;
+    let mut batch: Vec<Json> = (0..120).map(|n| put("routines", &format!("b{n}"), json!({ "name": "" }))).collect();
+    batch.push(put("routines", "r", json!({ "name": "Morning" })));
+    let outcomes = Phone::new("phone").send(&house, "ada", batch).await;
+    assert_eq!((outcomes[0].result, outcomes[120].result), (Fate::Quarantined, Fate::Applied));
+}
