@@ -10,16 +10,27 @@ use super::reader::Snapshot;
 use super::rows;
 use super::tx::Tx;
 
+/// What is set aside of a row, found by that row however many others are open: a plus keeps SQLite from choosing the index
+/// of those.
+const SET_ASIDE: &str = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'quarantined'
+                         AND +status = 'OPEN' AND deleted_at IS NULL";
+
 impl Tx<'_> {
-    /// The open entry of what was set aside for a row, in a scope.
+    /// The open entry of what was set aside for a row, in a scope; the newest, where there are several.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn set_aside(&self, scope: &Scope, table: &str, row: &str) -> Result<Option<Row>, StoreError> {
-        // Found by its row, however many others are open: a plus keeps SQLite from choosing the index of those.
-        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'quarantined'
-                         AND +status = 'OPEN' AND deleted_at IS NULL ORDER BY created_at DESC, rowid DESC LIMIT 1";
-        Ok(rows::select(self.connection, &CONFLICTS, condition, (table, row, scope.to_string()))?.pop())
+        let condition = format!("{SET_ASIDE} ORDER BY created_at DESC, rowid DESC LIMIT 1");
+        Ok(rows::select(self.connection, &CONFLICTS, &condition, (table, row, scope.to_string()))?.pop())
+    }
+
+    /// All open entries of what was set aside for a row, in a scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn all_set_aside(&self, scope: &Scope, table: &str, row: &str) -> Result<Vec<Row>, StoreError> {
+        Ok(rows::select(self.connection, &CONFLICTS, SET_ASIDE, (table, row, scope.to_string()))?)
     }
 
     /// The oldest open conflict of a scope.

@@ -68,6 +68,14 @@ enum Knew {
     Unsaid,
 }
 
+impl Operation {
+    /// Whether it deletes its row. An app may keep deletions as a column of its own.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        self.kind == Kind::Delete || self.data.get(DELETED_AT).is_some_and(|at| !at.is_null())
+    }
+}
+
 /// Writes an operation of a clock over a row. `closed` are columns that are not the client's to write: they are left
 /// out, as derived ones are.
 ///
@@ -81,13 +89,9 @@ pub fn place(known: &Row, operation: &Operation, clock: &Hlc, closed: &[&str]) -
         placed.set(known, &register, incoming, knew, clock);
     }
     let wished = match operation.kind {
-        Kind::Delete => Some(Some(clock.millis())),
-        Kind::Put | Kind::Patch => match operation.data.get(DELETED_AT) {
-            // An app may keep deletions as a column of its own.
-            Some(at) if !at.is_null() => Some(Some(clock.millis())),
-            Some(_) => Some(None),
-            None => (operation.kind == Kind::Put).then_some(None),
-        },
+        _ if operation.deletes() => Some(Some(clock.millis())),
+        Kind::Patch if !operation.data.contains_key(DELETED_AT) => None,
+        _ => Some(None),
     };
     match wished {
         Some(Some(at)) if known.deleted_at.is_none() => placed.delete(known, &shown, operation, at, clock),
@@ -119,7 +123,7 @@ pub fn place_new(mut row: Row, operation: &Operation, clock: &Hlc, closed: &[&st
     if let Some(column) = row.table.columns.iter().find(missing) {
         return Err(Refusal { column: column.name.into(), message: "is required".into() });
     }
-    if operation.data.get(DELETED_AT).is_some_and(|at| !at.is_null()) {
+    if operation.deletes() {
         row.set_deleted(Some(clock.millis()), clock);
     }
     Ok(row)

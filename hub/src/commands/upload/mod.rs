@@ -20,7 +20,7 @@ use std::sync::Arc;
 use kairos_core::command::{Rejection, RejectionCode};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::scope::Scope;
-use kairos_core::upload::{Envelope, Fate, Operation, Written};
+use kairos_core::upload::{Envelope, Fate, Kind, Operation, Written};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -30,6 +30,9 @@ use stamp::{Stamp, Stamps};
 
 use super::Commands;
 use crate::store::{StoreError, Tx};
+
+/// What is said of an operation whose row is not there yet.
+const WAITS: &str = "An earlier change of this row is set aside; this one waits with it.";
 
 /// What became of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -226,11 +229,19 @@ impl Uploader {
             Ok(operation) => operation,
             Err(reason) => return Ok(Err(reason.clone())),
         };
-        // What follows on something set aside waits with it, in order.
-        if let Some(reason) = self.waits(tx, operation)? {
-            return Ok(Err(reason));
+        // One broken value is no reason to keep a row as it is: what follows on something set aside is tried. Only where
+        // there is no row yet, since what would have made it is set aside, changes wait for it, in order.
+        let tried = match (operation.kind, self.is_unmade(tx, operation)?) {
+            (Kind::Patch | Kind::Delete, true) if operation.deletes() => Ok(Applied::default()),
+            (Kind::Patch, true) => Err(WAITS.to_owned()),
+            _ => self.apply_alone(tx, operation, stamp)?,
+        };
+        if let Ok(applied) = &tried
+            && operation.deletes()
+        {
+            self.let_go(tx, operation, applied, stamp)?;
         }
-        self.apply_alone(tx, operation, stamp)
+        Ok(tried)
     }
 
     /// Applies an operation that leaves no trace where it cannot be.

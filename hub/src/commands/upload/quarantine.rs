@@ -1,17 +1,20 @@
 //! What could not be applied, and what lost: kept under conflicts, visible, and to be had back.
 
 use kairos_core::change::Origin;
+use kairos_core::command::Settlement;
 use kairos_core::ids;
 use kairos_core::row::Row;
-use kairos_core::schema::CONFLICTS;
+use kairos_core::schema::{COMPLETIONS, CONFLICTS, Table};
 use kairos_core::scope::Scope;
 use kairos_core::upload::place::Loss;
 use kairos_core::upload::{Operation, Written};
 use kairos_core::value::Value;
 use serde_json::{Value as Json, json};
 
-use super::Uploader;
 use super::large::{LARGE, Parcel, put_away};
+use super::names::alias_of;
+use super::stamp::Stamp;
+use super::{Applied, Uploader, settle};
 use crate::store::{StoreError, Tx};
 
 /// How many open conflicts a person has at most; beyond, the oldest is put away for each that comes. It stays, and is
@@ -22,10 +25,47 @@ const MAX_OPEN: usize = 10_000;
 const MAX_ENTRY: usize = LARGE;
 
 impl Uploader {
-    /// Whether something of this row is set aside: what follows on it waits with it.
-    pub(super) fn waits(&self, tx: &Tx<'_>, operation: &Operation) -> Result<Option<String>, StoreError> {
-        let entry = tx.set_aside(&self.home(), &operation.table, &operation.id)?;
-        Ok(entry.map(|_| "An earlier change of this row is set aside; this one waits with it.".to_owned()))
+    /// Whether an operation's row is not there since what would have made it is set aside.
+    pub(super) fn is_unmade(&self, tx: &Tx<'_>, operation: &Operation) -> Result<bool, StoreError> {
+        if tx.set_aside(&self.home(), &operation.table, &operation.id)?.is_none() {
+            return Ok(false);
+        }
+        let Some(table) = Table::named(&operation.table) else { return Ok(true) };
+        let there = tx.row(table, &operation.id)?.is_some() || alias_of(tx, self, table, &operation.id)?.is_some();
+        Ok(!there)
+    }
+
+    /// Puts away what is set aside of a row that was deleted, as far as whoever deleted it may have known of it. It is still
+    /// seen among all, and can be had back.
+    pub(super) fn let_go(
+        &mut self,
+        tx: &mut Tx<'_>,
+        operation: &Operation,
+        applied: &Applied,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let ids = || std::iter::once(operation.id.as_str()).chain(applied.id.as_deref());
+        // Somebody may have brought the row back since. Whether a day is there follows from its events.
+        if let Some(table) = Table::named(&operation.table).filter(|table| *table != &COMPLETIONS) {
+            for id in ids() {
+                if tx.row(table, id)?.is_some_and(|row| row.deleted_at.is_none()) {
+                    return Ok(());
+                }
+            }
+        }
+        let home = self.home();
+        for id in ids() {
+            for entry in tx.all_set_aside(&home, &operation.table, id)? {
+                let own = self.client_id.is_some() && entry.opt_text("client_id") == self.client_id;
+                if own || entry.hlc().is_none_or(|since| *since < stamp.at) {
+                    settle::close(tx, &self.by, entry, Settlement::Dismissed)?;
+                    if let Some(open) = self.open.get_mut(&home) {
+                        *open = open.saturating_sub(1);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn home(&self) -> Scope {

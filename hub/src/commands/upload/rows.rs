@@ -44,7 +44,7 @@ pub(super) fn apply(
         ("conflicts", Some(_)) => return dismiss(tx, uploader, &id, operation),
         ("recovery_sessions" | "conflicts", None) => return Err(refuse("The hub itself writes these.")),
         ("users", _) if id != uploader.by.user.as_str() => return Err(nothing_there()),
-        ("users", _) if operation.kind == Kind::Delete => {
+        ("users", _) if operation.deletes() => {
             return Err(refuse("A person is removed by an administrator."));
         }
         _ => {}
@@ -182,7 +182,7 @@ fn answer(tx: &mut Tx<'_>, uploader: &Uploader, id: &str, operation: &Operation)
 
 fn dismiss(tx: &mut Tx<'_>, uploader: &Uploader, id: &str, operation: &Operation) -> Result<Applied, StoreError> {
     let status = operation.data.get("status").and_then(|status| status.as_str());
-    if operation.kind == Kind::Delete || status == Some("DISMISSED") {
+    if operation.deletes() || status == Some("DISMISSED") {
         settle::dismiss(tx, &uploader.by, id)?;
         return Ok(Applied::default());
     }

@@ -42,7 +42,8 @@ pub(super) fn dismiss(tx: &mut Tx<'_>, by: &Principal, id: &str) -> Result<(), S
     settle(tx, by, id, Settlement::Dismissed).map(drop)
 }
 
-fn close(tx: &mut Tx<'_>, by: &Principal, mut entry: Row, how: Settlement) -> Result<i64, StoreError> {
+/// Settles an entry, whatever stood in it.
+pub(super) fn close(tx: &mut Tx<'_>, by: &Principal, mut entry: Row, how: Settlement) -> Result<i64, StoreError> {
     let at = tx.tick();
     entry.set("status", how.as_str(), &at);
     entry.set("settled_at", tx.now(), &at);

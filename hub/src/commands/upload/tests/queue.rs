@@ -117,14 +117,23 @@ async fn poison_is_set_aside_with_its_reason_and_the_rest_goes_through() {
     assert_eq!(outcomes.len(), count);
     let odd: Vec<usize> = (1..count - 1).filter(|n| outcomes[*n].result != Fate::Quarantined).collect();
     assert!(odd.is_empty(), "{odd:?} {outcomes:?}");
-    assert_eq!((outcomes[0].result, outcomes[count - 1].result), (Fate::Applied, Fate::Quarantined));
-    assert!(outcomes[1..].iter().all(|outcome| outcome.message.is_some() && outcome.conflicts.len() == 1));
-    // The last one waits, since an operation on that row that nobody understands came before it.
-    assert_eq!(outcomes[count - 1].conflicts, outcomes[count - 2].conflicts);
+    // Also what follows on a row of which something that nobody understands is set aside.
+    assert_eq!((outcomes[0].result, outcomes[count - 1].result), (Fate::Applied, Fate::Applied));
+    assert!(outcomes[1..count - 1].iter().all(|outcome| outcome.message.is_some() && outcome.conflicts.len() == 1));
     assert_eq!(house.row(&HABITS, "bos").await, before);
     assert!(house.open_conflicts("bo").await.is_empty());
     let phone_ops = phone.send(&house, "ada", vec![tea("h9")]).await;
     assert_eq!(fates(&phone_ops), ["applied"]);
+}
+
+#[tokio::test]
+async fn nobody_removes_themselves_not_as_a_column_either() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let profile = put("users", "ada", json!({ "display_name": "Ada" }));
+    let gone = patch("users", "ada", json!({ "deleted_at": NOON }), json!({}));
+    assert_eq!(fates(&phone.send(&house, "ada", vec![profile, gone]).await), ["applied", "quarantined"]);
+    assert_eq!(house.row(&kairos_core::schema::USERS, "ada").await.deleted_at, None);
 }
 
 #[tokio::test]
@@ -209,15 +218,83 @@ async fn one_broken_value_does_not_keep_the_good_ones_after_it() {
     let name = |name: &str| patch("habits", "h", json!({ "name": name }), json!({ "name": "Tea" }));
     let colour = patch("habits", "h", json!({ "color": "red" }), json!({ "color": null }));
     let outcomes = phone.send(&house, "ada", vec![name(""), colour, name("Green tea")]).await;
-    assert_eq!(fates(&outcomes), ["quarantined"; 3]);
-    let entry = outcomes[0].conflicts[0].clone();
-    let wish = Wish::Settle { id: entry.clone(), how: Settlement::Restored };
-    assert_eq!(house.wish(&person("ada"), wish).await.outcome, Became::Applied);
+    assert_eq!(fates(&outcomes), ["quarantined", "applied", "applied"]);
     let habit = house.row(&HABITS, "h").await;
     assert_eq!((habit.text("name").as_str(), habit.text("color").as_str()), ("Green tea", "red"));
-    let left = house.row(&CONFLICTS, &entry).await;
-    let operations: Vec<Json> = serde_json::from_str(&left.text("operations")).unwrap();
-    assert_eq!((left.text("status").as_str(), operations.len()), ("OPEN", 1));
+    let left = house.row(&CONFLICTS, &outcomes[0].conflicts[0]).await;
+    assert_eq!((left.text("status").as_str(), operations(&left)), ("OPEN", 1));
+    // A second broken one joins the first.
+    let again = phone.send(&house, "ada", vec![name(" ")]).await;
+    assert_eq!((fates(&again), &again[0].conflicts), (vec!["quarantined"], &outcomes[0].conflicts));
+}
+
+/// How many operations an entry holds.
+fn operations(entry: &Row) -> usize {
+    serde_json::from_str::<Vec<Json>>(&entry.text("operations")).unwrap().len()
+}
+
+#[tokio::test]
+async fn changes_of_a_row_whose_making_is_set_aside_wait_for_it_in_order() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let colour = |colour: &str| patch("habits", "h", json!({ "color": colour }), json!({ "color": null }));
+    let broken = put("habits", "h", json!({ "name": "", "anchor_behavior": "x" }));
+    let outcomes = phone.send(&house, "ada", vec![broken, colour("red"), colour("blue")]).await;
+    assert_eq!(fates(&outcomes), ["quarantined"; 3]);
+    assert_eq!(outcomes[2].message.as_deref(), Some(WAITS));
+    let entry = outcomes[0].conflicts[0].clone();
+    assert_eq!(operations(&house.row(&CONFLICTS, &entry).await), 3);
+    // A whole row takes the place of the broken one, and what follows on it is tried again.
+    let whole = phone.send(&house, "ada", vec![tea("h"), colour("green")]).await;
+    assert_eq!(fates(&whole), ["applied", "applied"]);
+    assert_eq!(house.row(&CONFLICTS, &entry).await.text("status"), "OPEN", "it is there to be seen");
+    // Submitted again, what can be applied is, as if it came now.
+    let wish = Wish::Settle { id: entry.clone(), how: Settlement::Restored };
+    assert_eq!(house.wish(&person("ada"), wish).await.outcome, Became::Applied);
+    assert_eq!(house.row(&HABITS, "h").await.text("color"), "blue");
+    assert_eq!(operations(&house.row(&CONFLICTS, &entry).await), 1, "the broken one is left");
+}
+
+#[tokio::test]
+async fn a_deletion_puts_away_what_is_set_aside_of_its_row() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let broken = |id: &str| put("habits", id, json!({ "name": "", "anchor_behavior": "x" }));
+    let name = patch("habits", "there", json!({ "name": "" }), json!({ "name": "Tea" }));
+    let mut made = tea("there");
+    made["metadata"] = json!({ "at": NOON - 60_000 });
+    let set_aside = phone.send(&house, "ada", vec![made, name, broken("not"), broken("soft")]).await;
+    assert_eq!(fates(&set_aside), ["applied", "quarantined", "quarantined", "quarantined"]);
+    let soft = patch("habits", "soft", json!({ "deleted_at": NOON }), json!({ "deleted_at": null }));
+    let mut gone = vec![delete("habits", "there"), delete("habits", "not"), soft];
+    // Written by a clock that is slow: its own queue says what came first.
+    gone[0]["metadata"] = json!({ "at": NOON - 30_000 });
+    assert_eq!(fates(&phone.send(&house, "ada", gone).await), ["applied"; 3]);
+    assert!(house.row(&HABITS, "there").await.deleted_at.is_some());
+    assert!(house.open_conflicts("ada").await.is_empty());
+    for outcome in &set_aside[1..] {
+        let entry = house.row(&CONFLICTS, &outcome.conflicts[0]).await;
+        assert_eq!((entry.text("status").as_str(), operations(&entry)), ("DISMISSED", 1), "it can still be had back");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_leaves_what_was_set_aside_since_it_was_written() {
+    let house = House::new().await;
+    let (phone, tablet) = (Phone::new("phone"), Phone::new("tablet"));
+    let at = |mut operation: Json, millis: i64| {
+        operation["metadata"] = json!({ "at": millis });
+        operation
+    };
+    let name = || patch("habits", "h", json!({ "name": "" }), json!({ "name": "Tea" }));
+    phone.send(&house, "ada", vec![at(tea("h"), NOON - 60_000), at(tea("g"), NOON - 60_000), name()]).await;
+    // Another phone deleted it before, and has not seen that.
+    assert_eq!(fates(&tablet.send(&house, "ada", vec![at(delete("habits", "h"), NOON - 20_000)]).await), ["applied"]);
+    assert_eq!(house.open_conflicts("ada").await.len(), 1);
+    // One that comes after it has.
+    house.clock.set(NOON + 60_000);
+    assert_eq!(fates(&tablet.send(&house, "ada", vec![delete("habits", "h")]).await), ["applied"]);
+    assert_eq!(house.open_conflicts("ada").await.len(), 0);
 }
 
 #[tokio::test]
