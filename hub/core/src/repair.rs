@@ -21,6 +21,15 @@ pub struct Fault {
     pub message: String,
 }
 
+/// A rule across columns that a row does not meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The other column of the rule.
+    pub with: &'static str,
+}
+
 /// Checks one value against its column.
 ///
 /// # Errors
@@ -138,40 +147,44 @@ fn is_time(text: &str) -> bool {
 /// Lists everything that is wrong with a row, rules across columns included.
 #[must_use]
 pub fn faults(row: &Row) -> Vec<Fault> {
-    let mut found: Vec<Fault> = row
-        .table
-        .columns
-        .iter()
-        .filter_map(|column| {
-            check(column, &row.look(column.name)).err().map(|message| Fault { column: column.name, message })
-        })
-        .collect();
-    let mut note = |column, message: &str| found.push(Fault { column, message: message.into() });
+    let alone = row.table.columns.iter().filter_map(|column| {
+        check(column, &row.look(column.name)).err().map(|message| Fault { column: column.name, message })
+    });
+    alone.chain(clashes(row).into_iter().map(|clash| clash.fault)).collect()
+}
+
+/// Lists the rules across columns that a row does not meet.
+#[must_use]
+pub fn clashes(row: &Row) -> Vec<Clash> {
+    let mut found = Vec::new();
+    let mut note = |column, with, message: &str| {
+        found.push(Clash { fault: Fault { column, message: message.into() }, with });
+    };
     match row.table.name {
         "habits" => {
             if let (Some(lapse), Some(relapse)) =
                 (row.integer("lapse_threshold_days"), row.integer("relapse_threshold_days"))
                 && relapse <= lapse
             {
-                note("relapse_threshold_days", "must be above lapse_threshold_days");
+                note("relapse_threshold_days", "lapse_threshold_days", "must be above lapse_threshold_days");
             }
             if row.text("kind") == "measurable" && row.number("target_value").is_none() {
-                note("target_value", "is required for a measurable habit");
+                note("target_value", "kind", "is required for a measurable habit");
             }
             if row.text("frequency") == "CUSTOM"
                 && crate::plan::active_days(row.opt_text("active_days").as_deref()).is_empty()
             {
-                note("active_days", "must list weekdays, such as [1,3,5]");
+                note("active_days", "frequency", "must list weekdays, such as [1,3,5]");
             }
         }
         "completions" if (row.text("type") == "PARTIAL") != row.integer("partial_percent").is_some() => {
-            note("partial_percent", "goes with PARTIAL, from 1 to 99");
+            note("partial_percent", "type", "goes with PARTIAL, from 1 to 99");
         }
         "recovery_sessions" if (row.text("status") == "COMPLETED") == row.look("action").is_null() => {
-            note("action", "goes with COMPLETED");
+            note("action", "status", "goes with COMPLETED");
         }
         "pauses" if row.opt_text("to_date").is_some_and(|to| !to.is_empty() && to < row.text("from_date")) => {
-            note("to_date", "must not be before from_date");
+            note("to_date", "from_date", "must not be before from_date");
         }
         _ => {}
     }

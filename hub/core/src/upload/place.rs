@@ -4,6 +4,8 @@
 //! more: a client that saw what is stored writes after it, whatever its clock shows; where it did not, whatever loses
 //! lost unseen, and is handed back to be kept.
 
+mod rules;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ use crate::repair;
 use crate::row::Row;
 use crate::schema::{COMMON, Column, DELETED_AT, Kind as Holds, MAX_JSON};
 use crate::value::Value;
+
+pub use rules::broken_rule;
 
 /// How many columns nobody described a row may have.
 const MAX_EXTRA: usize = 64;

@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::cell::{self, Deed, Habit};
-use super::place::{Loss, Placed, place, place_new};
+use super::place::{Loss, Placed, broken_rule, place, place_new};
 use super::*;
 use crate::event::Verb;
 use crate::hlc::Hlc;
@@ -10,6 +10,7 @@ use crate::ids::UserId;
 use crate::row::Row;
 use crate::schema::{COMPLETIONS, HABITS};
 use crate::scope::Scope;
+use crate::value::Value;
 
 fn at(n: i64) -> Hlc {
     Hlc::from_parts(n, 0, "hub")
@@ -216,6 +217,34 @@ fn a_new_row_needs_what_is_required() {
 const PLAIN: Habit = Habit { counted: false, avoid: false, target: 1.0 };
 const WATER: Habit = Habit { counted: true, avoid: false, target: 8.0 };
 const SWEETS: Habit = Habit { counted: false, avoid: true, target: 1.0 };
+
+#[test]
+fn a_rule_is_broken_by_who_wrote_what_breaks_it_and_not_by_two_who_meet() {
+    let custom = json!({ "data": { "frequency": "CUSTOM" }, "previous": { "frequency": "DAILY" } });
+    let seen = json!({ "data": { "frequency": "CUSTOM" }, "previous": { "frequency": "DAILY", "active_days": "[1]" } });
+    let broken = |row: &Row, body: &Json, clock: &Hlc| {
+        broken_rule(row, &operation(body.clone()), std::iter::empty(), clock, &[]).map(|refusal| refusal.column)
+    };
+    assert_eq!(broken(&habit(), &custom, &phone(20)).as_deref(), Some("active_days"), "there never were days");
+    assert_eq!(broken(&habit(), &seen, &phone(20)), None, "the client had days: somebody took them since");
+    let mut row = habit();
+    row.set("active_days", Value::Null, &at(30));
+    assert_eq!(broken(&row, &custom, &phone(20)), None, "written after it, so that it cannot have known");
+    assert_eq!(broken(&row, &custom, &phone(40)).as_deref(), Some("active_days"));
+    // A row that was in disorder before is no reason to refuse another edit.
+    row.set("frequency", "CUSTOM", &at(30));
+    assert_eq!(broken(&row, &json!({ "data": { "name": "Tea" } }), &phone(40)), None);
+    assert_eq!(broken(&row, &json!({ "data": { "kind": "measurable" } }), &phone(40)).as_deref(), Some("target_value"));
+    // What cannot be stored at all is refused for that, and what is not the client's to write counts for nothing.
+    assert_eq!(broken(&habit(), &json!({ "data": { "frequency": 7, "kind": null } }), &phone(20)), None);
+    let closed = operation(custom.clone());
+    assert_eq!(broken_rule(&habit(), &closed, std::iter::empty(), &phone(20), &["frequency"]), None);
+    // What follows may meet the rule again.
+    let later = operation(json!({ "data": { "active_days": "[5]" } }));
+    assert_eq!(broken_rule(&habit(), &closed, std::iter::once(&later), &phone(20), &[]), None);
+    let vain = operation(json!({ "data": { "active_days": "[]" } }));
+    assert!(broken_rule(&habit(), &closed, std::iter::once(&vain), &phone(20), &[]).is_some());
+}
 
 fn day(status: &str, amount: Option<f64>) -> Row {
     let ada = UserId::new("ada").unwrap();

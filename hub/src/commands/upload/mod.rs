@@ -74,10 +74,10 @@ impl Outcome {
 /// Who uploads, and from where; and what of it is still to be done.
 pub(super) struct Uploader {
     by: Principal,
+    /// What is uploaded.
+    envelope: Arc<Envelope>,
     /// The client's database, or the session when it did not say.
     client: String,
-    /// The database, as the client named it.
-    client_id: Option<String>,
     stamps: Stamps,
     /// Days that got events and are not folded yet: a thousand taps on one day are folded once.
     days: days::Days,
@@ -92,9 +92,21 @@ pub(super) struct Uploader {
 }
 
 impl Uploader {
-    fn new(by: Principal, client: String, client_id: Option<String>, stamps: Stamps) -> Self {
+    fn new(by: Principal, envelope: Arc<Envelope>, client: String, stamps: Stamps) -> Self {
         let (days, open, living) = (days::Days::default(), BTreeMap::new(), BTreeMap::new());
-        Self { by, client, client_id, stamps, days, open, beside: None, living, operation: 0 }
+        Self { by, envelope, client, stamps, days, open, beside: None, living, operation: 0 }
+    }
+
+    /// The database, as the client named it.
+    fn client_id(&self) -> Option<&str> {
+        self.envelope.client_id.as_deref()
+    }
+
+    /// What the client wrote to a row after the operation that is being taken in, as long as it had the row.
+    fn later<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = &'a Operation> {
+        let after =
+            self.envelope.batch.iter().skip(self.operation + 1).filter_map(|written| written.operation.as_ref().ok());
+        after.filter(|next| next.id == operation.id && next.table == operation.table).take_while(|next| !next.deletes())
     }
 }
 
@@ -124,7 +136,12 @@ impl Commands {
     }
 }
 
-fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -> Result<Vec<Outcome>, StoreError> {
+fn take_in(
+    tx: &mut Tx<'_>,
+    by: Principal,
+    session: &str,
+    envelope: &Arc<Envelope>,
+) -> Result<Vec<Outcome>, StoreError> {
     if !matches!(by.via, Via::Session | Via::Token) {
         return Err(Rejection::new(RejectionCode::Forbidden, "Only a person may upload.").into());
     }
@@ -141,7 +158,7 @@ fn take_in(tx: &mut Tx<'_>, by: Principal, session: &str, envelope: &Envelope) -
         return Ok(outcomes);
     }
     let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
-    let mut uploader = Uploader::new(by, client, envelope.client_id.clone(), stamps);
+    let mut uploader = Uploader::new(by, Arc::clone(envelope), client, stamps);
     let mut outcomes = Vec::with_capacity(envelope.batch.len());
     for (n, written) in envelope.batch.iter().enumerate() {
         uploader.operation = n;

@@ -56,7 +56,7 @@ impl Uploader {
         let home = self.home();
         for id in ids() {
             for entry in tx.all_set_aside(&home, &operation.table, id)? {
-                let own = self.client_id.is_some() && entry.opt_text("client_id") == self.client_id;
+                let own = self.client_id().is_some() && entry.opt_text("client_id").as_deref() == self.client_id();
                 if own || entry.hlc().is_none_or(|since| *since < stamp.at) {
                     settle::close(tx, &self.by, entry, Settlement::Dismissed)?;
                     if let Some(open) = self.open.get_mut(&home) {
@@ -122,7 +122,7 @@ impl Uploader {
         entry.set("row_id", row, &at);
         entry.set("reason", reason.chars().take(1000).collect::<String>(), &at);
         entry.set("operations", Json::Array(vec![kept]).to_string(), &at);
-        entry.set("client_id", self.client_id.as_deref(), &at);
+        entry.set("client_id", self.client_id(), &at);
         tx.put(&entry, Origin::Local)?;
         Ok(entry.id)
     }
@@ -159,7 +159,7 @@ pub(super) fn note_loss(
     entry.set("kept_value", json!(loss.kept).to_string(), &at);
     entry.set("lost_hlc", loss.lost_at.to_string(), &at);
     entry.set("kept_hlc", loss.kept_at.to_string(), &at);
-    entry.set("client_id", uploader.client_id.as_deref(), &at);
+    entry.set("client_id", uploader.client_id(), &at);
     tx.put(&entry, Origin::Local)?;
     Ok(id)
 }

@@ -8,7 +8,7 @@ use kairos_core::progress::Recovery;
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::Table;
-use kairos_core::upload::place::{Refusal, place, place_new};
+use kairos_core::upload::place::{Refusal, broken_rule, place, place_new};
 use kairos_core::upload::{Kind, Operation};
 
 use super::super::bounds::MAX_AHEAD;
@@ -69,6 +69,7 @@ fn change(
     operation: &Operation,
     stamp: &Stamp,
 ) -> Result<Vec<String>, StoreError> {
+    require_rules(uploader, known, operation, stamp)?;
     let placed = place(known, operation, &stamp.at, closed(known.table)).map_err(|refusal| unfit(&refusal))?;
     note_clock(tx, &placed.row);
     let mut conflicts = Vec::new();
@@ -93,11 +94,21 @@ fn make(
     let scope = homes::home(tx, uploader, table, operation)?;
     homes::require_room(tx, uploader, table, &scope)?;
     let fresh = Row::new(table, id, scope.clone(), uploader.by.user.clone(), stamp.millis.min(tx.now()));
+    require_rules(uploader, &fresh, operation, stamp)?;
     let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
     note_clock(tx, &row);
     begin(tx, &uploader.by, row)?;
     homes::count_in(uploader, table, &scope);
     Ok(Vec::new())
+}
+
+/// Refuses values that break a rule across columns by themselves. Whose values meet others is not to blame: such a row is
+/// mended where it is read.
+fn require_rules(uploader: &Uploader, known: &Row, operation: &Operation, stamp: &Stamp) -> Result<(), StoreError> {
+    match broken_rule(known, operation, uploader.later(operation), &stamp.at, closed(known.table)) {
+        Some(refusal) => Err(unfit(&refusal)),
+        None => Ok(()),
+    }
 }
 
 fn nothing_there() -> StoreError {

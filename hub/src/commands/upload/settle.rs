@@ -1,11 +1,13 @@
 //! Settling what stands under conflicts: restored or dismissed, by a person.
 
+use std::sync::Arc;
+
 use kairos_core::change::Origin;
 use kairos_core::command::{Receipt, Rejection, RejectionCode, Settlement};
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, CONFLICTS, DELETED_AT, Table};
-use kairos_core::upload::Written;
+use kairos_core::upload::{Envelope, Written};
 use kairos_core::value::Value;
 use serde_json::{Map, Value as Json, json};
 
@@ -79,9 +81,11 @@ fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), Stor
 /// Writes what lost on a day as a deed of now, or as its words.
 fn restore_day(tx: &mut Tx<'_>, by: &Principal, id: String, lost: &Map<String, Json>) -> Result<(), StoreError> {
     let written = Written::read(json!({ "op": "PATCH", "table": COMPLETIONS.name, "id": id, "data": lost }));
+    let envelope = Arc::new(Envelope { client_id: None, now: None, batch: vec![written] });
+    let mut uploader = Uploader::new(by.clone(), Arc::clone(&envelope), id, Stamps::now(""));
+    let Some(written) = envelope.batch.first() else { return Ok(()) };
     let operation = written.operation.as_ref().map_err(|reason| still(reason))?;
-    let mut uploader = Uploader::new(by.clone(), id, None, Stamps::now(""));
-    let stamp = uploader.stamps.of(tx, 0, &written);
+    let stamp = uploader.stamps.of(tx, 0, written);
     uploader.apply_alone(tx, operation, &stamp)?.map_err(|reason| still(&reason))?;
     uploader.fold_days(tx)
 }
@@ -89,30 +93,29 @@ fn restore_day(tx: &mut Tx<'_>, by: &Principal, id: String, lost: &Map<String, J
 /// Applies what was set aside, in its order, as if it came now. What still cannot be applied stays set aside, so that one
 /// broken value does not keep the good ones that came after it; where nothing can, the answer says why.
 fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, StoreError> {
-    let operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
-    let client_id = entry.opt_text("client_id");
-    let client = client_id.clone().unwrap_or_else(|| entry.id.clone());
-    let stamps = Stamps::now(&client);
-    let mut uploader = Uploader::new(by.clone(), client, client_id, stamps);
-    let (mut left, mut why) = (Vec::new(), String::new());
-    let count = operations.len();
-    for (n, kept) in operations.into_iter().enumerate() {
-        let beside = large::noted(&kept);
-        let raw = match beside {
+    let kept: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
+    let mut batch = Vec::with_capacity(kept.len());
+    for one in &kept {
+        let raw = match large::noted(one) {
             Some(number) => tx.large(&entry.id, number)?.and_then(|text| serde_json::from_str(&text).ok()),
-            None => Some(kept.clone()),
+            None => Some(one.clone()),
         };
-        let refusal = match raw.map(Written::again) {
-            None => Some(GONE.to_owned()),
-            Some(written) => {
-                let stamp = uploader.stamps.of(tx, n, &written);
-                match &written.operation {
-                    Err(reason) => Some(reason.clone()),
-                    Ok(operation) => uploader.apply_alone(tx, operation, &stamp)?.err(),
-                }
-            }
+        let gone = || Written { op_id: None, raw: one.clone(), operation: Err(GONE.to_owned()) };
+        batch.push(raw.map_or_else(gone, Written::again));
+    }
+    let envelope = Arc::new(Envelope { client_id: entry.opt_text("client_id"), now: None, batch });
+    let client = envelope.client_id.clone().unwrap_or_else(|| entry.id.clone());
+    let stamps = Stamps::now(&client);
+    let mut uploader = Uploader::new(by.clone(), Arc::clone(&envelope), client, stamps);
+    let (mut left, mut why) = (Vec::new(), String::new());
+    for (n, (written, kept)) in envelope.batch.iter().zip(kept).enumerate() {
+        uploader.operation = n;
+        let stamp = uploader.stamps.of(tx, n, written);
+        let refusal = match &written.operation {
+            Err(reason) => Some(reason.clone()),
+            Ok(operation) => uploader.apply_alone(tx, operation, &stamp)?.err(),
         };
-        match (refusal, beside) {
+        match (refusal, large::noted(&kept)) {
             (Some(reason), _) => {
                 why = if why.is_empty() { reason } else { why };
                 left.push(kept);
@@ -125,7 +128,7 @@ fn submit_again(tx: &mut Tx<'_>, by: &Principal, mut entry: Row) -> Result<i64, 
     if left.is_empty() {
         return close(tx, by, entry, Settlement::Restored);
     }
-    if left.len() == count {
+    if left.len() == envelope.batch.len() {
         return Err(still(&why));
     }
     let at = tx.tick();

@@ -327,3 +327,47 @@ async fn a_value_nobody_can_read_keeps_no_other_operation_back() {
     let habit = house.row(&HABITS, "h").await;
     assert_eq!((habit.text("name").as_str(), habit.text("color").as_str()), ("Tea \u{fffd}", "red"));
 }
+
+#[tokio::test]
+async fn values_that_break_a_rule_across_columns_are_set_aside_whole() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let week = json!({ "from_date": "2026-12-01", "to_date": "2026-12-07" });
+    phone.send(&house, "ada", vec![tea("h"), water("w"), put("pauses", "p", week.clone())]).await;
+    let broken = vec![
+        patch("habits", "h", json!({ "color": "red", "frequency": "CUSTOM" }), json!({ "frequency": "DAILY" })),
+        patch("habits", "h", json!({ "frequency": "CUSTOM", "active_days": "[]" }), json!({})),
+        patch("habits", "h", json!({ "lapse_threshold_days": 9 }), json!({ "lapse_threshold_days": 3 })),
+        patch("habits", "h", json!({ "kind": "measurable" }), json!({ "kind": "boolean" })),
+        patch("habits", "w", json!({ "target_value": null }), json!({ "target_value": 8 })),
+        patch("pauses", "p", json!({ "to_date": "2026-11-30" }), json!({ "to_date": "2026-12-07" })),
+        put("pauses", "q", json!({ "from_date": "2026-12-01", "to_date": "2026-11-30" })),
+        put("habits", "n", json!({ "name": "x", "anchor_behavior": "x", "frequency": "CUSTOM" })),
+    ];
+    let outcomes = phone.send(&house, "ada", broken).await;
+    assert_eq!(fates(&outcomes), ["quarantined"; 8], "{outcomes:?}");
+    assert_eq!(outcomes[0].message.as_deref(), Some("active_days must list weekdays, such as [1,3,5]."));
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("color").as_str(), habit.text("frequency").as_str()), ("", "DAILY"));
+    let fine = vec![
+        patch("habits", "h", json!({ "frequency": "CUSTOM", "active_days": "[1,3]" }), json!({ "active_days": null })),
+        put("pauses", "q", week),
+    ];
+    assert_eq!(fates(&phone.send(&house, "ada", fine).await), ["applied"; 2]);
+}
+
+#[tokio::test]
+async fn a_form_may_write_one_column_after_the_other() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let steps = vec![
+        tea("h"),
+        patch("habits", "h", json!({ "frequency": "CUSTOM" }), json!({ "frequency": "DAILY" })),
+        patch("habits", "h", json!({ "active_days": "[2]" }), json!({ "active_days": null })),
+        put("habits", "w", json!({ "name": "Water", "anchor_behavior": "x", "kind": "measurable" })),
+        patch("habits", "w", json!({ "target_value": 8 }), json!({ "target_value": null })),
+    ];
+    assert_eq!(fates(&phone.send(&house, "ada", steps).await), ["applied"; 5]);
+    let habit = house.row(&HABITS, "h").await;
+    assert_eq!((habit.text("frequency").as_str(), habit.text("active_days").as_str()), ("CUSTOM", "[2]"));
+}
