@@ -10,7 +10,7 @@ use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
 use super::bounds::MAX_HABITS;
-use super::{applied, plans, record, require_edit, set_fields, unchanged, visible};
+use super::{applied, parents, plans, record, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// What a day is measured by.
@@ -117,21 +117,28 @@ pub(super) fn change(tx: &mut Tx<'_>, by: &Principal, before: &Row, mut row: Row
 pub(super) fn delete(tx: &mut Tx<'_>, by: &Principal, id: &HabitId) -> Result<Receipt, StoreError> {
     let mut row = visible(tx, by, &HABITS, id.as_str(), "habit")?;
     require_edit(by, &row.scope)?;
-    detach(tx, id.as_str())?;
     let at = tx.tick();
     row.set_deleted(Some(tx.now()), &at);
+    detach(tx, &row)?;
     Ok(applied(tx.put(&row, Origin::Local)?))
 }
 
-/// Takes away what buttons would do for a habit that goes, and the offers of a way back that wait for an answer.
-pub(super) fn detach(tx: &mut Tx<'_>, habit: &str) -> Result<(), StoreError> {
-    let bindings = tx.rows_where(&DEVICE_BINDINGS, "habit_id", habit)?;
-    let mut sessions = tx.rows_where(&RECOVERY_SESSIONS, "habit_id", habit)?;
-    sessions.retain(|session| session.text("status") == "PENDING");
-    for mut row in bindings.into_iter().chain(sessions).filter(|row| row.deleted_at.is_none()) {
-        let at = tx.tick();
-        row.set_deleted(Some(tx.now()), &at);
-        tx.put(&row, Origin::Local)?;
+/// Takes away what buttons would do for a habit that is deleted, and the offers of a way back that wait for an answer.
+pub(super) fn detach(tx: &mut Tx<'_>, habit: &Row) -> Result<(), StoreError> {
+    for binding in tx.rows_where(&DEVICE_BINDINGS, "habit_id", &habit.id)? {
+        parents::take_along(tx, binding, habit)?;
+    }
+    for mut session in tx.rows_where(&RECOVERY_SESSIONS, "habit_id", &habit.id)? {
+        if session.deleted_at.is_none() && session.text("status") == "PENDING" {
+            let at = tx.tick();
+            session.set_deleted(Some(tx.now()), &at);
+            tx.put(&session, Origin::Local)?;
+        }
     }
     Ok(())
+}
+
+/// Gives a habit that comes back what buttons did for it. What it asks, the engine finds out anew.
+pub(super) fn attach(tx: &mut Tx<'_>, gone: &Row, back: &Row) -> Result<(), StoreError> {
+    parents::bring_back(tx, (gone, back), "habit_id", &[&DEVICE_BINDINGS])
 }

@@ -1,9 +1,16 @@
 //! What rows belong to. Ids are known beyond their scope, so that a row names another is no proof that it may: rows hang
 //! on rows of their own scope, and nothing of one person is counted among the days of another.
+//!
+//! Parts go with the whole they belong to, since a phone shows them by their own rows, and come back with it. That they
+//! went in one act is seen by the clock of their deletion, which is the whole's to the last bit: no other act has it, on
+//! whichever hub, and a part that somebody removed or brought back by itself has another.
 
+use kairos_core::change::Origin;
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::schema::{HABITS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table};
+use kairos_core::schema::{
+    DELETED_AT, DEVICE_BINDINGS, DEVICES, HABITS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
+};
 
 use crate::store::{StoreError, Tx};
 
@@ -49,4 +56,49 @@ pub(super) fn standing(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<Standin
         }
     }
     Ok(found)
+}
+
+/// Whether a part was deleted with what it belongs to, in one act.
+pub(super) fn went_with(part: &Row, whole: &Row) -> bool {
+    let at = |row: &Row| row.deleted_at.and_then(|_| row.clocks.get(DELETED_AT).cloned());
+    at(part).is_some_and(|gone| at(whole) == Some(gone))
+}
+
+/// Removes a part with a whole that is deleted.
+pub(super) fn take_along(tx: &mut Tx<'_>, mut part: Row, whole: &Row) -> Result<(), StoreError> {
+    let Some(at) = whole.clocks.get(DELETED_AT) else { return Ok(()) };
+    // What somebody brought back since the deletion was written stays, to be seen when the whole comes back.
+    if part.deleted_at.is_some() || part.clocks.get(DELETED_AT).is_some_and(|since| since >= at) {
+        return Ok(());
+    }
+    part.set_deleted(whole.deleted_at, at);
+    tx.put(&part, Origin::Local).map(drop)
+}
+
+/// Brings back the rows of some tables that went with a whole; `gone` is the whole as it was, `back` as it is again.
+pub(super) fn bring_back(
+    tx: &mut Tx<'_>,
+    (gone, back): (&Row, &Row),
+    column: &'static str,
+    tables: &[&'static Table],
+) -> Result<(), StoreError> {
+    let Some(at) = back.clocks.get(DELETED_AT) else { return Ok(()) };
+    for table in tables {
+        for mut part in tx.rows_where(table, column, &back.id)? {
+            if went_with(&part, gone) && has_device(tx, &part)? {
+                part.set_deleted(None, at);
+                tx.put(&part, Origin::Local)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the device of a binding is still in use; what is no binding needs none.
+fn has_device(tx: &Tx<'_>, part: &Row) -> Result<bool, StoreError> {
+    if part.table != &DEVICE_BINDINGS {
+        return Ok(true);
+    }
+    let device = tx.row(&DEVICES, &part.text("device_id"))?;
+    Ok(device.is_some_and(|device| device.deleted_at.is_none() && device.text("status") != "revoked"))
 }

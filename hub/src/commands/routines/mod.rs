@@ -14,7 +14,7 @@ use kairos_core::row::Row;
 use kairos_core::schema::{DEVICE_BINDINGS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table};
 use kairos_core::scope::Scope;
 
-use super::{applied, require_edit, set_fields, unchanged, visible};
+use super::{applied, parents, require_edit, set_fields, unchanged, visible};
 use crate::store::{StoreError, Tx};
 
 /// What sharing sets, and nobody else.
@@ -95,22 +95,31 @@ fn edit(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId, fields: &Fields) -> Res
     Ok(applied(tx.put(&row, Origin::Local)?))
 }
 
-/// The routine goes with its steps and variants, and with what buttons would do for it. A run took its steps with it and
-/// can still be finished.
+/// The routine goes with its parts. A run took its steps with it and can still be finished.
 fn delete(tx: &mut Tx<'_>, by: &Principal, id: &RoutineId) -> Result<Receipt, StoreError> {
-    let row = editable(tx, by, id)?;
-    take_apart(tx, id.as_str())?;
-    Ok(applied(remove(tx, row)?))
+    let mut row = editable(tx, by, id)?;
+    let at = tx.tick();
+    row.set_deleted(Some(tx.now()), &at);
+    take_apart(tx, &row)?;
+    Ok(applied(tx.put(&row, Origin::Local)?))
 }
 
-/// Removes what belongs to a routine.
-pub(super) fn take_apart(tx: &mut Tx<'_>, routine: &str) -> Result<(), StoreError> {
-    for table in [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS] {
-        for part in parts(tx, table, routine)? {
-            remove(tx, part)?;
+/// What goes with a routine: its steps and variants, and what buttons would do for it.
+const PARTS: [&Table; 3] = [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS];
+
+/// Removes what belongs to a routine that is deleted.
+pub(super) fn take_apart(tx: &mut Tx<'_>, routine: &Row) -> Result<(), StoreError> {
+    for table in PARTS {
+        for part in parts(tx, table, &routine.id)? {
+            parents::take_along(tx, part, routine)?;
         }
     }
     Ok(())
+}
+
+/// Brings back what went with a routine that comes back.
+pub(super) fn put_together(tx: &mut Tx<'_>, gone: &Row, back: &Row) -> Result<(), StoreError> {
+    parents::bring_back(tx, (gone, back), "routine_id", &PARTS)
 }
 
 fn add_variant(

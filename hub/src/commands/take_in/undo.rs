@@ -134,12 +134,12 @@ pub(in crate::commands) fn undo(
         } else if stays(tx, &noted, &row, import.at)? {
             continue;
         } else {
-            if table == &HABITS {
-                habits::detach(tx, &row.id)?;
-            } else if table == &ROUTINES {
-                routines::take_apart(tx, &row.id)?;
-            }
             row.set_deleted(Some(tx.now()), &at);
+            if table == &HABITS {
+                habits::detach(tx, &row)?;
+            } else if table == &ROUTINES {
+                routines::take_apart(tx, &row)?;
+            }
         }
         seq = tx.put(&row, Origin::Local)?;
     }

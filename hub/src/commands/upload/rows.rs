@@ -155,23 +155,33 @@ fn begin(tx: &mut Tx<'_>, by: &Principal, row: Row) -> Result<(), StoreError> {
 /// Writes a changed row, and what follows from the change.
 pub(super) fn follow(tx: &mut Tx<'_>, by: &Principal, before: &Row, row: Row) -> Result<(), StoreError> {
     homes::require_home(tx, by, &row)?;
-    let goes = before.deleted_at.is_none() && row.deleted_at.is_some();
+    let lives = row.deleted_at.is_none();
+    let goes = before.deleted_at.is_none() && !lives;
+    let comes = before.deleted_at.is_some() && lives;
     match row.table.name {
+        "habits" if lives => {
+            let back = comes.then(|| row.clone());
+            habits::change(tx, by, before, row)?;
+            back.map_or(Ok(()), |back| habits::attach(tx, before, &back))
+        }
         "habits" if goes => {
-            habits::detach(tx, &row.id)?;
+            habits::detach(tx, &row)?;
             tx.put(&row, Origin::Local).map(drop)
         }
-        "habits" if row.deleted_at.is_none() => habits::change(tx, by, before, row).map(drop),
         "users" => {
             let was = Person::of(Some(&repair::shown(before)));
             plans::excuse_travel(tx, by, &was, &Person::of(Some(&repair::shown(&row))))?;
             tx.put(&row, Origin::Local).map(drop)
         }
-        "routines" if goes => {
-            routines::take_apart(tx, &row.id)?;
+        "routines" => {
+            if goes {
+                routines::take_apart(tx, &row)?;
+            } else if comes {
+                routines::put_together(tx, before, &row)?;
+            }
             tx.put(&row, Origin::Local).map(drop)
         }
-        "routine_variants" if row.deleted_at.is_none() => routines::put_variant(tx, &row).map(drop),
+        "routine_variants" if lives => routines::put_variant(tx, &row).map(drop),
         "routine_executions" => {
             tx.put(&row, Origin::Local)?;
             routines::settle_runs(tx, &row)

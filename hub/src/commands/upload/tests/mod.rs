@@ -3,6 +3,7 @@ mod bounds;
 mod days;
 mod large;
 mod merging;
+mod parts;
 mod queue;
 mod unseen;
 mod words;
