@@ -58,6 +58,17 @@ pub(super) fn standing(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<Standin
     Ok(found)
 }
 
+/// What a row names as what it belongs to, as far as it is there.
+pub(super) fn named(tx: &Tx<'_>, row: &Row) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::new();
+    for (column, table) in PARENTS.iter().filter(|(column, _)| row.table.column(column).is_some()) {
+        if let Some(id) = row.opt_text(column) {
+            found.extend(tx.row(table, &id)?);
+        }
+    }
+    Ok(found)
+}
+
 /// Whether a part was deleted with what it belongs to, in one act.
 pub(super) fn went_with(part: &Row, whole: &Row) -> bool {
     let at = |row: &Row| row.deleted_at.and_then(|_| row.clocks.get(DELETED_AT).cloned());

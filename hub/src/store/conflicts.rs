@@ -33,6 +33,17 @@ impl Tx<'_> {
         Ok(rows::select(self.connection, &CONFLICTS, SET_ASIDE, (table, row, scope.to_string()))?)
     }
 
+    /// The open entry of values of a row that lost, in the row's scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn open_loss(&self, row: &Row, lost: &str) -> Result<Option<Row>, StoreError> {
+        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'lost' AND lost_value = ?4
+                         AND +status = 'OPEN' AND deleted_at IS NULL LIMIT 1";
+        let params = (row.table.name, row.id.as_str(), row.scope.to_string(), lost);
+        Ok(rows::select(self.connection, &CONFLICTS, condition, params)?.pop())
+    }
+
     /// The oldest open conflict of a scope.
     ///
     /// # Errors

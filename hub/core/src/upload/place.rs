@@ -41,6 +41,22 @@ pub struct Loss {
     pub kept_at: Hlc,
 }
 
+impl Loss {
+    /// What was written at a clock stands in a row that is deleted, where nobody sees it.
+    #[must_use]
+    pub fn of_row(row: &Row, lost_at: &Hlc) -> Self {
+        let kept_at = row.clocks.get(DELETED_AT).or(row.hlc()).unwrap_or(lost_at).clone();
+        let (lost, kept) = (gone(None), gone(row.deleted_at));
+        Self { register: DELETED_AT.into(), lost, kept, lost_at: lost_at.clone(), kept_at }
+    }
+
+    /// Whether it is a row that is lost, and not a value in it.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        self.lost == gone(None)
+    }
+}
+
 /// A row after an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
@@ -102,7 +118,7 @@ pub fn place(known: &Row, operation: &Operation, clock: &Hlc, closed: &[&str]) -
         Some(None) if known.deleted_at.is_some() => placed.revive(known, operation, clock),
         None if known.deleted_at.is_some() && placed.changed => {
             // What was changed stands, in a row that is gone: whoever changed it would not find it again.
-            placed.lose_row(known, clock);
+            placed.losses.push(Loss::of_row(known, clock));
         }
         _ => {}
     }
@@ -314,18 +330,11 @@ impl Placed {
         let knew = if operation.previous.is_some() { Knew::Other } else { Knew::Unsaid };
         let at = after(stored_at, knew, clock);
         if stored_at.is_some_and(|stored_at| *stored_at > at) {
-            self.lose_row(known, clock);
+            self.losses.push(Loss::of_row(known, clock));
             return;
         }
         self.changed = true;
         self.row.set_deleted(None, &at);
-    }
-
-    /// Notes that what was written stands in a deleted row.
-    fn lose_row(&mut self, known: &Row, clock: &Hlc) {
-        let kept_at = known.clocks.get(DELETED_AT).or(known.hlc()).cloned().unwrap_or_else(|| clock.clone());
-        let (lost, kept) = (gone(None), gone(known.deleted_at));
-        self.losses.push(Loss { register: DELETED_AT.into(), lost, kept, lost_at: clock.clone(), kept_at });
     }
 }
 

@@ -13,6 +13,7 @@ mod quarantine;
 mod rows;
 mod settle;
 mod stamp;
+mod wholes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::super::bounds::MAX_AHEAD;
 use super::super::{habits, plans, recovery, routines};
 pub(super) use super::names::{alias_of, note_alias};
 use super::stamp::Stamp;
-use super::{Applied, Uploader, homes, names, quarantine, refuse, settle};
+use super::{Applied, Uploader, homes, names, refuse, settle, wholes};
 use crate::store::{StoreError, Tx};
 
 /// Columns that are the hub's own to write: a client's word for them is left out.
@@ -72,10 +72,7 @@ fn change(
     require_rules(uploader, known, operation, stamp)?;
     let placed = place(known, operation, &stamp.at, closed(known.table)).map_err(|refusal| unfit(&refusal))?;
     note_clock(tx, &placed.row);
-    let mut conflicts = Vec::new();
-    for loss in &placed.losses {
-        conflicts.push(quarantine::note_loss(tx, uploader, known, loss)?);
-    }
+    let conflicts = wholes::note_losses(tx, uploader, known, &placed, &stamp.at)?;
     if placed.changed {
         follow(tx, &uploader.by, known, placed.row)?;
     }
@@ -97,9 +94,10 @@ fn make(
     require_rules(uploader, &fresh, operation, stamp)?;
     let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
     note_clock(tx, &row);
+    let conflicts = wholes::note_hidden(tx, uploader, &row, &stamp.at)?;
     begin(tx, &uploader.by, row)?;
     homes::count_in(uploader, table, &scope);
-    Ok(Vec::new())
+    Ok(conflicts)
 }
 
 /// Refuses values that break a rule across columns by themselves. Whose values meet others is not to blame: such a row is

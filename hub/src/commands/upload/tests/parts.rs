@@ -121,3 +121,52 @@ async fn a_habit_that_is_restored_comes_with_its_buttons() {
         does.iter().map(|binding| (binding.text("device_id"), binding.text("habit_id"))).collect();
     assert_eq!(does, [("d1".into(), "h1".into()), ("d2".into(), "h2".into())].into());
 }
+
+#[tokio::test]
+async fn what_is_added_to_what_another_phone_deleted_is_seen_and_can_be_had_back() {
+    let (phone, tablet) = (Phone::new("phone"), Phone::new("tablet"));
+    let house = House::with_routine(&phone).await;
+    let gone = vec![at(delete("routines", "r"), NOON + 1000), at(delete("habits", "h2"), NOON + 1000)];
+    assert_eq!(fates(&phone.send(&house, "ada", gone).await), ["applied"; 2]);
+    let added = vec![
+        tea("h3"),
+        step("h3"),
+        variant("w"),
+        put("pauses", "p", json!({ "habit_id": "h2", "from_date": "2026-12-01" })),
+        // Of a step that went with the routine: it comes back with it, and not alone.
+        at(patch("routine_habits", &ids::step("r", "h1"), json!({ "sort_key": "z" }), json!({})), NOON + 500),
+        put("routine_executions", "run", json!({ "routine_id": "r", "started_at": NOON })),
+    ];
+    let outcomes = tablet.send(&house, "ada", added).await;
+    assert_eq!(fates(&outcomes), ["applied", "merged", "merged", "merged", "merged", "applied"], "{outcomes:?}");
+    let open = house.open_conflicts("ada").await;
+    let about: std::collections::BTreeSet<_> =
+        open.iter().map(|entry| (entry.text("table_name"), entry.text("row_id"))).collect();
+    assert_eq!((open.len(), about), (2, [("routines".into(), "r".into()), ("habits".into(), "h2".into())].into()));
+    assert_eq!(house.parts().await, (1, 1, 2), "what was written is kept");
+    for entry in open {
+        house.restore(&entry.id).await;
+    }
+    assert_eq!(house.parts().await, (3, 2, 4));
+    assert_eq!(house.row(&ROUTINE_HABITS, &ids::step("r", "h1")).await.text("sort_key"), "z");
+    assert_eq!(house.row(&HABITS, "h2").await.deleted_at, None);
+    // Who takes a part away again, or edits it where all is well, lost nothing.
+    let fine = vec![delete("routine_habits", &ids::step("r", "h3")), patch("pauses", "p", json!({}), json!({}))];
+    assert_eq!(fates(&tablet.send(&house, "ada", fine).await), ["applied"; 2]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_had_not_seen_what_was_added_is_noted_too() {
+    let (phone, tablet) = (Phone::new("phone"), Phone::new("tablet"));
+    let house = House::with_routine(&phone).await;
+    let added = vec![tea("h3"), at(step("h3"), NOON + 20_000)];
+    assert_eq!(fates(&tablet.send(&house, "ada", added).await), ["applied"; 2]);
+    let gone = phone.send(&house, "ada", vec![at(delete("routines", "r"), NOON + 10_000)]).await;
+    assert_eq!((fates(&gone), house.parts().await), (vec!["merged"], (0, 0, 2)));
+    house.restore(&gone[0].conflicts[0]).await;
+    assert_eq!(house.parts().await, (3, 1, 4));
+    // One that has seen it is none.
+    house.clock.set(NOON + 120_000);
+    let gone = phone.send(&house, "ada", vec![at(delete("routines", "r"), NOON + 100_000)]).await;
+    assert_eq!((fates(&gone), house.parts().await), (vec!["applied"], (0, 0, 2)));
+}

@@ -1,0 +1,115 @@
+//! What is written into something that another client deleted, or deleted with something that its client had not seen. It is
+//! kept, but stands where nobody sees it: that the whole stands deleted is noted as a loss of the whole, and whoever has the
+//! whole back has it with what was written.
+
+use kairos_core::hlc::Hlc;
+use kairos_core::plan::is_rest_of;
+use kairos_core::principal::Principal;
+use kairos_core::row::Row;
+use kairos_core::schema::{
+    DELETED_AT, DEVICE_BINDINGS, HABITS, PAUSES, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
+};
+use kairos_core::upload::place::{Loss, Placed};
+use serde_json::json;
+
+use super::super::parents;
+use super::{Uploader, quarantine};
+use crate::store::{StoreError, Tx};
+
+/// What nobody sees where the whole is deleted. A run of a routine is history, and so is a schedule: they are no parts.
+const PARTS: [&Table; 3] = [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &PAUSES];
+
+/// Notes what lost to a placed operation, and what is lost with the whole; gives the entries.
+pub(super) fn note_losses(
+    tx: &mut Tx<'_>,
+    uploader: &mut Uploader,
+    known: &Row,
+    placed: &Placed,
+    at: &Hlc,
+) -> Result<Vec<String>, StoreError> {
+    let mut entries = Vec::new();
+    let wholes = deleted_wholes(tx, &uploader.by, &placed.row)?;
+    for loss in &placed.losses {
+        // What went with its whole comes back with it, and not alone.
+        let whole = wholes.iter().find(|whole| loss.is_of_row() && parents::went_with(known, whole));
+        entries.push(match whole {
+            Some(whole) => note(tx, uploader, whole, &loss.lost_at)?,
+            None => quarantine::note_loss(tx, uploader, known, loss)?,
+        });
+    }
+    if !placed.changed {
+        return Ok(entries);
+    }
+    match (known.deleted_at, placed.row.deleted_at) {
+        (was_gone, None) => {
+            for whole in &wholes {
+                // A break does not go with its habit: it may be edited by who had not seen that the habit went.
+                let unseen = known.table == &PAUSES && whole.clocks.get(DELETED_AT).is_some_and(|gone| gone > at);
+                if was_gone.is_some() || unseen {
+                    entries.push(note(tx, uploader, whole, at)?);
+                }
+            }
+        }
+        (None, Some(_)) if !placed.losses.iter().any(Loss::is_of_row) => {
+            if let Some(later) = later_part(tx, &placed.row)? {
+                entries.push(note(tx, uploader, &placed.row, &later)?);
+            }
+        }
+        _ => {}
+    }
+    Ok(entries)
+}
+
+/// Notes what is lost with the whole of a row that is made; gives the entries.
+pub(super) fn note_hidden(
+    tx: &mut Tx<'_>,
+    uploader: &mut Uploader,
+    row: &Row,
+    at: &Hlc,
+) -> Result<Vec<String>, StoreError> {
+    if row.deleted_at.is_some() {
+        return Ok(Vec::new());
+    }
+    let wholes = deleted_wholes(tx, &uploader.by, row)?;
+    wholes.iter().map(|whole| note(tx, uploader, whole, at)).collect()
+}
+
+/// One entry is enough, however much was written.
+fn note(tx: &mut Tx<'_>, uploader: &mut Uploader, whole: &Row, at: &Hlc) -> Result<String, StoreError> {
+    let loss = Loss::of_row(whole, at);
+    match tx.open_loss(whole, &json!(loss.lost).to_string())? {
+        Some(entry) => Ok(entry.id),
+        None => quarantine::note_loss(tx, uploader, whole, &loss),
+    }
+}
+
+/// What a part belongs to and its person could have back.
+fn deleted_wholes(tx: &Tx<'_>, by: &Principal, part: &Row) -> Result<Vec<Row>, StoreError> {
+    if !PARTS.contains(&part.table) {
+        return Ok(Vec::new());
+    }
+    let mut wholes = parents::named(tx, part)?;
+    wholes.retain(|whole| whole.deleted_at.is_some() && by.may_edit(&whole.scope));
+    Ok(wholes)
+}
+
+/// When somebody else last wrote a part of a row that is deleted, if that was after the deletion was written: whoever deleted
+/// it cannot have seen that.
+fn later_part(tx: &Tx<'_>, whole: &Row) -> Result<Option<Hlc>, StoreError> {
+    let Some(gone) = whole.clocks.get(DELETED_AT) else { return Ok(None) };
+    let mut parts = Vec::new();
+    if whole.table == &ROUTINES {
+        for table in [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS] {
+            parts.extend(tx.rows_where(table, "routine_id", &whole.id)?);
+        }
+    } else if whole.table == &HABITS {
+        for table in [&ROUTINE_HABITS, &DEVICE_BINDINGS] {
+            parts.extend(tx.rows_where(table, "habit_id", &whole.id)?);
+        }
+        // The hub's own breaks follow from the habit.
+        let breaks = tx.rows_where(&PAUSES, "scope", &whole.scope.to_string())?.into_iter();
+        parts.extend(breaks.filter(|row| row.text("habit_id") == whole.id && !is_rest_of(row, whole)));
+    }
+    let living = parts.iter().filter(|part| part.deleted_at.is_none());
+    Ok(living.filter_map(Row::hlc).filter(|at| *at > gone && at.node() != gone.node()).max().cloned())
+}
