@@ -5,7 +5,7 @@ use kairos_core::command::{Fields, Receipt, Rejection, RejectionCode};
 use kairos_core::ids::HabitId;
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::schema::{DEVICE_BINDINGS, HABITS, RECOVERY_SESSIONS};
+use kairos_core::schema::{DEVICE_BINDINGS, HABITS, PAUSES, RECOVERY_SESSIONS, ROUTINE_HABITS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
@@ -138,7 +138,8 @@ pub(super) fn detach(tx: &mut Tx<'_>, habit: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Gives a habit that comes back what buttons did for it. What it asks, the engine finds out anew.
+/// Gives a habit that comes back what buttons did for it, and the places and breaks that an app deleted with it. What it asks,
+/// the engine finds out anew.
 pub(super) fn attach(tx: &mut Tx<'_>, gone: &Row, back: &Row) -> Result<(), StoreError> {
-    parents::bring_back(tx, (gone, back), "habit_id", &[&DEVICE_BINDINGS])
+    parents::bring_back(tx, (gone, back), "habit_id", &[&DEVICE_BINDINGS, &ROUTINE_HABITS, &PAUSES])
 }

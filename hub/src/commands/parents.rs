@@ -58,15 +58,10 @@ pub(super) fn standing(tx: &Tx<'_>, by: &Principal, row: &Row) -> Result<Standin
     Ok(found)
 }
 
-/// What a row names as what it belongs to, as far as it is there.
-pub(super) fn named(tx: &Tx<'_>, row: &Row) -> Result<Vec<Row>, StoreError> {
-    let mut found = Vec::new();
-    for (column, table) in PARENTS.iter().filter(|(column, _)| row.table.column(column).is_some()) {
-        if let Some(id) = row.opt_text(column) {
-            found.extend(tx.row(table, &id)?);
-        }
-    }
-    Ok(found)
+/// What a row names as what it belongs to, there or not.
+pub(super) fn named(row: &Row) -> impl Iterator<Item = (&'static Table, String)> + '_ {
+    let own = PARENTS.iter().filter(|(column, _)| row.table.column(column).is_some());
+    own.filter_map(|(column, table)| Some((*table, row.opt_text(column)?)))
 }
 
 /// Whether a part was deleted with what it belongs to, in one act.
@@ -80,6 +75,16 @@ pub(super) fn take_along(tx: &mut Tx<'_>, mut part: Row, whole: &Row) -> Result<
     let Some(at) = whole.clocks.get(DELETED_AT) else { return Ok(()) };
     // What somebody brought back since the deletion was written stays, to be seen when the whole comes back.
     if part.deleted_at.is_some() || part.clocks.get(DELETED_AT).is_some_and(|since| since >= at) {
+        return Ok(());
+    }
+    part.set_deleted(whole.deleted_at, at);
+    tx.put(&part, Origin::Local).map(drop)
+}
+
+/// Lets a part that was deleted just before its whole, in the same act, count as gone with it.
+pub(super) fn count_with(tx: &mut Tx<'_>, mut part: Row, whole: &Row) -> Result<(), StoreError> {
+    let Some(at) = whole.clocks.get(DELETED_AT) else { return Ok(()) };
+    if part.deleted_at.is_none() || part.clocks.get(DELETED_AT).is_none_or(|gone| gone >= at) {
         return Ok(());
     }
     part.set_deleted(whole.deleted_at, at);

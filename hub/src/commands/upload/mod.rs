@@ -82,6 +82,8 @@ pub(super) struct Uploader {
     stamps: Stamps,
     /// Days that got events and are not folded yet: a thousand taps on one day are folded once.
     days: days::Days,
+    /// Parts that were deleted so far, by what they belong to: by which operation, and which row.
+    removed: BTreeMap<wholes::Id, Vec<(usize, wholes::Id)>>,
     /// How many conflicts are open in a scope, once that was asked.
     open: BTreeMap<Scope, usize>,
     /// How many bytes of large operations are kept for the person, once that was asked.
@@ -94,8 +96,15 @@ pub(super) struct Uploader {
 
 impl Uploader {
     fn new(by: Principal, envelope: Arc<Envelope>, client: String, stamps: Stamps) -> Self {
-        let (days, open, living) = (days::Days::default(), BTreeMap::new(), BTreeMap::new());
-        Self { by, envelope, client, stamps, days, open, beside: None, living, operation: 0 }
+        let (days, removed) = (days::Days::default(), BTreeMap::new());
+        let (open, living) = (BTreeMap::new(), BTreeMap::new());
+        Self { by, envelope, client, stamps, days, removed, open, beside: None, living, operation: 0 }
+    }
+
+    /// Whether an operation is of the same transaction of the client as the one that is being taken in.
+    fn is_same_act(&self, other: usize) -> bool {
+        let act = |n: usize| self.envelope.batch.get(n).and_then(|written| written.raw.get("tx_id"));
+        act(other).is_some_and(|other| !other.is_null() && act(self.operation) == Some(other))
     }
 
     /// The database, as the client named it.

@@ -73,6 +73,7 @@ fn change(
     let placed = place(known, operation, &stamp.at, closed(known.table)).map_err(|refusal| unfit(&refusal))?;
     note_clock(tx, &placed.row);
     let conflicts = wholes::note_losses(tx, uploader, known, &placed, &stamp.at)?;
+    wholes::note_removed(tx, uploader, known, &placed)?;
     if placed.changed {
         follow(tx, &uploader.by, known, placed.row)?;
     }

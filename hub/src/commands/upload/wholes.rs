@@ -3,12 +3,9 @@
 //! whole back has it with what was written.
 
 use kairos_core::hlc::Hlc;
-use kairos_core::plan::is_rest_of;
 use kairos_core::principal::Principal;
 use kairos_core::row::Row;
-use kairos_core::schema::{
-    DELETED_AT, DEVICE_BINDINGS, HABITS, PAUSES, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
-};
+use kairos_core::schema::{DELETED_AT, DEVICE_BINDINGS, PAUSES, ROUTINE_HABITS, ROUTINE_VARIANTS, Table};
 use kairos_core::upload::place::{Loss, Placed};
 use serde_json::json;
 
@@ -18,6 +15,39 @@ use crate::store::{StoreError, Tx};
 
 /// What nobody sees where the whole is deleted. A run of a routine is history, and so is a schedule: they are no parts.
 const PARTS: [&Table; 3] = [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &PAUSES];
+
+/// A row's table and id.
+pub(super) type Id = (&'static str, String);
+
+/// Notes which parts are deleted one by one. An app that deletes a routine with its steps does so in one transaction: what
+/// that deleted before the whole went with it, too.
+pub(super) fn note_removed(
+    tx: &mut Tx<'_>,
+    uploader: &mut Uploader,
+    known: &Row,
+    placed: &Placed,
+) -> Result<(), StoreError> {
+    let row = &placed.row;
+    let goes = known.deleted_at.is_none() && row.deleted_at.is_some();
+    if !goes {
+        return Ok(());
+    }
+    if PARTS.contains(&row.table) {
+        for (table, id) in parents::named(row) {
+            let parts = uploader.removed.entry((table.name, id)).or_default();
+            parts.push((uploader.operation, (row.table.name, row.id.clone())));
+        }
+    }
+    for (n, (table, id)) in uploader.removed.remove(&(row.table.name, row.id.clone())).unwrap_or_default() {
+        if uploader.is_same_act(n)
+            && let Some(table) = Table::named(table)
+            && let Some(part) = tx.row(table, &id)?
+        {
+            parents::count_with(tx, part, row)?;
+        }
+    }
+    Ok(())
+}
 
 /// Notes what lost to a placed operation, and what is lost with the whole; gives the entries.
 pub(super) fn note_losses(
@@ -88,28 +118,27 @@ fn deleted_wholes(tx: &Tx<'_>, by: &Principal, part: &Row) -> Result<Vec<Row>, S
     if !PARTS.contains(&part.table) {
         return Ok(Vec::new());
     }
-    let mut wholes = parents::named(tx, part)?;
-    wholes.retain(|whole| whole.deleted_at.is_some() && by.may_edit(&whole.scope));
+    let mut wholes = Vec::new();
+    for (table, id) in parents::named(part) {
+        wholes.extend(tx.row(table, &id)?.filter(|whole| whole.deleted_at.is_some() && by.may_edit(&whole.scope)));
+    }
     Ok(wholes)
 }
 
 /// When somebody else last wrote a part of a row that is deleted, if that was after the deletion was written: whoever deleted
 /// it cannot have seen that.
 fn later_part(tx: &Tx<'_>, whole: &Row) -> Result<Option<Hlc>, StoreError> {
+    let (tables, column): (&[&'static Table], _) = match whole.table.name {
+        "routines" => (&[&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS], "routine_id"),
+        "habits" => (&[&ROUTINE_HABITS, &DEVICE_BINDINGS], "habit_id"),
+        _ => return Ok(None),
+    };
     let Some(gone) = whole.clocks.get(DELETED_AT) else { return Ok(None) };
-    let mut parts = Vec::new();
-    if whole.table == &ROUTINES {
-        for table in [&ROUTINE_HABITS, &ROUTINE_VARIANTS, &DEVICE_BINDINGS] {
-            parts.extend(tx.rows_where(table, "routine_id", &whole.id)?);
-        }
-    } else if whole.table == &HABITS {
-        for table in [&ROUTINE_HABITS, &DEVICE_BINDINGS] {
-            parts.extend(tx.rows_where(table, "habit_id", &whole.id)?);
-        }
-        // The hub's own breaks follow from the habit.
-        let breaks = tx.rows_where(&PAUSES, "scope", &whole.scope.to_string())?.into_iter();
-        parts.extend(breaks.filter(|row| row.text("habit_id") == whole.id && !is_rest_of(row, whole)));
+    let mut latest = None;
+    for table in tables {
+        let parts = tx.rows_where(table, column, &whole.id)?;
+        let living = parts.iter().filter(|part| part.deleted_at.is_none()).filter_map(Row::hlc);
+        latest = living.filter(|at| *at > gone && at.node() != gone.node()).max().cloned().max(latest);
     }
-    let living = parts.iter().filter(|part| part.deleted_at.is_none());
-    Ok(living.filter_map(Row::hlc).filter(|at| *at > gone && at.node() != gone.node()).max().cloned())
+    Ok(latest)
 }

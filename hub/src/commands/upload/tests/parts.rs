@@ -170,3 +170,25 @@ async fn a_deletion_that_had_not_seen_what_was_added_is_noted_too() {
     let gone = phone.send(&house, "ada", vec![at(delete("routines", "r"), NOON + 100_000)]).await;
     assert_eq!((fates(&gone), house.parts().await), (vec!["applied"], (0, 0, 2)));
 }
+
+#[tokio::test]
+async fn what_an_app_deletes_one_by_one_with_the_whole_comes_back_with_it() {
+    let phone = Phone::new("phone");
+    let house = House::with_routine(&phone).await;
+    let act = |mut operation: Json, number: u64| {
+        operation["tx_id"] = number.into();
+        at(operation, NOON + 1000)
+    };
+    // One step goes by itself; then the other, the variant and the routine in one transaction.
+    let gone = vec![
+        act(delete("routine_habits", &ids::step("r", "h2")), 7),
+        act(delete("routine_habits", &ids::step("r", "h1")), 8),
+        act(delete("routine_variants", "v"), 8),
+        act(delete("routines", "r"), 8),
+    ];
+    assert_eq!(fates(&phone.send(&house, "ada", gone).await), ["applied"; 4]);
+    assert_eq!(house.parts().await, (0, 0, 2));
+    let back = put("routines", "r", json!({ "name": "Morning" }));
+    assert_eq!(fates(&phone.send(&house, "ada", vec![back]).await), ["applied"]);
+    assert_eq!(house.parts().await, (1, 1, 4));
+}
