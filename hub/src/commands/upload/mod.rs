@@ -6,8 +6,8 @@
 
 mod cells;
 mod days;
-mod large;
 mod homes;
+mod large;
 mod names;
 mod quarantine;
 mod rows;
