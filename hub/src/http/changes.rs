@@ -68,10 +68,12 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
     let user = by.user.clone();
     if after == 0 {
         // Before anything is read, so that nothing falls between.
-        let read = api.store.read(move |snapshot| {
-            let simple = snapshot.swept(&user)? == 0 && !snapshot.moved_house(&user, 0)?;
-            if simple { Ok(None) } else { snapshot.stamp(&user).map(Some) }
-        });
+        let read =
+            api.store.read(
+                move |snapshot| {
+                    if snapshot.leads_on(&user, 0)? { Ok(None) } else { snapshot.stamp(&user).map(Some) }
+                },
+            );
         begun = read.await?;
     }
     let stretch = api.store.changes_after(after, Some(&by.scopes), at_most(PAGE, from.limit)?).await?;
@@ -79,7 +81,7 @@ async fn changes(State(api): State<Api>, Person(by): Person, Query(from): Query<
         // Once all is read, for the same reason.
         let (user, begun) = (by.user.clone(), begun.clone());
         let leads_on = api.store.read(move |snapshot| {
-            Ok(!snapshot.moved_house(&user, after)? && snapshot.swept(&user)? <= after
+            Ok(snapshot.leads_on(&user, after)?
                 || begun.is_some_and(|begun| snapshot.stamp(&user).is_ok_and(|stamp| stamp == begun)))
         });
         if !leads_on.await? {

@@ -53,13 +53,19 @@ impl Store {
 
 impl Snapshot<'_> {
     /// Up to where deletions are told no longer in what a person sees, or saw in a household they have left.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn swept(&self, user: &UserId) -> Result<i64, StoreError> {
+    fn swept(&self, user: &UserId) -> Result<i64, StoreError> {
         let own = Scope::Person(user.clone()).to_string();
         let sql = format!("SELECT coalesce(max(swept), 0) FROM buckets WHERE {THEIRS}");
         Ok(self.connection.prepare_cached(&sql)?.query_row((own, user.as_str()), |row| row.get(0))?)
+    }
+
+    /// Whether the log leads on from a place to all that a person may see: nothing they may have is gone from it untold, and
+    /// they joined and left no household since.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn leads_on(&self, user: &UserId, after: i64) -> Result<bool, StoreError> {
+        Ok(!self.moved_house(user, after)? && self.swept(user)? <= after)
     }
 
     /// What is another whenever something may have left the log of what a person sees, or they joined or left a household.
@@ -91,10 +97,7 @@ impl Snapshot<'_> {
 
     /// Whether somebody joined or left a household after a place in the log: what is in the log from there on is then not
     /// all that is new to them, and not all they have is theirs to see.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn moved_house(&self, user: &UserId, after: i64) -> Result<bool, StoreError> {
+    fn moved_house(&self, user: &UserId, after: i64) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM household_members AS m JOIN changes AS c
                    ON c.scope = m.scope AND c.seq > ?2 AND c.tbl = 'household_members' AND c.row_id = m.id
                    WHERE m.user_id = ?1)";

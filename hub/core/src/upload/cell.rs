@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use super::{Kind, Operation};
 use crate::event::Verb;
 use crate::row::Row;
-use crate::schema::{DELETED_AT, MAX_AMOUNT};
+use crate::schema::MAX_AMOUNT;
+
+/// What of a cell says how the day stands, and is a deed when it is written.
+pub const SHAPE: [&str; 4] = ["type", "partial_percent", "amount", "skip_reason"];
 
 /// What the hub must know of the habit to read a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,12 +38,6 @@ impl Deed {
     }
 }
 
-/// Whether an operation deletes a day: as such, or by a column that an app keeps for it.
-#[must_use]
-pub fn deletes(operation: &Operation) -> bool {
-    operation.kind == Kind::Delete || operation.data.get(DELETED_AT).is_some_and(|at| !at.is_null())
-}
-
 /// Reads a deed out of an operation on a day, given the cell as it is shown; `None` when the day was not touched by it,
 /// but for its note or energy.
 ///
@@ -51,7 +48,7 @@ pub fn deletes(operation: &Operation) -> bool {
 /// A sentence about a value that says nothing.
 pub fn read(operation: &Operation, cell: Option<&Row>, habit: Habit) -> Result<Option<Deed>, String> {
     let alive = cell.filter(|cell| cell.deleted_at.is_none());
-    if deletes(operation) {
+    if operation.deletes() {
         return Ok(Some(Deed::of(Verb::Undo, None)));
     }
     let data = |name: &str| operation.data.get(name);
@@ -69,7 +66,7 @@ pub fn read(operation: &Operation, cell: Option<&Row>, habit: Habit) -> Result<O
             _ => alive.map_or(!now.is_null(), |cell| !same(now, &cell.get(name).to_json())),
         }
     };
-    if !["type", "partial_percent", "amount", "skip_reason"].into_iter().any(changed) {
+    if !SHAPE.into_iter().any(changed) {
         return Ok(None);
     }
     let status = data("type")
@@ -141,7 +138,8 @@ fn said(verb: Verb, value: Option<f64>, habit: Habit) -> Result<Deed, String> {
 }
 
 /// Whether two values are the same to a client: 2 and 2.0 are.
-fn same(a: &Json, b: &Json) -> bool {
+#[must_use]
+pub fn same(a: &Json, b: &Json) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

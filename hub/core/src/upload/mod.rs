@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use crate::Millis;
 use crate::event::{Verb, words};
 use crate::ids::MAX_ID;
-use crate::schema::{Kind as Holds, Table};
+use crate::schema::{DELETED_AT, Kind as Holds, Table};
 
 pub use text::Fields;
 
@@ -140,6 +140,12 @@ impl Operation {
         let previous = previous.map(|previous| numbers(previous, described));
         let meaning = Meaning::read(raw.get("metadata"));
         Ok(Self { kind, table: table.to_owned(), id: id.to_owned(), data, previous, meaning })
+    }
+
+    /// Whether it deletes its row. An app may keep deletions as a column of its own.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        self.kind == Kind::Delete || self.data.get(DELETED_AT).is_some_and(|at| !at.is_null())
     }
 
     /// When it was written, by the client's clock: what its metadata says, else the row's own `updated_at`.

@@ -88,14 +88,6 @@ enum Knew {
     Unsaid,
 }
 
-impl Operation {
-    /// Whether it deletes its row. An app may keep deletions as a column of its own.
-    #[must_use]
-    pub fn deletes(&self) -> bool {
-        self.kind == Kind::Delete || self.data.get(DELETED_AT).is_some_and(|at| !at.is_null())
-    }
-}
-
 /// Writes an operation of a clock over a row. `closed` are columns that are not the client's to write: they are left
 /// out, as derived ones are.
 ///

@@ -8,7 +8,7 @@ use kairos_core::ids::{CellId, CommandId, EventId, HabitId};
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMMON, COMPLETION_EVENTS, COMPLETIONS, DELETED_AT, HABITS};
-use kairos_core::upload::cell::{self, Deed, Habit};
+use kairos_core::upload::cell::{self, Deed, Habit, SHAPE, same};
 use kairos_core::upload::place::place;
 use kairos_core::upload::{Kind, Operation, millis};
 
@@ -107,7 +107,7 @@ fn has_words(operation: &Operation) -> bool {
 /// What of an operation is written beside the deed itself, if anything. Who deletes a day deletes the words they saw there.
 fn words(operation: &Operation) -> Option<Operation> {
     let mut words = Operation { kind: Kind::Patch, ..operation.clone() };
-    if cell::deletes(operation) {
+    if operation.deletes() {
         words.data = WORDS.iter().map(|name| ((*name).to_owned(), serde_json::Value::Null)).collect();
         return Some(words);
     }
@@ -276,11 +276,5 @@ fn write_down(
 fn sees(operation: &Operation, place: &Place) -> bool {
     let (Some(previous), Some(cell)) = (&operation.previous, &place.cell) else { return false };
     let shown = repair::shown(cell).to_json();
-    ["type", "amount", "partial_percent", "skip_reason"].iter().all(|name| {
-        let Some(before) = previous.get(*name) else { return true };
-        match (before.as_f64(), shown[*name].as_f64()) {
-            (Some(before), Some(stands)) => before == stands,
-            _ => *before == shown[*name],
-        }
-    })
+    SHAPE.iter().all(|name| previous.get(*name).is_none_or(|before| same(before, &shown[*name])))
 }

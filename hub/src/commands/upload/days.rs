@@ -14,7 +14,7 @@ use kairos_core::ids::CellId;
 use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::COMPLETIONS;
-use kairos_core::upload::cell::Deed;
+use kairos_core::upload::cell::{Deed, SHAPE, same};
 use kairos_core::upload::place::Loss;
 use kairos_core::upload::{Columns, Kind, Operation};
 use serde_json::{Value as Json, json};
@@ -22,9 +22,6 @@ use serde_json::{Value as Json, json};
 use super::super::record;
 use super::{Uploader, quarantine};
 use crate::store::{StoreError, Tx};
-
-/// What of a cell says how the day stands.
-const SHAPE: [&str; 4] = ["type", "partial_percent", "amount", "skip_reason"];
 
 /// Days of one upload that got events and are not folded yet, by the id of the cell.
 #[derive(Default)]
@@ -153,14 +150,6 @@ fn shape(cell: Option<&Row>) -> Columns {
     };
     let shown = repair::shown(cell);
     SHAPE.iter().map(|name| ((*name).to_owned(), shown.look(name).to_json())).collect()
-}
-
-/// Whether two values are the same to a client: 2 and 2.0 are.
-fn same(a: &Json, b: &Json) -> bool {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a == b,
-        _ => a == b,
-    }
 }
 
 impl Days {

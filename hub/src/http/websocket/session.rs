@@ -185,10 +185,7 @@ impl Session {
         let mut known = request.after.as_ref().filter(|cursor| same(&cursor.epoch) && cursor.seq <= head);
         if let Some(cursor) = known {
             let (user, seq) = (self.by.user.clone(), cursor.seq);
-            let leads_on = self
-                .api
-                .store
-                .read(move |snapshot| Ok(!snapshot.moved_house(&user, seq)? && snapshot.swept(&user)? <= seq));
+            let leads_on = self.api.store.read(move |snapshot| snapshot.leads_on(&user, seq));
             let leads_on = leads_on.await;
             known = known.filter(|_| matches!(leads_on, Ok(true)));
         }
