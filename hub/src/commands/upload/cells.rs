@@ -50,7 +50,7 @@ pub(super) fn apply(
     uploader.days.keep(id.as_str());
     // Only what must be compared with the day as it stands waits for it to be folded.
     let said = operation.meaning.verb.is_some() || operation.previous.is_some() || operation.kind == Kind::Put;
-    if (!said || has_words(operation)) && uploader.days.has(&id) {
+    if !said && uploader.days.has(&id) {
         uploader.fold_day(tx, &cell_id)?;
         place.cell = tx.row(&COMPLETIONS, &id)?;
     }

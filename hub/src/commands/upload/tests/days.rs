@@ -110,6 +110,27 @@ async fn a_thousand_taps_of_one_day_cost_what_they_should() {
 }
 
 #[tokio::test]
+async fn a_note_with_each_tap_folds_its_day_no_more_often() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h")]).await;
+    let taps: Vec<Json> = (0..300)
+        .map(|n| {
+            let mut tap = day("c", "h", json!({ "type": "PARTIAL", "amount": n + 1, "note": format!("glass {n}") }));
+            tap["metadata"] = json!({ "verb": "add", "value": 1, "at": NOON - 1_000_000 + n });
+            tap
+        })
+        .collect();
+    phone.send(&house, "ada", taps).await;
+    let cell = house.row(&COMPLETIONS, &cell("h")).await;
+    assert_eq!((cell.number("amount"), cell.text("note").as_str()), (Some(300.0), "glass 299"));
+    // One for each note, and those of the day itself.
+    let changes = house.store.read(|snapshot| snapshot.changes_after(0, None, 100_000)).await.unwrap();
+    let writes = changes.iter().filter(|change| change.table == "completions").count();
+    assert!(writes <= 303, "{writes}");
+}
+
+#[tokio::test]
 async fn a_day_keeps_its_date_and_an_id_that_is_used_again_means_the_other_day() {
     let house = House::new().await;
     let phone = Phone::new("phone");
