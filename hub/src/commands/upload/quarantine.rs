@@ -147,6 +147,12 @@ pub(super) fn note_loss(
     if tx.row(&CONFLICTS, &id)?.is_some() {
         return Ok(id);
     }
+    // A row that stands deleted is one loss, however much was written in it.
+    if loss.is_of_row()
+        && let Some(open) = tx.open_loss(row, &lost)?
+    {
+        return Ok(open.id);
+    }
     uploader.make_room(tx, &row.scope)?;
     let at = tx.tick();
     let mut entry = Row::new(&CONFLICTS, &id, row.scope.clone(), uploader.by.user.clone(), tx.now());

@@ -7,7 +7,6 @@ use kairos_core::principal::Principal;
 use kairos_core::row::Row;
 use kairos_core::schema::{DELETED_AT, DEVICE_BINDINGS, PAUSES, ROUTINE_HABITS, ROUTINE_VARIANTS, Table};
 use kairos_core::upload::place::{Loss, Placed};
-use serde_json::json;
 
 use super::super::parents;
 use super::{Uploader, quarantine};
@@ -104,13 +103,9 @@ pub(super) fn note_hidden(
     wholes.iter().map(|whole| note(tx, uploader, whole, at)).collect()
 }
 
-/// One entry is enough, however much was written.
+/// Notes that a whole stands deleted; gives the entry.
 fn note(tx: &mut Tx<'_>, uploader: &mut Uploader, whole: &Row, at: &Hlc) -> Result<String, StoreError> {
-    let loss = Loss::of_row(whole, at);
-    match tx.open_loss(whole, &json!(loss.lost).to_string())? {
-        Some(entry) => Ok(entry.id),
-        None => quarantine::note_loss(tx, uploader, whole, &loss),
-    }
+    quarantine::note_loss(tx, uploader, whole, &Loss::of_row(whole, at))
 }
 
 /// What a part belongs to and its person could have back.

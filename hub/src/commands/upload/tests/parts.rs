@@ -192,3 +192,19 @@ async fn what_an_app_deletes_one_by_one_with_the_whole_comes_back_with_it() {
     assert_eq!(fates(&phone.send(&house, "ada", vec![back]).await), ["applied"]);
     assert_eq!(house.parts().await, (1, 1, 4));
 }
+
+#[tokio::test]
+async fn what_is_added_to_and_written_in_a_deleted_routine_is_one_loss() {
+    let house = House::new().await;
+    let (phone, tablet) = (Phone::new("phone"), Phone::new("tablet"));
+    phone.send(&house, "ada", vec![tea("h"), put("routines", "r", json!({ "name": "Morning" }))]).await;
+    phone.send(&house, "ada", vec![delete("routines", "r")]).await;
+    let step = put("routine_habits", "s", json!({ "routine_id": "r", "habit_id": "h", "sort_key": "1" }));
+    let rename = |name: &str| patch("routines", "r", json!({ "name": name }), json!({ "name": "Morning" }));
+    for batch in [vec![step, rename("Early")], vec![rename("Dawn")]] {
+        tablet.send(&house, "ada", batch).await;
+    }
+    let open = house.open_conflicts("ada").await;
+    let of_row = open.iter().filter(|entry| entry.text("column_name") == "deleted_at").count();
+    assert_eq!(of_row, 1, "{open:?}");
+}
