@@ -12,7 +12,7 @@ use kairos_core::plan::{Kind, Person, Schedules};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, USERS};
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABITS, USERS};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 
@@ -161,20 +161,30 @@ pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> R
     write(tx, habit, (date, actor), known, standing.as_ref(), None)
 }
 
+/// A cell as it would be written now, with all of its events; it is still to be folded. A day that is written again and
+/// again in one upload is read once.
+pub(super) fn preview(tx: &mut Tx<'_>, habit: &Row, cell: &Row, measure: &Measure) -> Result<Row, StoreError> {
+    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
+    let events = tx.known_events(&habit_id, &cell.text("date"), &cell.text("actor"))?;
+    let at = tx.tick();
+    let mut cell = cell.clone();
+    write_cell(&mut cell, fold(&events, measure).as_ref(), &at);
+    Ok(cell)
+}
+
 /// How a habit was measured on a day.
-fn measure(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> {
+fn measure(tx: &mut Tx<'_>, habit: &Row, date: Date) -> Result<Measure, StoreError> {
     Ok(measured(tx, habit, date)?.0)
 }
 
 /// How a habit was measured on a day, and what it was about.
-pub(super) fn measured(tx: &Tx<'_>, habit: &Row, date: Date) -> Result<(Measure, Kind), StoreError> {
-    let mut dated = tx.rows_where(&HABIT_SCHEDULES, "habit_id", &habit.id)?;
-    dated.retain(|row| row.scope == habit.scope);
-    if dated.is_empty() {
+pub(super) fn measured(tx: &mut Tx<'_>, habit: &Row, date: Date) -> Result<(Measure, Kind), StoreError> {
+    let dated = tx.dated_schedules(&habit.id)?;
+    let mut dated = dated.iter().filter(|row| row.scope == habit.scope).peekable();
+    if dated.peek().is_none() {
         return Ok((Measure::of(habit), kind_of(habit)));
     }
-    let dated: Vec<Row> = dated.into_iter().map(repair::sound).collect();
-    let schedules = Schedules::of(habit, &dated);
+    let schedules = Schedules::of(habit, dated);
     let schedule = schedules.on(date);
     Ok((Measure::on(habit, schedule), schedule.kind))
 }
@@ -216,7 +226,8 @@ pub(super) fn fold_imported(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &st
         };
     }
     let note = events.iter().rev().find_map(|event| event.note.as_deref()).filter(|_| known.is_none());
-    write(tx, habit, (date, actor), known, fold(&events, &measure(tx, habit, date)?).as_ref(), note)
+    let standing = fold(&events, &measure(tx, habit, date)?);
+    write(tx, habit, (date, actor), known, standing.as_ref(), note)
 }
 
 /// Writes how a cell stands.

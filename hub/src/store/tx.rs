@@ -67,12 +67,15 @@ impl Tx<'_> {
     /// What the work returned, or that the database could not follow.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let before = self.changes.last().map_or(0, |change| change.seq);
+        let written = self.connection.total_changes();
         self.connection.prepare_cached("SAVEPOINT wish")?.execute([])?;
         let result = work(self);
         if result.is_err() {
             let kept = self.changes.partition_point(|change| change.seq <= before);
             self.changes.truncate(kept);
-            self.known.forget();
+            if self.connection.total_changes() != written || self.connection.is_autocommit() {
+                self.known.forget();
+            }
             // When SQLite has already undone the whole transaction there is no savepoint left; the
             // writer notices and fails the group.
             if !self.connection.is_autocommit() {
@@ -124,14 +127,31 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn cell_events(&self, habit: &HabitId, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
-        let found = rows::select(
-            self.connection,
-            &COMPLETION_EVENTS,
-            "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL
-             AND scope = (SELECT scope FROM habits WHERE id = ?1)",
-            [habit.as_str(), date, actor],
-        )?;
-        Ok(found.iter().filter_map(Event::from_row).collect())
+        cell_events(self.connection, habit, date, actor)
+    }
+
+    /// As [`Tx::cell_events`], from memory when they were read before in this piece of work; in no order, and one may stand
+    /// there twice. Whoever asks lets go of them at the end, with [`Tx::let_days_go`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn known_events(&mut self, habit: &HabitId, date: &str, actor: &str) -> Result<Arc<Vec<Event>>, StoreError> {
+        let connection = self.connection;
+        self.known.events((habit, date, actor), || cell_events(connection, habit, date, actor))
+    }
+
+    /// Lets go of the events that were kept in memory.
+    pub fn let_days_go(&mut self) {
+        self.known.let_days_go();
+    }
+
+    /// The dated schedules of a habit, repaired, from memory when they were read before; in no order, and those of scopes
+    /// the habit has left among them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn dated_schedules(&mut self, habit: &str) -> Result<Arc<Vec<Row>>, StoreError> {
+        Ok(self.known.dated(self.connection, habit)?)
     }
 
     /// Whether a habit has days before a day.
@@ -164,7 +184,6 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Rejected`] when the id lives in another scope.
     pub fn put(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
-        self.known.changes(row);
         if !rows::upsert(self.connection, row)? {
             return Err(kairos_core::command::Rejection::new(
                 kairos_core::command::RejectionCode::Conflict,
@@ -172,6 +191,7 @@ impl Tx<'_> {
             )
             .into());
         }
+        self.known.wrote(row);
         self.log(row, origin)
     }
 
@@ -233,6 +253,17 @@ impl Tx<'_> {
         }));
         Ok(seq)
     }
+}
+
+fn cell_events(connection: &Connection, habit: &HabitId, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
+    let found = rows::select(
+        connection,
+        &COMPLETION_EVENTS,
+        "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL
+         AND scope = (SELECT scope FROM habits WHERE id = ?1)",
+        [habit.as_str(), date, actor],
+    )?;
+    Ok(found.iter().filter_map(Event::from_row).collect())
 }
 
 /// The checksum of one change, a number clients only add up.

@@ -48,15 +48,14 @@ pub(super) fn apply(
         return Err(refuse(format!("{} has not come yet.", place.date)));
     }
     uploader.days.keep(id.as_str());
-    // Only what must be compared with the day as it stands waits for it to be folded.
-    let said = operation.meaning.verb.is_some() || operation.previous.is_some() || operation.kind == Kind::Put;
-    if !said && uploader.days.has(&id) {
-        uploader.fold_day(tx, &cell_id)?;
-        place.cell = tx.row(&COMPLETIONS, &id)?;
-    }
-    let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
     // A day is read as it was measured then.
     let (measure, about) = record::measured(tx, &place.habit, place.date)?;
+    // What says neither what it meant nor what it saw is compared with the day as it stands, which is not folded yet.
+    let said = operation.meaning.verb.is_some() || operation.previous.is_some() || operation.kind == Kind::Put;
+    if let Some(cell) = place.cell.as_ref().filter(|_| !said && uploader.days.has(&id)) {
+        place.cell = Some(record::preview(tx, &place.habit, cell, &measure)?);
+    }
+    let shown = place.cell.as_ref().map(|cell| repair::shown(cell).into_owned());
     let habit =
         Habit { counted: measure.counted, avoid: about == kairos_core::plan::Kind::Avoid, target: measure.target };
     if let Some(deed) = cell::read(operation, shown.as_ref(), habit).map_err(refuse)? {
@@ -267,7 +266,7 @@ fn write_down(
         // What follows may be about the cell itself.
         record::write_event(tx, &place.habit, &event, None)?;
     }
-    let (habit, date, actor) = (&place.habit, place.date, place.actor.as_str());
+    let (habit, date, actor) = (&place.habit_id, place.date, place.actor.as_str());
     uploader.wrote_day(&cell, Written { habit, date, actor, at: event.at, wish, unseen });
     Ok(())
 }

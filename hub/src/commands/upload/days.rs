@@ -10,10 +10,10 @@ use kairos_core::day::Date;
 use kairos_core::event::{AuthorClass, Event, Source, Verb};
 use kairos_core::fold::{self, Status};
 use kairos_core::hlc::Hlc;
-use kairos_core::ids::CellId;
+use kairos_core::ids::HabitId;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::COMPLETIONS;
+use kairos_core::schema::{COMPLETIONS, HABITS};
 use kairos_core::upload::cell::{Deed, SHAPE, same};
 use kairos_core::upload::place::Loss;
 use kairos_core::upload::{Columns, Kind, Operation};
@@ -35,7 +35,7 @@ pub(super) struct Days {
 
 #[derive(Clone)]
 struct Unfolded {
-    habit: Row,
+    habit: HabitId,
     date: Date,
     actor: String,
     /// The clock of the last event: what the same client writes next comes after it.
@@ -190,7 +190,7 @@ impl Days {
 
 /// A day that got an event.
 pub(super) struct Written<'a> {
-    pub(super) habit: &'a Row,
+    pub(super) habit: &'a HabitId,
     pub(super) date: Date,
     pub(super) actor: &'a str,
     pub(super) at: Hlc,
@@ -219,19 +219,14 @@ impl Uploader {
         for (cell, day) in std::mem::take(&mut self.days.unfolded) {
             self.fold(tx, &cell, &day)?;
         }
+        tx.let_days_go();
         Ok(())
     }
 
-    /// Folds one of them, where what follows must be compared with it.
-    pub(super) fn fold_day(&mut self, tx: &mut Tx<'_>, cell: &CellId) -> Result<(), StoreError> {
-        match self.days.unfolded.remove(cell.as_str()) {
-            Some(day) => self.fold(tx, cell.as_str(), &day),
-            None => Ok(()),
-        }
-    }
-
     fn fold(&mut self, tx: &mut Tx<'_>, cell: &str, day: &Unfolded) -> Result<(), StoreError> {
-        record::refold(tx, &day.habit, day.date, &day.actor)?;
+        // As the habit is by now: the same upload may have changed how it is measured.
+        let Some(habit) = tx.row(&HABITS, day.habit.as_str())? else { return Ok(()) };
+        record::refold(tx, &repair::sound(habit), day.date, &day.actor)?;
         let Some(unseen) = &day.unseen else { return Ok(()) };
         let Some(row) = tx.row(&COMPLETIONS, cell)? else { return Ok(()) };
         if let Some(loss) = unseen.loss(&shape(Some(&row)), &day.wish, &day.last) {

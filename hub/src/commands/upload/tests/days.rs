@@ -149,3 +149,50 @@ async fn a_day_keeps_its_date_and_an_id_that_is_used_again_means_the_other_day()
     assert!(house.row(&COMPLETIONS, &other).await.deleted_at.is_some(), "from then on the id means that day");
     assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at, None);
 }
+
+/// An amount without what it was before, and without a verb.
+fn amount(day: &str, amount: u32) -> Json {
+    json!({ "op": "PATCH", "table": "completions", "id": day, "data": { "amount": amount } })
+}
+
+#[tokio::test]
+async fn a_day_that_is_written_again_and_again_is_written_once() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h"), day("c", "h", json!({ "type": "PARTIAL", "amount": 1 }))]).await;
+    let before = head_of(&house).await;
+    // Each as the day stands by then: what is the same is no deed.
+    let batch = (0..300).map(|n| amount("c", 2 + n / 2 % 2)).collect();
+    assert!(phone.send(&house, "ada", batch).await.iter().all(|outcome| outcome.result == Fate::Applied));
+    let head = head_of(&house).await;
+    assert_eq!((house.count(&COMPLETION_EVENTS).await, head - before), (151, 151), "150 deeds and one day");
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.number("amount"), Some(3.0));
+}
+
+#[tokio::test]
+async fn what_came_to_nothing_is_forgotten_of_a_day_that_is_written_again_and_again() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h"), day("c", "h", json!({ "type": "PARTIAL", "amount": 1 }))]).await;
+    let mut broken = amount("c", 7);
+    broken["data"]["energy_level"] = 99.into();
+    // The seven went with its broken neighbour; another seven is one.
+    let sent = phone.send(&house, "ada", vec![amount("c", 3), amount("c", 4), broken, amount("c", 7)]).await;
+    assert_eq!(fates(&sent), ["applied", "applied", "quarantined", "applied"]);
+    assert_eq!((house.count(&COMPLETION_EVENTS).await, amount_of(&house).await), (4, Some(7.0)));
+    // A habit that counts otherwise since is read so.
+    let other = patch("habits", "h", json!({ "kind": "boolean" }), json!({ "kind": "measurable" }));
+    let done = json!({ "op": "PATCH", "table": "completions", "id": "c", "data": { "type": "FULL" } });
+    let sent = phone.send(&house, "ada", vec![amount("c", 2), other, amount("c", 5), done]).await;
+    assert_eq!(fates(&sent), ["applied", "applied", "quarantined", "applied"]);
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.text("type"), "FULL");
+}
+
+#[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+async fn head_of(house: &House) -> i64 {
+    house.store.read(|snapshot| snapshot.head()).await.unwrap()
+}
+
+async fn amount_of(house: &House) -> Option<f64> {
+    house.row(&COMPLETIONS, &cell("h")).await.number("amount")
+}
