@@ -2,7 +2,6 @@
 //! file is damaged, whoever comes upon it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::meta;
 use super::writer::Job;
 use crate::health::{Board, State};
 
-/// A commit that takes longer is a disk that does not answer.
+/// A commit that takes longer is a disk that does not answer; work before it that takes longer is much work.
 const STALLED: Duration = Duration::from_secs(2);
 /// How often the writer is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -34,41 +33,38 @@ const DAMAGE: &str =
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     beat: Mutex<Beat>,
-    /// How many imports are being written.
-    imports: Arc<AtomicUsize>,
-}
-
-/// An import is being written, for as long as this is held.
-#[derive(Debug)]
-pub(crate) struct Importing(Arc<AtomicUsize>);
-
-impl Drop for Importing {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[derive(Debug, Default, Clone)]
 struct Beat {
+    /// Since when the writer works on a group of wishes, or waits for the disk to take it.
     busy_since: Option<Instant>,
+    /// Whether it waits for the disk.
+    committing: bool,
     trouble: Option<String>,
     /// Something was found that cannot be read. Nothing heals a file: it stays so until the next start.
     damaged: bool,
 }
 
 impl Pulse {
+    /// The writer begins a group.
     pub(super) fn begin(&self) {
-        self.beat.lock().unwrap_or_else(PoisonError::into_inner).busy_since = Some(Instant::now());
+        self.set_busy(false);
+    }
+
+    /// All of the group is done; now the disk is to take it.
+    pub(super) fn commit(&self) {
+        self.set_busy(true);
+    }
+
+    fn set_busy(&self, committing: bool) {
+        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        (beat.busy_since, beat.committing) = (Some(Instant::now()), committing);
     }
 
     pub(super) fn end(&self, outcome: Result<(), String>) {
         let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        *beat = Beat { busy_since: None, trouble: outcome.err(), damaged: beat.damaged };
-    }
-
-    pub(super) fn importing(&self) -> Importing {
-        self.imports.fetch_add(1, Ordering::Relaxed);
-        Importing(self.imports.clone())
+        *beat = Beat { busy_since: None, committing: false, trouble: outcome.err(), damaged: beat.damaged };
     }
 
     /// Notes that the file is damaged, whoever came upon it.
@@ -115,8 +111,8 @@ pub(super) fn watch(
             let beat = pulse.beats();
             let stalled = beat.busy_since.is_some_and(|since| since.elapsed() > STALLED);
             let state = match (stalled, beat.trouble) {
-                (true, _) if pulse.imports.load(Ordering::Relaxed) > 0 => State::Degraded(
-                    "an import is being written, and the disk is slow; presses are acknowledged once they are saved"
+                (true, _) if !beat.committing => State::Degraded(
+                    "much is being written at once, or the disk is slow; presses are acknowledged once they are saved"
                         .into(),
                 ),
                 (true, _) => {

@@ -221,11 +221,6 @@ impl Store {
         self.0.files.clone().try_acquire_owned().ok()
     }
 
-    /// Says in `/health`, while it is held, that an import is written, should the writer not come back for long.
-    pub(crate) fn importing(&self) -> health::Importing {
-        self.0.pulse.importing()
-    }
-
     /// Notes that an import ended, one way or the other.
     pub(crate) fn import_settled(&self) {
         self.0.settled.send_modify(|count| *count += 1);

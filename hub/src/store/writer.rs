@@ -89,7 +89,7 @@ impl Writer {
                     }
                 }
                 beats.begin();
-                let outcome = self.commit(group.drain(..), &feed);
+                let outcome = self.commit(group.drain(..), &feed, &beats);
                 beats.end(outcome);
             }
             // Folds the write-ahead log back into the database, so that a copy of the file is whole.
@@ -103,10 +103,10 @@ impl Writer {
     }
 
     /// Commits one group and answers all of it.
-    fn commit(&mut self, group: impl Iterator<Item = Job>, feed: &Feed) -> Result<(), String> {
+    fn commit(&mut self, group: impl Iterator<Item = Job>, feed: &Feed, beats: &Pulse) -> Result<(), String> {
         let mut changes = Vec::new();
         let mut replies: Vec<Reply> = Vec::new();
-        let result = self.transaction(group, &mut changes, &mut replies);
+        let result = self.transaction(group, &mut changes, &mut replies, beats);
         let answer = match &result {
             Ok(()) => {
                 feed.announce(changes);
@@ -128,6 +128,7 @@ impl Writer {
         mut group: impl Iterator<Item = Job>,
         changes: &mut Vec<Arc<kairos_core::change::Change>>,
         replies: &mut Vec<Reply>,
+        beats: &Pulse,
     ) -> Result<(), String> {
         if let Err(error) = self.run("BEGIN IMMEDIATE") {
             return Err(refuse(replies, group, in_words(&error)));
@@ -157,6 +158,7 @@ impl Writer {
             }
         }
         meta::set(&self.connection, "hlc", &self.hybrid.high_water().to_string()).map_err(|error| in_words(&error))?;
+        beats.commit();
         self.run("COMMIT").map_err(|error| in_words(&error))
     }
 

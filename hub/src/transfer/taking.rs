@@ -84,7 +84,6 @@ pub(super) async fn take_in(
     done: &Progress,
 ) -> Result<Outcome, StoreError> {
     let door = Commands::new(store.clone());
-    let _writing = store.importing();
     let taken = slices(store, &door, by, id, contents.slices(), done).await;
     let why = match &taken {
         Ok(Outcome::Applied | Outcome::Unchanged) => {
@@ -149,7 +148,6 @@ async fn say(store: &Store, door: &Commands, by: &Principal, wish: Wish) -> Resu
 /// back. Only a hub that stops, or a fault of ours, leaves some of it, until it starts again.
 pub(super) async fn withdraw(store: &Store, by: &Principal, id: &str, why: Option<String>, done: &Progress) -> bool {
     let door = Commands::new(store.clone());
-    let _writing = store.importing();
     let mut any = false;
     loop {
         let wish = Wish::UndoImport { id: id.to_owned(), why: why.clone(), done: done.clone() };
