@@ -71,13 +71,30 @@ impl Auth {
     /// is none of these.
     ///
     /// # Errors
-    /// [`AuthError::Refused`] whatever is wrong with it.
+    /// [`AuthError::ForSync`] for a token of a client of sync, which keeps a person's rows in step and nothing else;
+    /// [`AuthError::Refused`] whatever else is wrong with it.
     pub async fn principal(&self, bearer: &str) -> Result<Caller, AuthError> {
+        match self.who(bearer).await? {
+            (_, true) => Err(AuthError::ForSync),
+            (caller, false) => Ok(caller),
+        }
+    }
+
+    /// As [`Auth::principal`], a client of sync let in: for what such a client needs.
+    ///
+    /// # Errors
+    /// [`AuthError::Refused`] whatever is wrong with the token.
+    pub async fn app(&self, bearer: &str) -> Result<Caller, AuthError> {
+        Ok(self.who(bearer).await?.0)
+    }
+
+    /// Who it is, and whether the token is for syncing only.
+    async fn who(&self, bearer: &str) -> Result<(Caller, bool), AuthError> {
         let opaque = |prefix: &str| bearer.starts_with(prefix) && bearer.len() == prefix.len() + 43;
         if opaque(secret::API_TOKEN) {
-            self.token_caller(bearer).await
+            Ok((self.token_caller(bearer).await?, false))
         } else if opaque(secret::DISPLAY_TOKEN) {
-            self.display_caller(bearer).await
+            Ok((self.display_caller(bearer).await?, false))
         } else {
             self.session_caller(bearer).await
         }
@@ -85,21 +102,19 @@ impl Auth {
 
     /// Asks memory only: an access token is verified thousands of times for each that is issued. But for one that was
     /// made for an API token.
-    async fn session_caller(&self, bearer: &str) -> Result<Caller, AuthError> {
+    async fn session_caller(&self, bearer: &str) -> Result<(Caller, bool), AuthError> {
         let claims = self.0.tokens.read(&self.0.keys, bearer, self.now()).ok_or(AuthError::Refused)?;
         let user = UserId::new(claims.sub).map_err(|_| AuthError::Refused)?;
         if let Some(caller) = self.caller_of_token(&claims.sid, &user).await {
-            return caller;
+            return Ok((caller?, true));
         }
         if self.0.standing.session_ended(&claims.sid) {
             return Err(AuthError::Refused);
         }
         let person = self.0.standing.active(&user).ok_or(AuthError::Refused)?;
         let scopes = self.scopes(&user);
-        Ok(Caller::Person {
-            principal: Principal { user, via: Via::Session, admin: person.admin, scopes },
-            credential: Credential::Session(claims.sid),
-        })
+        let principal = Principal { user, via: Via::Session, admin: person.admin, scopes };
+        Ok((Caller::Person { principal, credential: Credential::Session(claims.sid) }, claims.sync))
     }
 
     async fn token_caller(&self, bearer: &str) -> Result<Caller, AuthError> {

@@ -59,7 +59,7 @@ impl Auth {
             }
             Some(at)
         };
-        match self.principal(bearer).await {
+        match self.app(bearer).await {
             Ok(caller @ Caller::Person { .. }) => Ok(Client { caller, expires_at }),
             Ok(Caller::Display { .. }) => Err(Refusal::Display),
             Err(AuthError::Refused) if opaque => Err(Refusal::Flawed(Flaw::Malformed)),
@@ -85,13 +85,6 @@ impl Auth {
         let token = self.0.tokens.issue_for_sync(&self.0.keys, person.user.as_str(), &sid, admin, now);
         let token = token.ok_or_else(|| AuthError::Unavailable("there is no signing key".into()))?;
         Ok(ClientToken { token, expires_at: (now.div_euclid(1000) + jwt::LIFETIME) * 1000 })
-    }
-
-    /// Whether a token was made for a client of sync. Such a one asks for no others: who got hold of it would have it for ever.
-    #[must_use]
-    pub fn is_for_sync(&self, bearer: &str) -> bool {
-        let claims = self.0.tokens.read(&self.0.keys, bearer, self.now());
-        claims.is_some_and(|claims| claims.sync || claims.sid.starts_with(OF_TOKEN))
     }
 
     /// Who a token is that was made for an API token; asks whether that one still lives. `None` for one of a session.

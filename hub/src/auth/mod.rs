@@ -73,6 +73,9 @@ pub enum AuthError {
     /// The token is none of ours, ran out or was revoked.
     #[error("Please sign in again.")]
     Refused,
+    /// The token is for syncing only; there is more to be done with the one it was made for.
+    #[error("This token is for syncing only. Please ask with the session or API token it was made for.")]
+    ForSync,
     /// Signed in, but not for this.
     #[error("{0}")]
     Forbidden(&'static str),

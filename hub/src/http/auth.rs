@@ -232,9 +232,6 @@ async fn client_token(
     peer: Peer,
     headers: HeaderMap,
 ) -> Result<Answer<ClientToken>, ApiError> {
-    if bearer(&headers).is_some_and(|token| api.auth.is_for_sync(token)) {
-        return Err(ApiError::for_sync_only());
-    }
     let made = api.auth.client_token(&person, &credential).await?;
     let scheme = if peer.secure { "https" } else { "http" };
     let powersync_url = format!("{scheme}://{}", host(&headers).unwrap_or("localhost"));

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use kairos_core::principal::Principal;
@@ -51,6 +51,8 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::WrongLogin => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", message),
             AuthError::Refused => Self::unauthorized(),
+            // Asked with a token that was made for a client of sync, where more than that is needed.
+            AuthError::ForSync => Self::new(StatusCode::FORBIDDEN, "sign_in_again", message),
             AuthError::Forbidden(_) => Self::forbidden(message),
             AuthError::Throttled(wait) => Self::too_often(wait.as_millis().div_ceil(1000).try_into().unwrap_or(60)),
             AuthError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2),
@@ -74,10 +76,45 @@ impl FromRequestParts<AuthApi> for Who {
 
     async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        match api.auth.principal(token).await? {
-            Caller::Person { principal, credential } => Ok(Self(principal, credential)),
-            Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
-        }
+        let (principal, credential) = person(api.auth.principal(token).await?)?;
+        Ok(Self(principal, credential))
+    }
+}
+
+/// A person by session, API token, or the token of a client of sync.
+pub(super) struct App(pub(super) Principal, pub(super) Credential);
+
+impl<S> FromRequestParts<S> for App
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        let (principal, credential) = person(Auth::from_ref(state).app(token).await?)?;
+        Ok(Self(principal, credential))
+    }
+}
+
+/// A caller, when it is a person.
+pub(super) fn person(caller: Caller) -> Result<(Principal, Credential), ApiError> {
+    match caller {
+        Caller::Person { principal, credential } => Ok((principal, credential)),
+        Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
+    }
+}
+
+impl FromRef<AuthApi> for Auth {
+    fn from_ref(api: &AuthApi) -> Self {
+        api.auth.clone()
+    }
+}
+
+impl FromRef<super::Api> for Auth {
+    fn from_ref(api: &super::Api) -> Self {
+        api.auth.clone()
     }
 }
 
@@ -91,9 +128,6 @@ impl FromRequestParts<AuthApi> for InSession {
     async fn from_request_parts(parts: &mut Parts, api: &AuthApi) -> Result<Self, ApiError> {
         let Who(principal, credential) = Who::from_request_parts(parts, api).await?;
         match credential {
-            Credential::Session(_) if bearer(&parts.headers).is_some_and(|token| api.auth.is_for_sync(token)) => {
-                Err(ApiError::for_sync_only())
-            }
             Credential::Session(_) => Ok(Self(principal)),
             Credential::Token(_) => Err(ApiError::forbidden("An API token may not do this; please sign in.")),
         }

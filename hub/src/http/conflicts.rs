@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::caller::App;
 use super::error::ApiError;
-use super::extract::{Idempotency, Path, Person, Query};
+use super::extract::{Idempotency, Path, Query};
 use super::habits::submit;
 use super::rows;
 use super::{Api, ErrorBody};
@@ -116,7 +117,7 @@ impl Conflict {
 )]
 async fn list(
     State(api): State<Api>,
-    Person(by): Person,
+    App(by, _): App,
     Query(wanted): Query<Wanted>,
 ) -> Result<Answer<Conflicts>, ApiError> {
     let before = match &wanted.after {
@@ -168,7 +169,7 @@ struct Operations {
 )]
 async fn operations(
     State(api): State<Api>,
-    Person(by): Person,
+    App(by, _): App,
     Path(id): Path<String>,
     Query(from): Query<Part>,
 ) -> Result<Answer<Operations>, ApiError> {
@@ -199,7 +200,7 @@ async fn operations(
 )]
 async fn restore(
     State(api): State<Api>,
-    Person(by): Person,
+    App(by, _): App,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
 ) -> Result<Answer<Conflict>, ApiError> {
@@ -214,7 +215,7 @@ async fn restore(
 )]
 async fn dismiss(
     State(api): State<Api>,
-    Person(by): Person,
+    App(by, _): App,
     Path(id): Path<String>,
     Idempotency(command): Idempotency,
 ) -> Result<Answer<Conflict>, ApiError> {

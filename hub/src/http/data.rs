@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ErrorBody;
-use super::caller::{AuthApi, Who};
+use super::caller::{App, AuthApi};
 use super::error::ApiError;
 use super::extract::Json;
 use crate::auth::Credential;
@@ -104,7 +104,7 @@ async fn take(
 )]
 async fn upload(
     State(api): State<AuthApi>,
-    Who(by, credential): Who,
+    App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
@@ -121,7 +121,7 @@ async fn upload(
 )]
 async fn put(
     State(api): State<AuthApi>,
-    Who(by, credential): Who,
+    App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
@@ -135,7 +135,7 @@ async fn put(
 )]
 async fn patch(
     State(api): State<AuthApi>,
-    Who(by, credential): Who,
+    App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;
@@ -149,7 +149,7 @@ async fn patch(
 )]
 async fn delete(
     State(api): State<AuthApi>,
-    Who(by, credential): Who,
+    App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (body, _place) = receive(&api, &by, request).await?;

@@ -70,13 +70,6 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
-    /// Asked with a token that was made for a client of sync, where more than that is needed.
-    #[must_use]
-    pub fn for_sync_only() -> Self {
-        let message = "This token is for syncing only. Please ask with the session or API token it was made for.";
-        Self::new(StatusCode::FORBIDDEN, "sign_in_again", message)
-    }
-
     /// There is no such thing.
     #[must_use]
     pub fn not_found(message: impl Into<String>) -> Self {

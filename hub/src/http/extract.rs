@@ -13,9 +13,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::Api;
-use super::caller::AuthApi;
+use super::caller::{AuthApi, person};
 use super::error::ApiError;
-use crate::auth::Caller;
 use crate::clock::Clock;
 
 /// Wraps an extractor of axum so that its errors are ours.
@@ -136,10 +135,7 @@ impl FromRequestParts<Api> for Person {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        match api.auth.principal(token).await? {
-            Caller::Person { principal, .. } => Ok(Self(principal)),
-            Caller::Display { .. } => Err(ApiError::forbidden("A display only shows; it may not ask for this.")),
-        }
+        Ok(Self(person(api.auth.principal(token).await?)?.0))
     }
 }
 

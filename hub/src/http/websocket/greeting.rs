@@ -35,6 +35,10 @@ async fn ask(socket: &mut WebSocket, api: &Api) -> Result<Caller, End> {
             say(socket, r#"{"type":"auth_invalid","message":"Please sign in again."}"#).await?;
             Err(End::SignedOut)
         }
+        Err(AuthError::ForSync) => {
+            say(socket, r#"{"type":"auth_invalid","message":"This token is for syncing only."}"#).await?;
+            Err(End::SignedOut)
+        }
         // Not the client's fault: it shall come back with the same token.
         Err(_) => Err(End::Gone),
     }

@@ -73,7 +73,7 @@ async fn a_stream_ends_with_the_access_it_was_opened_with() {
     assert_eq!(given.body["powersync_url"], format!("http://127.0.0.1:{}", house.port));
     assert_eq!(given.body["expires_at"], NOON + 900_000);
     let app = Person { token: given.body["token"].as_str().unwrap().to_owned(), ..house.ada.clone() };
-    assert_eq!(app.ask("GET", "/api/habits", None).await.status, 200);
+    assert_eq!(app.ask("GET", "/api/conflicts", None).await.status, 200);
     assert_eq!(app.ask("GET", "/api/users", None).await.status, 403, "it administers nothing");
     let (mut one, mut two) = (Replica::new("one"), Replica::new("two"));
     let (mut first, mut second) = (script.sync(&mut one).await, app.sync(&mut two).await);
@@ -111,19 +111,31 @@ async fn a_token_for_syncing_makes_no_others() {
     let ada = &house.ada;
     let made = ada.ask("POST", "/api/tokens", Some(&json!({ "name": "script" }))).await.body;
     let script = Person { token: made["token"].as_str().unwrap().to_owned(), ..ada.clone() };
-    for (parent, refused) in [(ada, "sign_in_again"), (&script, "forbidden")] {
+    for parent in [ada, &script] {
         for _ in 0..2 {
             let given = parent.ask("GET", "/api/auth/token", None).await;
             assert_eq!(given.status, 200, "the parent goes on asking");
             let child = Person { token: given.body["token"].as_str().unwrap().to_owned(), ..ada.clone() };
             let again = child.ask("GET", "/api/auth/token", None).await;
             assert_eq!((again.status, &again.body["error"]["code"]), (403, &json!("sign_in_again")));
-            let lasting = child.ask("POST", "/api/tokens", Some(&json!({ "name": "for ever" }))).await;
-            assert_eq!((lasting.status, &lasting.body["error"]["code"]), (403, &json!(refused)));
+            let fields = json!({ "name": "for ever", "verb": "full" });
+            for (method, path) in [
+                ("POST", "/api/tokens"),
+                ("GET", "/api/today"),
+                ("GET", "/api/changes"),
+                ("GET", "/api/export"),
+                ("GET", "/api/me"),
+                ("POST", "/api/habits"),
+                ("GET", "/api/devices"),
+            ] {
+                let more = child.ask(method, path, Some(&fields).filter(|_| method == "POST")).await;
+                assert_eq!((more.status, &more.body["error"]["code"]), (403, &json!("sign_in_again")), "{path}");
+            }
             // What an app does with it goes on.
             let mut replica = Replica::new("app");
             child.sync(&mut replica).await.complete(&mut replica).await;
             assert_eq!(child.ask("POST", "/api/data", Some(&json!({ "batch": [] }))).await.status, 200);
+            assert_eq!(child.ask("GET", "/api/conflicts", None).await.status, 200);
             assert_eq!(child.write_checkpoint("app").await, child.write_checkpoint("app").await - 1);
         }
     }
