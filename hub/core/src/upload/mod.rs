@@ -6,6 +6,7 @@
 //! out of a written day.
 
 pub mod cell;
+mod once;
 pub mod place;
 mod text;
 
@@ -18,7 +19,7 @@ use crate::event::{Verb, words};
 use crate::ids::MAX_ID;
 use crate::schema::{DELETED_AT, Kind as Holds, Table};
 
-pub use text::Fields;
+pub use once::Fields;
 
 /// How many operations one envelope holds at most.
 pub const MAX_OPERATIONS: usize = 5000;

@@ -2,20 +2,19 @@
 //!
 //! What readers of JSON refuse although it is written as JSON should be: a number too large for any (`1e999`), objects in
 //! objects without end, and half of a character (`"\ud83d"`), which JavaScript makes when it cuts a text in the middle of an
-//! emoji. The half character is replaced, since the rest of the text is still what somebody wrote; the others are set aside.
+//! emoji. The half character is replaced, since the rest of the text is still what somebody wrote; the others are set aside,
+//! and so is an operation that names a field twice.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use super::once::{Fields, Once};
 use super::{Envelope, MAX_OPERATIONS, Written, is_id, millis, number};
 
 /// How deep an operation may be nested: it is kept and shown within other JSON, and readers end at 128.
 const DEEPEST: usize = 100;
-
-/// An object whose values nobody has read yet.
-pub type Fields = BTreeMap<String, Box<RawValue>>;
 
 impl Envelope {
     /// Reads the body of an upload.
@@ -23,19 +22,19 @@ impl Envelope {
     /// # Errors
     /// A sentence, when this is no envelope at all.
     pub fn parse(body: &Fields) -> Result<Self, String> {
-        let batch = body.get("batch").and_then(|batch| serde_json::from_str::<Vec<Box<RawValue>>>(batch.get()).ok());
+        let batch = body.get("batch").and_then(|batch| serde_json::from_str::<Vec<Box<RawValue>>>(batch).ok());
         let batch = batch.ok_or("batch is the list of operations.")?;
         if batch.len() > MAX_OPERATIONS {
             return Err(format!("batch holds at most {MAX_OPERATIONS} operations; send the rest in another upload."));
         }
-        let client_id = body.get("client_id").and_then(|id| match read(id.get()) {
+        let client_id = body.get("client_id").and_then(|id| match read(id) {
             Ok(Json::Null) => None,
             Ok(Json::String(id)) if is_id(&id) => Some(id),
             // Whatever a client calls itself, its queue goes through.
             Ok(other) => Some(crate::ids::derive(&format!("client|{other}"))),
             Err(_) => Some(crate::ids::derive(&format!("client|{id}"))),
         });
-        let now = body.get("now").and_then(|now| millis(&read(now.get()).ok()?));
+        let now = body.get("now").and_then(|now| millis(&read(now).ok()?));
         Ok(Self { client_id, now, batch: batch.iter().map(|raw| Written::parse(raw.get())).collect() })
     }
 
@@ -43,7 +42,7 @@ impl Envelope {
     #[must_use]
     pub fn of_row(op: &str, body: &Fields) -> Self {
         const NULL: &str = "null";
-        let text = |name: &str| body.get(name).map(|raw| raw.get()).filter(|raw| *raw != NULL);
+        let text = |name: &str| body.get(name).filter(|raw| *raw != NULL);
         let data = text("data").and_then(fields).unwrap_or_default();
         let id = text("id").or_else(|| Some(data.get("id")?.get())).unwrap_or(NULL);
         let mut operation = format!("{{\"op\":\"{op}\",\"id\":{id}");
@@ -86,11 +85,12 @@ pub(super) fn read(text: &str) -> Result<Json, String> {
         return Err("It cannot be read: it is nested too deeply.".into());
     }
     let mended = |error| mend(text).map_or(Err(error), |mended| serde_json::from_str(&mended));
-    serde_json::from_str(text).or_else(mended).map_err(|error| format!("It cannot be read: {error}."))
+    let read = serde_json::from_str::<Once>(text).or_else(mended);
+    read.map(|once| once.0).map_err(|error| format!("It cannot be read: {error}."))
 }
 
-/// The values of an object by name, unread.
-fn fields(text: &str) -> Option<Fields> {
+/// The values of an object by name, unread; of those that are named twice, the last.
+fn fields(text: &str) -> Option<BTreeMap<String, Box<RawValue>>> {
     serde_json::from_str(text).or_else(|_| serde_json::from_str(&mend(text).unwrap_or_default())).ok()
 }
 
@@ -182,6 +182,23 @@ mod tests {
         }
         assert!(Written::parse(&deep(98)).operation.unwrap_err().starts_with("op is"), "is read, and is none");
         assert_eq!(Written::parse("1e999").op_id, None);
+    }
+
+    #[test]
+    fn what_is_named_twice_is_not_guessed() {
+        let operation = |data: &str| format!(r#"{{"op_id":7,"op":"PUT","table":"habits","id":"h","data":{data}}}"#);
+        for data in [r#"{"name":"Tea","name":"Milk"}"#, r#"{"days":[{"a":1,"a":1}]}"#, r#"{"x":1,"\u0078":2}"#] {
+            let written = Written::parse(&operation(data));
+            assert_eq!(written.op_id.as_deref(), Some("7"));
+            assert!(written.operation.clone().unwrap_err().contains("duplicate field"), "{written:?}");
+            assert_eq!(written.raw, Json::from(operation(data)), "both are kept");
+        }
+        let twice = Written::parse(r#"{"op_id":7,"op":"PUT","op":"DELETE","table":"habits","id":"h","op_id":8}"#);
+        assert_eq!((twice.op_id.as_deref(), twice.operation.is_err()), (Some("8"), true));
+        let all = r#"{"a":[null,true,false,-1,1,18446744073709551615,0.5,"x",{}],"b":{"a":{"b":[]}}}"#;
+        assert_eq!(read(all), Ok(serde_json::from_str(all).unwrap()));
+        let envelope = serde_json::from_str::<Fields>(r#"{"batch":[{}],"batch":[]}"#);
+        assert!(envelope.unwrap_err().to_string().starts_with("duplicate field `batch`"));
     }
 
     #[test]

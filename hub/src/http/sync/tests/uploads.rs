@@ -40,7 +40,13 @@ async fn no_value_in_it_refuses_an_upload() {
     assert_eq!(conflicts.as_array().unwrap().len(), 16);
     assert!(conflicts[0]["reason"].as_str().unwrap().starts_with("It cannot be read: "), "{conflicts}");
     // What is no upload stays none.
-    for (body, status) in [("{\"batch\":[", 400), ("", 400), ("{\"batch\":[{}}", 400), ("{\"batch\":[tea]}", 400)] {
+    for (body, status) in [
+        ("{\"batch\":[],\"batch\":[{}]}", 400),
+        ("{\"batch\":[", 400),
+        ("", 400),
+        ("{\"batch\":[{}}", 400),
+        ("{\"batch\":[tea]}", 400),
+    ] {
         assert_eq!(ada.send("POST", body).await.status, status, "{body}");
     }
     for body in ["[]", "7", "{}", "{\"batch\":{}}", "null"] {
