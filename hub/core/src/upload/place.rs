@@ -97,7 +97,10 @@ pub fn place(known: &Row, operation: &Operation, clock: &Hlc, closed: &[&str]) -
     let mut placed = Placed { row: known.clone(), changed: false, losses: Vec::new() };
     let shown = repair::shown(known);
     for (register, incoming) in registers(known, &shown, operation, closed)? {
-        let knew = knew(known, &shown, operation, &incoming);
+        let knew = match operation.previous {
+            None if operation.kind == Kind::Put => made_anew(known, &register, &incoming, clock),
+            _ => knew(known, &shown, operation, &incoming),
+        };
         placed.set(known, &register, incoming, knew, clock);
     }
     let wished = match operation.kind {
@@ -230,6 +233,17 @@ fn knew(known: &Row, shown: &Row, operation: &Operation, incoming: &Incoming) ->
         knew = Knew::Stored;
     }
     knew
+}
+
+/// What a client knew of a register that wrote its row as a whole, and does not say what it saw: who makes a row saw none
+/// there, unless it was its own. What holds nothing, and a row that is gone, is no loss.
+fn made_anew(known: &Row, register: &str, incoming: &Incoming, clock: &Hlc) -> Knew {
+    let others = known.clocks.get(register).is_some_and(|at| at.node() != clock.node());
+    let holds = |(name, _): &(Cow<'static, str>, Value)| match known.table.column(name) {
+        Some(column) => column.preset.value(column.kind) != *known.look(name),
+        None => !matches!(stored_extra(known, name), Value::Null),
+    };
+    if others && known.deleted_at.is_none() && incoming.iter().any(holds) { Knew::Other } else { Knew::Unsaid }
 }
 
 fn write(row: &mut Row, register: &str, incoming: Incoming, at: &Hlc) {

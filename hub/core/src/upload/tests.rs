@@ -159,6 +159,21 @@ fn a_put_sets_what_differs_and_revives_and_a_patch_does_not() {
 }
 
 #[test]
+fn who_makes_a_row_anew_saw_none_of_what_others_wrote_there() {
+    let put = json!({ "op": "PUT", "data": { "name": "Tea", "color": "red" } });
+    let over = placed(&habit(), put.clone(), &phone(40));
+    assert_eq!((over.row.text("name").as_str(), over.row.text("color").as_str()), ("Tea", "red"));
+    // There was no color.
+    assert_eq!(lost(&over), [("name", json!("Water"), json!("Tea"))]);
+    // Its own, or what it says it saw, it replaces.
+    let milk = json!({ "op": "PUT", "data": { "name": "Milk" } });
+    assert_eq!(lost(&placed(&over.row, milk.clone(), &phone(50))), []);
+    let mut saw = milk;
+    saw["previous"] = json!({ "name": "Water" });
+    assert_eq!(lost(&placed(&habit(), saw, &phone(50))), []);
+}
+
+#[test]
 fn a_deletion_of_what_was_not_seen_is_kept_as_a_loss() {
     let delete = |previous: Json| json!({ "op": "DELETE", "previous": previous });
     let seen = placed(&habit(), delete(json!({ "name": "Water", "phase": "ONBOARD" })), &phone(20));
