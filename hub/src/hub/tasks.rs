@@ -62,6 +62,11 @@ pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics
 pub(super) async fn compact(store: Store, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
+        match store.tidy_conflicts().await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(gone, "The oldest settled conflicts were removed."),
+            Err(_) => tracing::debug!("Settled conflicts could not be removed now."),
+        }
         match store.compact().await {
             Ok(done) if done != Compacted::default() => {
                 tracing::info!(emptied = done.emptied, renewed = done.renewed, "The log was compacted.");

@@ -1,19 +1,44 @@
 //! What lost a merge or was set aside: found by row, by age, page by page.
 
 use kairos_core::Millis;
+use kairos_core::change::Origin;
 use kairos_core::row::Row;
 use kairos_core::schema::CONFLICTS;
 use kairos_core::scope::Scope;
+use kairos_core::value::Value;
 
+use super::Store;
 use super::error::StoreError;
 use super::reader::Snapshot;
 use super::rows;
 use super::tx::Tx;
 
-/// What is set aside of a row, found by that row however many others are open: a plus keeps SQLite from choosing the index
-/// of those.
-const SET_ASIDE: &str = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'quarantined'
-                         AND +status = 'OPEN' AND deleted_at IS NULL";
+/// What is set aside of a row.
+const SET_ASIDE: &str =
+    "WHERE table_name = ?1 AND row_id = ?2 AND scope = ?3 AND kind = 'quarantined' AND status = 'OPEN'
+                         AND column_name IS NULL AND deleted_at IS NULL";
+/// How many settled conflicts a scope keeps: beyond, the oldest go for good.
+const MOST_SETTLED: i64 = if cfg!(test) { 20 } else { 10_000 };
+/// How many of those go in one piece of work.
+const SLICE: i64 = 500;
+
+impl Store {
+    #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+    /// Removes the oldest settled conflicts of scopes that have too many, in small steps between other work; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; what was done before stays done.
+    pub async fn tidy_conflicts(&self) -> Result<usize, StoreError> {
+        let mut gone = 0;
+        loop {
+            let step = self.write(|tx: &mut Tx<'_>| tx.remove_settled()).await?;
+            if step == 0 {
+                return Ok(gone);
+            }
+            gone += step;
+        }
+    }
+}
 
 impl Tx<'_> {
     /// The open entry of what was set aside for a row, in a scope; the newest, where there are several.
@@ -33,14 +58,14 @@ impl Tx<'_> {
         Ok(rows::select(self.connection, &CONFLICTS, SET_ASIDE, (table, row, scope.to_string()))?)
     }
 
-    /// The open entry of values of a row that lost, in the row's scope.
+    /// The open entry of a value of a row's column that lost, in the row's scope.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn open_loss(&self, row: &Row, lost: &str) -> Result<Option<Row>, StoreError> {
-        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND +scope = ?3 AND kind = 'lost' AND lost_value = ?4
-                         AND +status = 'OPEN' AND deleted_at IS NULL LIMIT 1";
-        let params = (row.table.name, row.id.as_str(), row.scope.to_string(), lost);
+    pub fn open_loss(&self, row: &Row, column: &str, lost: &str) -> Result<Option<Row>, StoreError> {
+        let condition = "WHERE table_name = ?1 AND row_id = ?2 AND scope = ?3 AND kind = 'lost' AND status = 'OPEN'
+                         AND column_name = ?4 AND lost_value = ?5 AND deleted_at IS NULL LIMIT 1";
+        let params = (row.table.name, row.id.as_str(), row.scope.to_string(), column, lost);
         Ok(rows::select(self.connection, &CONFLICTS, condition, params)?.pop())
     }
 
@@ -61,6 +86,34 @@ impl Tx<'_> {
         let sql = "SELECT count(*) FROM conflicts WHERE scope = ?1 AND status = 'OPEN' AND deleted_at IS NULL";
         let count: i64 = self.connection.prepare_cached(sql)?.query_row([scope.to_string()], |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Removes some of the settled conflicts beyond those that are kept; gives how many.
+    fn remove_settled(&mut self) -> Result<usize, StoreError> {
+        let scopes: Vec<(String, i64)> = {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT scope, count(*) FROM conflicts WHERE status <> 'OPEN' AND deleted_at IS NULL
+                 GROUP BY scope HAVING count(*) > ?1",
+            )?;
+            let found = statement.query_map([MOST_SETTLED], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            found.collect::<rusqlite::Result<_>>()?
+        };
+        let mut gone = 0;
+        for (scope, settled) in scopes {
+            let condition = "WHERE scope = ?1 AND status <> 'OPEN' AND deleted_at IS NULL ORDER BY settled_at LIMIT ?2";
+            let over = (settled - MOST_SETTLED).min(SLICE);
+            for mut entry in rows::select(self.connection, &CONFLICTS, condition, (scope, over))? {
+                let at = self.tick();
+                for column in ["lost_value", "kept_value", "reason", "operations"] {
+                    entry.set(column, Value::Null, &at);
+                }
+                entry.set_deleted(Some(self.now()), &at);
+                self.forget_large(&entry.id, None)?;
+                self.put(&entry, Origin::Local)?;
+                gone += 1;
+            }
+        }
+        Ok(gone)
     }
 }
 
@@ -98,3 +151,7 @@ impl Snapshot<'_> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+#[path = "conflicts_tests.rs"]
+mod tests;

@@ -41,13 +41,17 @@ impl Tx<'_> {
         Ok(self.connection.prepare_cached(sql)?.query_row([user.as_str()], |row| row.get(0))?)
     }
 
-    /// The entry whose operations are to go first: of those nobody waits for any more the oldest, else of all.
+    /// The entry of a person's whose operations were kept first, of all or of those that are settled.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn first_large_to_go(&self, user: &UserId) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT large.entry FROM large_operations AS large LEFT JOIN conflicts ON conflicts.id = large.entry
-                   WHERE large.user_id = ?1 ORDER BY coalesce(conflicts.status, '') = 'OPEN', large.n LIMIT 1";
+    pub fn first_large(&self, user: &UserId, settled: bool) -> Result<Option<String>, StoreError> {
+        let sql = if settled {
+            "SELECT entry FROM large_operations WHERE user_id = ?1
+             AND coalesce((SELECT status FROM conflicts WHERE id = entry), '') <> 'OPEN' ORDER BY n LIMIT 1"
+        } else {
+            "SELECT entry FROM large_operations WHERE user_id = ?1 ORDER BY n LIMIT 1"
+        };
         Ok(self.connection.prepare_cached(sql)?.query_row([user.as_str()], |row| row.get(0)).optional()?)
     }
 

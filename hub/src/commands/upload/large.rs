@@ -75,7 +75,12 @@ impl Uploader {
         };
         kept = kept.saturating_add(i64::try_from(text.len()).unwrap_or(i64::MAX));
         while kept > MOST {
-            let Some(entry) = tx.first_large_to_go(&user)? else { break };
+            let settled = if self.all_open { None } else { tx.first_large(&user, true)? };
+            // Looked for among all that is kept: once an upload, when there are none.
+            self.all_open = settled.is_none();
+            let Some(entry) = settled.map_or_else(|| tx.first_large(&user, false), |entry| Ok(Some(entry)))? else {
+                break;
+            };
             kept -= tx.forget_large(&entry, None)?;
             if let Some(row) = tx.row(&CONFLICTS, &entry)?.filter(|row| row.text("status") == "OPEN") {
                 put_away(tx, row)?;

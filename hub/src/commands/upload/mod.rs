@@ -88,6 +88,8 @@ pub(super) struct Uploader {
     open: BTreeMap<Scope, usize>,
     /// How many bytes of large operations are kept for the person, once that was asked.
     beside: Option<i64>,
+    /// Whether none of those is settled, as far as was seen.
+    all_open: bool,
     /// How many rows of a table live in a scope, once that was asked.
     living: BTreeMap<(&'static str, Scope), usize>,
     /// The place of the present operation in the upload.
@@ -98,7 +100,7 @@ impl Uploader {
     fn new(by: Principal, envelope: Arc<Envelope>, client: String, stamps: Stamps) -> Self {
         let (days, removed) = (days::Days::default(), BTreeMap::new());
         let (open, living) = (BTreeMap::new(), BTreeMap::new());
-        Self { by, envelope, client, stamps, days, removed, open, beside: None, living, operation: 0 }
+        Self { by, envelope, client, stamps, days, removed, open, beside: None, all_open: false, living, operation: 0 }
     }
 
     /// Whether an operation is of the same transaction of the client as the one that is being taken in.

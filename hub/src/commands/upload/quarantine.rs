@@ -149,7 +149,7 @@ pub(super) fn note_loss(
     }
     // A row that stands deleted is one loss, however much was written in it.
     if loss.is_of_row()
-        && let Some(open) = tx.open_loss(row, &lost)?
+        && let Some(open) = tx.open_loss(row, &loss.register, &lost)?
     {
         return Ok(open.id);
     }
