@@ -156,12 +156,15 @@ async fn a_phone_whose_token_runs_out_goes_on_with_another() {
     phone.settled().await;
     let now = || Database::open(&home.house.database()).number("SELECT max(at) FROM changes") / 1000;
     assert!(now() < 1_795_508_100, "all of this before it ran out, at 08:15");
-    // At the end of the first one the SDK may ask once more; then it is at rest.
+    // The SDK lets go of the token with the stream it closes, and who needs one then asks for it alone: the next stream, and
+    // at times the upload beside it.
+    let rest = asked().await;
+    assert!((3..=4).contains(&rest), "asked for {rest} tokens");
+    // Then it is at rest, also where the first one runs out.
     tokio::time::sleep(Duration::from_secs(32)).await;
     home.ada.habit("Third").await;
     phone.wait_for("SELECT id FROM habits", 3).await;
-    let rest = asked().await;
-    assert!(rest <= 3, "asked for {rest} tokens");
+    assert_eq!(asked().await, rest);
     // One that ran out while the hub was off is refused, and the client comes back with another.
     home.house.kill().await;
     home.house.set_clock("2026-11-24T09:00:00Z");
