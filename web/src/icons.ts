@@ -18,6 +18,8 @@ export const mirror = () => icon(svg`<rect x="6" y="3" width="12" height="18" rx
 export const trash = () => icon(svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7" />`);
 export const copy = () => icon(svg`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 9V6.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 6.5 15H9" />`);
 
+export const more = () => icon(svg`<path d="M4 7h16M4 12h16M4 17h10" />`);
+
 /** The mark: a day's ring, open where the right moment sits. */
 export const mark = (className = "mark") =>
   html`<svg class=${className} viewBox="0 0 32 32" aria-hidden="true" focusable="false">

@@ -1,6 +1,7 @@
 import { Api, exclusive } from "./api";
 import { t } from "./i18n";
 import { Live, liveUrl } from "./live";
+import { LiveModel, type Model } from "./model";
 import type { Me, Today } from "./types";
 
 /** What the phone app's screens share: one REST client, one websocket, who is signed in, and the toast. */
@@ -26,20 +27,19 @@ export function toastError(error: unknown): void {
   toast(error instanceof Error && error.message ? error.message : t.somethingElse);
 }
 
-/** The websocket of the signed-in person, as an `EventTarget` the screens listen to. */
+/** Who is signed in, their websocket and the model of their habits. Event: `state`, of the connection. */
 export class Session extends EventTarget {
   me: Me | null = null;
-  today: Today | null = null;
+  private readonly liveModel = new LiveModel(api);
+  /** What the screens of habits stand on. */
+  readonly model: Model = this.liveModel;
   readonly live = new Live<Today>({
     url: liveUrl(location),
     token: (refused) => api.token(refused),
-    onToday: (today) => {
-      this.today = today;
-      this.dispatchEvent(new Event("today"));
-    },
-    onRows: () => this.dispatchEvent(new Event("rows")),
+    onToday: (today) => this.liveModel.heard(today),
+    onRows: () => this.liveModel.changed(),
     onEvent: (event) => {
-      if (event.table === "habits") this.dispatchEvent(new Event("rows"));
+      if (event.table !== "completions" && event.table !== "completion_events") this.liveModel.changed();
     },
     onState: () => this.dispatchEvent(new Event("state")),
   });
@@ -53,7 +53,7 @@ export class Session extends EventTarget {
   stop(): void {
     this.live.stop();
     this.me = null;
-    this.today = null;
+    this.liveModel.today = null;
   }
 
   /** A new account lives in UTC until a browser tells where it is. */

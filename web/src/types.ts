@@ -50,10 +50,20 @@ export interface Habit {
   unit: string | null;
   step: number | null;
   frequency: Frequency;
+  /** With `CUSTOM`: the days, as JSON; 1 is Monday. */
+  active_days: string | null;
+  /** A quota: `freq_num` times in `freq_den` days. */
+  freq_num: number | null;
+  freq_den: number | null;
+  freq_window: "calendar" | "rolling" | null;
+  target_type: "at_least" | "at_most" | null;
   status: "ACTIVE" | "PAUSED" | "ARCHIVED";
 }
 
-export type Frequency = "DAILY" | "WEEKDAYS" | "WEEKENDS";
+export type Frequency = "DAILY" | "WEEKDAYS" | "WEEKENDS" | "CUSTOM";
+
+/** Columns of a habit that are to change; null empties one. */
+export type HabitPatch = { [Column in keyof Habit]?: Habit[Column] | null };
 
 export interface NewHabit {
   name: string;
@@ -72,7 +82,7 @@ export interface Receipt {
   habit: TodayItem;
 }
 
-export type HabitCommand = "complete" | "skip" | "undo";
+export type HabitCommand = "complete" | "skip" | "undo" | "lapse";
 
 export interface TokenAnswer {
   access_token: string;

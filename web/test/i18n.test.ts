@@ -1,5 +1,9 @@
 import { expect, it } from "vitest";
 import { languages } from "../src/i18n";
+import { registry } from "../src/texts";
+
+import.meta.glob("../src/texts/*.ts", { eager: true });
+const all = Object.entries({ ...registry, shared: languages });
 
 /** Words this house does not say to people about their habits. */
 const BLAME = /streak|broke|fail|missed|try harder|give up|should have|versäumt|verpasst|gescheitert|versagt|hättest|\bserie\b|punkte/i;
@@ -10,14 +14,21 @@ function read(text: unknown): string {
   return Array.isArray(text) ? text.join(" ") : String(text);
 }
 
-it.each(Object.entries(languages))("%s says every text and blames nobody", (_, texts) => {
-  for (const [key, text] of Object.entries(texts)) {
+/** A page's words may be grouped. */
+function flat(texts: object, at = ""): [string, unknown][] {
+  return Object.entries(texts).flatMap(([key, text]: [string, unknown]) =>
+    typeof text === "object" && text !== null && !Array.isArray(text) ? flat(text, `${at}${key}.`) : [[`${at}${key}`, text] as [string, unknown]],
+  );
+}
+
+it.each(all.flatMap(([page, { en, de }]) => [[page, "en", en], [page, "de", de]] as const))("%s says every text in %s and blames nobody", (_, __, texts) => {
+  for (const [key, text] of flat(texts)) {
     const words = read(text);
     expect(words.trim(), key).not.toBe("");
     expect(words, key).not.toMatch(BLAME);
   }
 });
 
-it("has the same texts in both languages", () => {
-  expect(Object.keys(languages.de).sort()).toEqual(Object.keys(languages.en).sort());
+it.each(all)("%s has the same texts in both languages", (_, { en, de }) => {
+  expect(flat(de).map(([key]) => key).sort()).toEqual(flat(en).map(([key]) => key).sort());
 });

@@ -25,7 +25,7 @@ export class KairosDevices extends View {
     void this.load();
     const timer = setInterval(() => document.hidden || void this.load(), LOOK_MS);
     this.stop = () => clearInterval(timer);
-    this.follow(session, "rows", () => void this.load());
+    this.follow(session.model, "rows", () => void this.load());
   }
 
   private stop = () => {};

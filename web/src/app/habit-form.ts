@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { api } from "../session";
+import { session } from "../session";
 import type { Frequency, Habit, NewHabit } from "../types";
 import { field, View } from "./view";
 
@@ -70,7 +70,7 @@ export class KairosHabitForm extends View {
       this.problem = "";
     });
     try {
-      const row = await api.post<Habit>("/api/habits", habit);
+      const row = await session.model.addHabit(habit);
       form.reset();
       this.counted = false;
       this.dispatchEvent(new CustomEvent<Habit>("done", { detail: row }));

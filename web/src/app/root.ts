@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { ApiError } from "../api";
 import { lang, t } from "../i18n";
-import { button, mark, sun } from "../icons";
+import { mark, more, sun } from "../icons";
 import { api, session, toastError } from "../session";
+import { words } from "../texts/more";
+import { type Page, type PageElement, pages, place, type Tab } from "./pages";
 import { View } from "./view";
-import "./devices";
 import "./gate";
 import "./toast";
 import "./today";
@@ -16,6 +17,9 @@ const RETRY_MS = 3_000;
 /** Decides what a person sees: the first run, the sign-in, or the two pages. */
 export class KairosApp extends View {
   private stage: Stage = "loading";
+  /** Pages whose code is here. */
+  private readonly loaded = new Set<Page>([pages["today"] as Page]);
+  private shown: PageElement | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -73,9 +77,25 @@ export class KairosApp extends View {
     }
   }
 
-  private get page(): "today" | "devices" {
-    if (location.hash === "") return location.pathname === "/admin" ? "devices" : "today";
-    return location.hash.startsWith("#/devices") ? "devices" : "today";
+  /** The element of the page that the hash names; null while its code is on its way. */
+  private content(): PageElement | null {
+    const hash = location.hash === "" && location.pathname === "/admin" ? "#/devices" : location.hash;
+    const { page, words } = place(hash);
+    if (!this.loaded.has(page)) {
+      void page.load().then(
+        () => this.paint(() => this.loaded.add(page)),
+        // The hub is away: the page is asked for again when it is back.
+        (error: unknown) => toastError(error),
+      );
+      return null;
+    }
+    if (this.shown?.localName !== page.tag) this.shown = document.createElement(page.tag) as PageElement;
+    this.shown.words = words;
+    return this.shown;
+  }
+
+  private get tab(): Tab {
+    return place(location.pathname === "/admin" && location.hash === "" ? "#/devices" : location.hash).page.tab;
   }
 
   protected override render(): TemplateResult {
@@ -100,19 +120,21 @@ export class KairosApp extends View {
   }
 
   private renderIn(): TemplateResult {
-    const page = this.page;
     const away = session.live.state === "waiting";
     return html`<a class="skip-link" href="#content" @click=${this.toContent}>${t.skipLink}</a>
       <div class="shell">
         <nav class="tabs" aria-label="Kairos Hub">
-          <a href="#/today" aria-current=${page === "today" ? "page" : "false"}>${sun()}<span>${t.today}</span></a>
-          <a href="#/devices" aria-current=${page === "devices" ? "page" : "false"}>${button()}<span>${t.devices}</span></a>
+          ${this.renderTab("today", sun(), t.today)} ${this.renderTab("more", more(), words.tab)}
         </nav>
         <main id="content" tabindex="-1" class="page">
           <p class="away" role="status">${away ? html`<span class="away-dot"></span>${t.reconnecting}` : nothing}</p>
-          ${page === "today" ? html`<kairos-today></kairos-today>` : html`<kairos-devices></kairos-devices>`}
+          ${this.content() ?? html`<p class="lead" role="status">${t.loading}</p>`}
         </main>
       </div>`;
+  }
+
+  private renderTab(tab: Tab, icon: TemplateResult, name: string): TemplateResult {
+    return html`<a href="#/${tab}" aria-current=${this.tab === tab ? "page" : "false"}>${icon}<span>${name}</span></a>`;
   }
 
   /** The hash is our router, so the skip link moves the focus itself. */

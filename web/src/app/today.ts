@@ -2,8 +2,9 @@ import { html, nothing, svg, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { amount, locale, t } from "../i18n";
 import { check, leaf, minus, plus, rest } from "../icons";
-import { api, session, toast, toastError } from "../session";
-import type { Habit, HabitCommand, List, Receipt, Today, TodayItem } from "../types";
+import type { DeedBody } from "../model";
+import { session, toast, toastError } from "../session";
+import type { Habit, HabitCommand, TodayItem } from "../types";
 import "./habit-form";
 import { View } from "./view";
 
@@ -17,29 +18,26 @@ export class KairosToday extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.follow(session, "today", () => this.requestUpdate());
-    this.follow(session, "rows", () => void this.load());
+    this.follow(session.model, "today", () => this.requestUpdate());
+    this.follow(session.model, "rows", () => void this.load());
     void this.load();
   }
 
   /** The anchors stand in the habits, not in the day. */
   private async load(): Promise<void> {
     try {
-      const { items } = await api.get<List<Habit>>("/api/habits");
-      this.paint(() => (this.habits = new Map(items.map((habit) => [habit.id, habit]))));
-      if (!session.today) session.today = await api.get<Today>("/api/today");
-      this.requestUpdate();
+      const habits = await session.model.habits();
+      this.paint(() => (this.habits = new Map(habits.map((habit) => [habit.id, habit]))));
     } catch {
       // The line at the top already says that the hub is away; the next reconnect loads again.
     }
   }
 
-  private async run(item: TodayItem, command: HabitCommand, body: object, say: (after: TodayItem) => string): Promise<void> {
+  private async run(item: TodayItem, command: HabitCommand, deed: DeedBody, say: (after: TodayItem) => string): Promise<void> {
     if (this.busy.has(item.habit_id)) return;
     this.paint(() => this.busy.add(item.habit_id));
     try {
-      const receipt = await api.post<Receipt>(`/api/habits/${item.habit_id}/${command}`, { date: item.date, ...body });
-      this.take(receipt.habit);
+      const receipt = await session.model.act(item, command, deed);
       if (receipt.habit.done && !item.done) this.joy.add(item.habit_id);
       else this.joy.delete(item.habit_id);
       const event = receipt.event_id;
@@ -50,13 +48,6 @@ export class KairosToday extends View {
     } finally {
       this.paint(() => this.busy.delete(item.habit_id));
     }
-  }
-
-  /** The answer is newer than the view on the screen; the websocket brings the same a moment later. */
-  private take(after: TodayItem): void {
-    const today = session.today;
-    if (!today || today.date !== after.date) return;
-    session.today = { ...today, items: today.items.map((item) => (item.habit_id === after.habit_id ? after : item)) };
   }
 
   private toggle(item: TodayItem): void {
@@ -86,7 +77,7 @@ export class KairosToday extends View {
   }
 
   protected override render(): TemplateResult {
-    const today = session.today;
+    const today = session.model.today;
     if (!today) return html`<p class="lead" role="status">${t.loading}</p>`;
     const due = today.items.filter((item) => item.due || item.done || item.type === "SKIPPED");
     const count = due.filter((item) => item.type !== "SKIPPED");

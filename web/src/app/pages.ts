@@ -1,0 +1,44 @@
+/** The pages of the app by the first word of their hash; the words after it are the page's own (`#/habits/<id>`). */
+
+/** Under which tab a page stands. */
+export type Tab = "today" | "habits" | "routines" | "more";
+
+export interface Page {
+  tag: string;
+  tab: Tab;
+  /** Brings the page's code. What most people open each day is there from the start. */
+  load: () => Promise<unknown>;
+}
+
+/** A page element is told the words after its own. */
+export interface PageElement extends HTMLElement {
+  words?: string[];
+}
+
+const here = () => Promise.resolve();
+
+export const pages: Record<string, Page> = {
+  today: { tag: "kairos-today", tab: "today", load: here },
+  devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
+  more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
+};
+
+export interface Place {
+  page: Page;
+  words: string[];
+}
+
+/** Where a hash leads; today, when it leads nowhere. */
+export function place(hash: string): Place {
+  const [name = "", ...words] = hash.replace(/^#\/?/, "").split("/").map(decode);
+  const page = Object.hasOwn(pages, name) ? pages[name] : undefined;
+  return page ? { page, words } : { page: pages["today"] as Page, words: [] };
+}
+
+function decode(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Api } from "./api";
+import { randomId } from "./ids";
+import type { Habit, HabitCommand, HabitPatch, List, NewHabit, Receipt, Today, TodayItem } from "./types";
+
+/**
+ * What the screens of habits stand on: one view of the day and of the habits, whichever layer brings it.
+ *
+ * - live (`LiveModel`): REST and the websocket; wherever the hub can be reached.
+ * - sync (PowerSync Web): a database in the browser; reads and writes also without the hub, in secure contexts only.
+ *
+ * Events: `today` when the day changed, `rows` when habits (or anything else in the list of tables) did.
+ */
+export interface Model extends EventTarget {
+  /** The day as it stands; null before it is known. */
+  today: Today | null;
+  /** All habits that are not deleted. */
+  habits(): Promise<Habit[]>;
+  /** A deed on a day: done, in part, an amount, left out, taken back, a lapse. */
+  act(of: { habit_id: string; date: string }, command: HabitCommand, deed?: DeedBody): Promise<Receipt>;
+  addHabit(fields: NewHabit): Promise<Habit>;
+  changeHabit(id: string, fields: HabitPatch): Promise<void>;
+  /** Where a person may write a note or an energy level on a day. */
+  note(of: { habit_id: string; date: string }, note: string): Promise<void>;
+}
+
+/** The body of a deed, as REST takes it (`docs/API.md`). */
+export interface DeedBody {
+  value?: number;
+  set?: number;
+  percent?: number;
+  reason?: string;
+  note?: string;
+  event_id?: string;
+}
+
+/** REST and the websocket. The session tells it what the websocket brought. */
+export class LiveModel extends EventTarget implements Model {
+  today: Today | null = null;
+
+  constructor(private readonly api: Api) {
+    super();
+  }
+
+  /** The websocket brought the day's view. */
+  heard(today: Today): void {
+    this.today = today;
+    this.dispatchEvent(new Event("today"));
+  }
+
+  /** The websocket told of a change. */
+  changed(): void {
+    this.dispatchEvent(new Event("rows"));
+  }
+
+  async habits(): Promise<Habit[]> {
+    const { items } = await this.api.get<List<Habit>>("/api/habits");
+    if (!this.today) this.heard(await this.api.get<Today>("/api/today"));
+    return items;
+  }
+
+  async act(of: { habit_id: string; date: string }, command: HabitCommand, deed: DeedBody = {}): Promise<Receipt> {
+    const receipt = await this.api.post<Receipt>(`/api/habits/${of.habit_id}/${command}`, { date: of.date, ...deed });
+    this.take(receipt.habit);
+    return receipt;
+  }
+
+  async addHabit(fields: NewHabit): Promise<Habit> {
+    return this.api.post<Habit>("/api/habits", fields);
+  }
+
+  async changeHabit(id: string, fields: HabitPatch): Promise<void> {
+    await this.api.patch(`/api/habits/${id}`, fields);
+  }
+
+  /** Words on a day are columns of its row; the door for rows is the one phones upload through. */
+  async note(of: { habit_id: string; date: string }, note: string): Promise<void> {
+    const data = { habit_id: of.habit_id, date: of.date, note: note || null };
+    await this.api.post("/api/data", { batch: [{ op: "PUT", table: "completions", id: randomId(), data }] });
+    this.changed();
+  }
+
+  /** The answer is newer than the view on the screen; the websocket brings the same a moment later. */
+  private take(after: TodayItem): void {
+    const today = this.today;
+    if (!today || today.date !== after.date) return;
+    this.heard({ ...today, items: today.items.map((item) => (item.habit_id === after.habit_id ? after : item)) });
+  }
+}
