@@ -35,7 +35,7 @@ use crate::transfer::Jobs;
 
 pub use run_file::run_file;
 use run_file::{is_full, keep_run_file, write_run_file};
-use tasks::{compact, follow_names, revocations, upkeep, watch_clock};
+use tasks::{compact, follow_names, keep_certificate, revocations, upkeep, watch_clock};
 
 /// How long a stop may take before the process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -189,6 +189,11 @@ impl Hub {
             sockets: screens.clone(),
             streams: streams.clone(),
             backups: backups.clone(),
+            trust: Arc::new(http::Trust {
+                tls: tls.clone(),
+                https_port: addresses.https.map(|address| address.port()),
+                required: config.tls.require_tls,
+            }),
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
         let admission = Admission::new(Limits::of(shares.http));
@@ -205,7 +210,11 @@ impl Hub {
         ))));
         tasks.extend(admin::serve(&config.data_dir, auth.clone(), store.clone(), backups.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(backups.clone().run())));
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), tls, metrics))));
+        if let Some(tls) = tls {
+            let (settings, names) = (discovery::Settings::from(config), discovery.names());
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(keep_certificate(tls, clock.clone(), settings, names))));
+        }
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep(store.clone(), metrics))));
         if let Some(every) = config.store.compact_every.period() {
             tasks.push(AbortOnDropHandle::new(tokio::spawn(compact(store.clone(), every))));
         }

@@ -11,7 +11,7 @@ use super::error::ApiError;
 pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     let asset = match path {
-        "/" | "/admin" => Some(kairos_web::index()),
+        "/" | "/admin" | "/trust" => Some(kairos_web::index()),
         "/mirror" => Some(kairos_web::mirror()),
         _ => kairos_web::get(path),
     };

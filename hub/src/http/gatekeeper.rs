@@ -88,6 +88,7 @@ pub(super) fn open_to_any_host(path: &str) -> bool {
 pub(super) fn open_before_setup(path: &str) -> bool {
     open_to_any_host(path)
         || path == "/api/setup"
+        || path == "/api/trust"
         || path == "/metrics"
         || !(path.starts_with("/api/") || path == "/mqtt" || sync::is_ours(path))
 }

@@ -38,6 +38,7 @@ mod span;
 mod sync;
 mod today;
 mod tokens;
+mod trust;
 mod users;
 mod websocket;
 
@@ -56,6 +57,7 @@ pub use gatekeeper::Hosts;
 pub use metrics::Metrics;
 pub use server::{Door, Served};
 pub use sync::Streams;
+pub use trust::Trust;
 pub use websocket::Sockets;
 
 use crate::auth::Auth;
@@ -103,6 +105,8 @@ pub struct Api {
     pub streams: Arc<Streams>,
     /// Copies of the database.
     pub backups: Backups,
+    /// How the hub is reached in TLS.
+    pub trust: Arc<Trust>,
 }
 
 /// Every route.
@@ -157,7 +161,8 @@ fn routes() -> Routes {
         .merge(changes::router())
         .merge(conflicts::router())
         .merge(websocket::router())
-        .merge(sync::router());
+        .merge(sync::router())
+        .merge(trust::router());
     Routes { people: about_people(), backups: backups::router(), data: data::router(), rest }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::unsigned;
 use crate::auth::{Auth, Notice, Revoked};
 use crate::broker::Broker;
@@ -25,8 +27,8 @@ const NO_TIME: &str = "this machine does not know the time: its clock is behind 
 
 /// Keeps the names the hub answers to, and the board, in step with discovery.
 pub(super) async fn follow_names(
-    mut names: tokio::sync::watch::Receiver<discovery::Names>,
-    mut status: tokio::sync::watch::Receiver<discovery::Status>,
+    mut names: watch::Receiver<discovery::Names>,
+    mut status: watch::Receiver<discovery::Status>,
     hosts: Arc<Hosts>,
     board: Board,
 ) {
@@ -43,16 +45,37 @@ pub(super) async fn follow_names(
     }
 }
 
-/// Renews certificates, forgets old answers, empties histograms.
-pub(super) async fn upkeep(store: Store, tls: Option<Arc<Tls>>, metrics: Metrics) {
+/// Renews the certificate: in time, and when the home reaches the hub by another name or address than before.
+pub(super) async fn keep_certificate(
+    tls: Arc<Tls>,
+    clock: Clock,
+    settings: discovery::Settings,
+    mut names: watch::Receiver<discovery::Names>,
+) {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    loop {
+        let mut present = vec![names.borrow_and_update().host()];
+        present.extend(machine.split('.').next().map(|name| format!("{}.local", name.to_ascii_lowercase())));
+        let addresses = discovery::lan_addresses(&settings.interfaces, settings.ipv6);
+        present.extend(addresses.iter().map(ToString::to_string));
+        tls.set_present(present);
+        match tls.refresh(unsigned(clock.now())) {
+            Ok(true) => tracing::info!("The hub has a new certificate; who trusts its authority trusts it."),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "The certificate could not be renewed; the present one stays."),
+        }
+        tokio::select! {
+            changed = names.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(UPKEEP) => {}
+        }
+    }
+}
+
+/// Forgets old answers, empties histograms.
+pub(super) async fn upkeep(store: Store, metrics: Metrics) {
     loop {
         tokio::time::sleep(UPKEEP).await;
         metrics.upkeep();
-        if let Some(tls) = &tls
-            && let Err(error) = tls.refresh(unsigned(store.clock().now()))
-        {
-            tracing::warn!(%error, "The certificate could not be renewed; the present one stays.");
-        }
         // A hub that cannot write now tries again in a minute.
         let _ = store.forget_answers(store.clock().now() - ANSWERS_KEPT).await;
     }

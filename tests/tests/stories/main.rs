@@ -21,4 +21,5 @@ mod routines;
 mod screens;
 mod sync;
 mod transfer;
+mod trust;
 mod weather;

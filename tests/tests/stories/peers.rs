@@ -48,7 +48,7 @@ async fn house_with_button() -> (House, Person, Button) {
 }
 
 fn certificate(house: &House) -> PathBuf {
-    house.data_dir().join("tls/certificate.pem")
+    house.data_dir().join("tls/ca.pem")
 }
 
 #[tokio::test]
