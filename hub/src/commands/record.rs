@@ -164,8 +164,7 @@ pub(super) fn refold(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &str) -> R
 /// A cell as it would be written now, with all of its events; it is still to be folded. A day that is written again and
 /// again in one upload is read once.
 pub(super) fn preview(tx: &mut Tx<'_>, habit: &Row, cell: &Row, measure: &Measure) -> Result<Row, StoreError> {
-    let habit_id = HabitId::new(habit.id.as_str()).map_err(|_| Rejection::not_found("habit"))?;
-    let events = tx.known_events(&habit_id, &cell.text("date"), &cell.text("actor"))?;
+    let events = tx.known_events(habit, &cell.text("date"), &cell.text("actor"))?;
     let at = tx.tick();
     let mut cell = cell.clone();
     write_cell(&mut cell, fold(&events, measure).as_ref(), &at);

@@ -56,6 +56,15 @@ impl Tx<'_> {
         self.clock.tick(self.now)
     }
 
+    /// How many changes the log has so far, all of this transaction among them: by their difference, how much was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn head(&self) -> Result<i64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
     /// Names the command whose changes follow, for the log.
     pub fn set_command(&mut self, id: &str) {
         self.command = Some(id.to_owned());
@@ -67,18 +76,18 @@ impl Tx<'_> {
     /// What the work returned, or that the database could not follow.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let before = self.changes.last().map_or(0, |change| change.seq);
-        let written = self.connection.total_changes();
+        let mark = self.known.mark();
         self.connection.prepare_cached("SAVEPOINT wish")?.execute([])?;
         let result = work(self);
         if result.is_err() {
             let kept = self.changes.partition_point(|change| change.seq <= before);
             self.changes.truncate(kept);
-            if self.connection.total_changes() != written || self.connection.is_autocommit() {
-                self.known.forget();
-            }
             // When SQLite has already undone the whole transaction there is no savepoint left; the
             // writer notices and fails the group.
-            if !self.connection.is_autocommit() {
+            if self.connection.is_autocommit() {
+                self.known.forget();
+            } else {
+                self.known.undone_since(mark);
                 self.connection.prepare_cached("ROLLBACK TO wish")?.execute([])?;
             }
         }
@@ -122,12 +131,22 @@ impl Tx<'_> {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    /// How many living rows of a table name this whole in a column.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn count_parts(&self, table: &'static Table, column: &'static str, of: &str) -> Result<usize, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE {column} = ?1 AND deleted_at IS NULL", table.name);
+        let count: i64 = self.connection.prepare_cached(&sql)?.query_row([of], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// The events of one cell: those of its habit's own scope.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn cell_events(&self, habit: &HabitId, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
-        cell_events(self.connection, habit, date, actor)
+        cell_events(self.connection, habit.as_str(), date, actor)
     }
 
     /// As [`Tx::cell_events`], from memory when they were read before in this piece of work; in no order, and one may stand
@@ -135,9 +154,9 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn known_events(&mut self, habit: &HabitId, date: &str, actor: &str) -> Result<Arc<Vec<Event>>, StoreError> {
+    pub fn known_events(&mut self, habit: &Row, date: &str, actor: &str) -> Result<Arc<Vec<Event>>, StoreError> {
         let connection = self.connection;
-        self.known.events((habit, date, actor), || cell_events(connection, habit, date, actor))
+        self.known.events((habit, date, actor), || cell_events(connection, &habit.id, date, actor))
     }
 
     /// Lets go of the events that were kept in memory.
@@ -255,13 +274,13 @@ impl Tx<'_> {
     }
 }
 
-fn cell_events(connection: &Connection, habit: &HabitId, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
+fn cell_events(connection: &Connection, habit: &str, date: &str, actor: &str) -> Result<Vec<Event>, StoreError> {
     let found = rows::select(
         connection,
         &COMPLETION_EVENTS,
         "WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND deleted_at IS NULL
          AND scope = (SELECT scope FROM habits WHERE id = ?1)",
-        [habit.as_str(), date, actor],
+        [habit, date, actor],
     )?;
     Ok(found.iter().filter_map(Event::from_row).collect())
 }

@@ -134,6 +134,7 @@ impl Writer {
             return Err(refuse(replies, group, in_words(&error)));
         }
         while let Some(job) = group.next() {
+            self.known.begin();
             let mut tx = Tx {
                 connection: &self.connection,
                 clock: &mut self.hybrid,

@@ -193,6 +193,26 @@ async fn head_of(house: &House) -> i64 {
     house.store.read(|snapshot| snapshot.head()).await.unwrap()
 }
 
+#[tokio::test]
+async fn a_habit_that_is_written_in_between_keeps_its_day_at_hand() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    phone.send(&house, "ada", vec![water("h"), day("c", "h", json!({ "type": "PARTIAL", "amount": 1 }))]).await;
+    let named =
+        |n: u32| json!({ "op": "PATCH", "table": "habits", "id": "h", "data": { "description": format!("{n}") } });
+    let broken = |n: u32| json!({ "op": "PATCH", "table": "completions", "id": "c", "data": { "amount": n, "energy_level": 99 } });
+    let batch = (0..120)
+        .map(|n| match n % 3 {
+            0 => amount("c", 2 + n),
+            1 => named(n),
+            _ => broken(n),
+        })
+        .collect();
+    let sent = phone.send(&house, "ada", batch).await;
+    assert_eq!(sent.iter().filter(|outcome| outcome.result == Fate::Applied).count(), 80);
+    assert_eq!((house.count(&COMPLETION_EVENTS).await, amount_of(&house).await), (41, Some(119.0)));
+}
+
 async fn amount_of(house: &House) -> Option<f64> {
     house.row(&COMPLETIONS, &cell("h")).await.number("amount")
 }
