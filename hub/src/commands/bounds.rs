@@ -1,7 +1,7 @@
 //! What a person may have at most, and how far clocks may differ, whichever way it comes in.
 
 use kairos_core::Millis;
-use kairos_core::routine::MAX_ROUTINES;
+use kairos_core::routine::{MAX_ROUTINES, MAX_STEPS, MAX_VARIANTS};
 use kairos_core::schema::{
     HABIT_SCHEDULES, HABITS, PAUSES, ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINES, Table,
 };
@@ -23,4 +23,11 @@ pub(super) const MOST: [(&Table, usize, &str); 7] = [
     (&ROUTINE_HABITS, 5000, "steps of routines"),
     (&ROUTINE_VARIANTS, 2000, "variants of routines"),
     (&ROUTINE_EXECUTIONS, 50_000, "runs of routines"),
+];
+
+/// How many living parts a whole may have, by the column that names it, and what people call them.
+pub(super) const MOST_PARTS: [(&Table, &str, usize, &str); 3] = [
+    (&ROUTINE_HABITS, "routine_id", MAX_STEPS, "steps of this routine"),
+    (&ROUTINE_VARIANTS, "routine_id", MAX_VARIANTS, "variants of this routine"),
+    (&HABIT_SCHEDULES, "habit_id", 1000, "changes of this habit's schedule"),
 ];

@@ -1,15 +1,19 @@
 //! Uploads of sync clients.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json as Answer;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::StatusCode;
+use futures_util::StreamExt as _;
 use kairos_core::Millis;
 use kairos_core::principal::Principal;
-use kairos_core::upload::{Envelope, Fields};
+use kairos_core::upload::{Envelope, Fields, MAX_OPERATIONS, NoEnvelope};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +26,9 @@ use crate::auth::Credential;
 use crate::commands::UploadOutcome;
 use crate::places::Place;
 
+/// How many bytes a second of its body an upload brings at least, after a while in which it need not.
+const LEAST_PACE: usize = 8 << 10;
+const GRACE: Duration = Duration::from_secs(10);
 /// The largest upload: a transaction must come whole.
 pub(super) const MAX_UPLOAD: usize = 8 << 20;
 
@@ -77,8 +84,34 @@ async fn receive(api: &AuthApi, by: &Principal, request: Request) -> Result<(Fie
         let message = "Others are uploading just now; please try again in a moment.";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2)
     })?;
-    let Json(body) = Json::from_request(request, &()).await?;
+    let (parts, body) = request.into_parts();
+    let body = in_time(body).await?;
+    let Json(body) = Json::from_request(Request::from_parts(parts, body.into()), &()).await?;
     Ok((body, place))
+}
+
+/// Reads a body that comes at a pace: one that trickles holds a place others wait for.
+async fn in_time(body: Body) -> Result<Vec<u8>, ApiError> {
+    let (begun, mut read) = (Instant::now(), Vec::new());
+    let mut pieces = body.into_data_stream();
+    loop {
+        let earned = Duration::from_secs(u64::try_from(read.len() / LEAST_PACE).unwrap_or(u64::MAX));
+        let piece = tokio::time::timeout_at(begun + GRACE + earned, pieces.next()).await.map_err(|_| {
+            let message = "The upload came too slowly; please send it again.";
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
+        })?;
+        let Some(piece) = piece else { return Ok(read) };
+        let piece = piece
+            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", "The body did not come to its end."))?;
+        if read.len() + piece.len() > MAX_UPLOAD {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body is larger than the hub takes.",
+            ));
+        }
+        read.extend_from_slice(&piece);
+    }
 }
 
 async fn take(
@@ -86,10 +119,11 @@ async fn take(
     by: Principal,
     credential: &Credential,
     envelope: Envelope,
+    place: Place,
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (Credential::Session(session) | Credential::Token(session)) = credential;
     // The body may take its time; what is saved may not.
-    let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope)).await?) };
+    let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope), place).await?) };
     let results = super::patience::within(saved).await?;
     Ok(Answer(Uploaded { results, now: api.store.clock().now() }))
 }
@@ -100,18 +134,23 @@ async fn take(
 /// answered `quarantined`, so that no client's queue is stuck.
 #[utoipa::path(
     post, path = "/api/data", tag = "sync", request_body = Upload,
-    responses((status = 200, body = Uploaded), (status = 413, body = ErrorBody, description = "More than 8 MiB: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
+    responses((status = 200, body = Uploaded), (status = 408, body = ErrorBody, description = "The body came too slowly: send it again"), (status = 413, body = ErrorBody, description = "More than 8 MiB or 5000 operations: send it in parts"), (status = 422, body = ErrorBody, description = "No upload at all"), (status = 503, body = ErrorBody, description = "Not saved: send it again"))
 )]
 async fn upload(
     State(api): State<AuthApi>,
     App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _place) = receive(&api, &by, request).await?;
-    let envelope = Envelope::parse(&body)
-        .map_err(|message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message))?;
+    let (body, place) = receive(&api, &by, request).await?;
+    let envelope = Envelope::parse(&body).map_err(|refusal| match refusal {
+        NoEnvelope::TooMany => {
+            let message = format!("An upload has at most {MAX_OPERATIONS} operations; send the rest in another.");
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_operations", message)
+        }
+        NoEnvelope::None(message) => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload", message),
+    })?;
     drop(body);
-    take(&api, by, &credential, envelope).await
+    take(&api, by, &credential, envelope, place).await
 }
 
 /// Inserts or replaces a row.
@@ -124,8 +163,8 @@ async fn put(
     App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _place) = receive(&api, &by, request).await?;
-    take(&api, by, &credential, Envelope::of_row("PUT", &body)).await
+    let (body, place) = receive(&api, &by, request).await?;
+    take(&api, by, &credential, Envelope::of_row("PUT", &body), place).await
 }
 
 /// Changes columns of a row.
@@ -138,8 +177,8 @@ async fn patch(
     App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _place) = receive(&api, &by, request).await?;
-    take(&api, by, &credential, Envelope::of_row("PATCH", &body)).await
+    let (body, place) = receive(&api, &by, request).await?;
+    take(&api, by, &credential, Envelope::of_row("PATCH", &body), place).await
 }
 
 /// Deletes a row.
@@ -152,6 +191,6 @@ async fn delete(
     App(by, credential): App,
     request: Request,
 ) -> Result<Answer<Uploaded>, ApiError> {
-    let (body, _place) = receive(&api, &by, request).await?;
-    take(&api, by, &credential, Envelope::of_row("DELETE", &body)).await
+    let (body, place) = receive(&api, &by, request).await?;
+    take(&api, by, &credential, Envelope::of_row("DELETE", &body), place).await
 }

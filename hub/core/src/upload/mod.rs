@@ -61,6 +61,15 @@ pub struct Envelope {
     pub batch: Vec<Written>,
 }
 
+/// Why a body is no upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoEnvelope {
+    /// It is none; a sentence.
+    None(&'static str),
+    /// It has more than [`MAX_OPERATIONS`].
+    TooMany,
+}
+
 /// One operation as it came, and what could be read of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {

@@ -236,14 +236,19 @@ fn knew(known: &Row, shown: &Row, operation: &Operation, incoming: &Incoming) ->
 }
 
 /// What a client knew of a register that wrote its row as a whole, and does not say what it saw: who makes a row saw none
-/// there, unless it was its own. What holds nothing, and a row that is gone, is no loss.
+/// there, unless it was its own. What holds nothing is no loss, nor what went with a row that was deleted: but for what somebody
+/// wrote there since, who had not seen that it is gone.
 fn made_anew(known: &Row, register: &str, incoming: &Incoming, clock: &Hlc) -> Knew {
-    let others = known.clocks.get(register).is_some_and(|at| at.node() != clock.node());
+    let gone_at = known.clocks.get(DELETED_AT).filter(|_| known.deleted_at.is_some());
+    let others = known
+        .clocks
+        .get(register)
+        .is_some_and(|at| at.node() != clock.node() && gone_at.is_none_or(|gone_at| at > gone_at));
     let holds = |(name, _): &(Cow<'static, str>, Value)| match known.table.column(name) {
         Some(column) => column.preset.value(column.kind) != *known.look(name),
         None => !matches!(stored_extra(known, name), Value::Null),
     };
-    if others && known.deleted_at.is_none() && incoming.iter().any(holds) { Knew::Other } else { Knew::Unsaid }
+    if others && incoming.iter().any(holds) { Knew::Other } else { Knew::Unsaid }
 }
 
 fn write(row: &mut Row, register: &str, incoming: Incoming, at: &Hlc) {

@@ -45,7 +45,7 @@ fn lost(placed: &Placed) -> Vec<(&str, Json, Json)> {
     placed.losses.iter().map(|loss| (loss.register.as_str(), pair(loss), kept(loss))).collect()
 }
 
-fn envelope(body: &Json) -> Result<Envelope, String> {
+fn envelope(body: &Json) -> Result<Envelope, NoEnvelope> {
     Envelope::parse(&serde_json::from_str(&body.to_string()).unwrap())
 }
 
@@ -55,7 +55,7 @@ fn an_envelope_is_read_leniently() {
         assert!(envelope(&none).is_err(), "{none}");
     }
     let many: Vec<Json> = vec![json!({}); MAX_OPERATIONS + 1];
-    assert!(envelope(&json!({ "batch": many })).is_err());
+    assert_eq!(envelope(&json!({ "batch": many })), Err(NoEnvelope::TooMany));
     let named = |id: Json| envelope(&json!({ "batch": [], "client_id": id, "now": i64::MAX })).unwrap();
     let envelope = envelope(&json!({
         "client_id": "phone", "now": 1_795_000_000_000_i64, "more": true,
@@ -171,6 +171,17 @@ fn who_makes_a_row_anew_saw_none_of_what_others_wrote_there() {
     let mut saw = milk;
     saw["previous"] = json!({ "name": "Water" });
     assert_eq!(lost(&placed(&habit(), saw, &phone(50))), []);
+}
+
+#[test]
+fn who_brings_a_row_back_as_a_whole_keeps_what_somebody_wrote_there_meanwhile() {
+    let put = json!({ "op": "PUT", "data": { "name": "Water", "color": "red" } });
+    let mut gone = habit();
+    gone.set_deleted(Some(30), &phone(30));
+    gone.set("name", "Tea", &Hlc::from_parts(35, 0, "tablet"));
+    let back = placed(&gone, put, &phone(40));
+    assert_eq!((back.row.deleted_at, back.row.text("name").as_str()), (None, "Water"));
+    assert_eq!(lost(&back), [("name", json!("Tea"), json!("Water"))]);
 }
 
 #[test]

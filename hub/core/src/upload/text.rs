@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::once::{Fields, Once};
-use super::{Envelope, MAX_OPERATIONS, Written, is_id, millis, number};
+use super::{Envelope, MAX_OPERATIONS, NoEnvelope, Written, is_id, millis, number};
 
 /// How deep an operation may be nested: it is kept and shown within other JSON, and readers end at 128.
 const DEEPEST: usize = 100;
@@ -20,12 +20,12 @@ impl Envelope {
     /// Reads the body of an upload.
     ///
     /// # Errors
-    /// A sentence, when this is no envelope at all.
-    pub fn parse(body: &Fields) -> Result<Self, String> {
+    /// [`NoEnvelope`].
+    pub fn parse(body: &Fields) -> Result<Self, NoEnvelope> {
         let batch = body.get("batch").and_then(|batch| serde_json::from_str::<Vec<Box<RawValue>>>(batch).ok());
-        let batch = batch.ok_or("batch is the list of operations.")?;
+        let batch = batch.ok_or(NoEnvelope::None("batch is the list of operations."))?;
         if batch.len() > MAX_OPERATIONS {
-            return Err(format!("batch holds at most {MAX_OPERATIONS} operations; send the rest in another upload."));
+            return Err(NoEnvelope::TooMany);
         }
         let client_id = body.get("client_id").and_then(|id| match read(id) {
             Ok(Json::Null) => None,

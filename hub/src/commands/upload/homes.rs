@@ -7,7 +7,7 @@ use kairos_core::schema::Table;
 use kairos_core::scope::Scope;
 use kairos_core::upload::Operation;
 
-use super::super::bounds::MOST;
+use super::super::bounds::{MOST, MOST_PARTS};
 use super::super::parents::{self, Standing};
 use super::{Uploader, refuse};
 use crate::store::{StoreError, Tx};
@@ -68,6 +68,19 @@ pub(super) fn require_room(
         return Err(refuse(format!("There are {most} {what} already; delete some first.")));
     }
     Ok(())
+}
+
+/// Refuses a part more than a whole may have: each of them is written with it when it goes and comes back.
+pub(super) fn require_room_in_whole(tx: &Tx<'_>, before: Option<&Row>, row: &Row) -> Result<(), StoreError> {
+    let Some((_, column, most, what)) = MOST_PARTS.iter().find(|(limited, ..)| *limited == row.table) else {
+        return Ok(());
+    };
+    let whole = row.text(column);
+    let had = before.is_some_and(|before| before.deleted_at.is_none() && before.text(column) == whole);
+    if row.deleted_at.is_some() || had || tx.count_parts(row.table, column, &whole)? < *most {
+        return Ok(());
+    }
+    Err(refuse(format!("There are {most} {what} already; delete some first.")))
 }
 
 /// Counts a row that was made.

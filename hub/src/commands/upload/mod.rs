@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use kairos_core::command::{Rejection, RejectionCode};
 use kairos_core::principal::{Principal, Via};
+use kairos_core::schema::Table;
 use kairos_core::scope::Scope;
 use kairos_core::upload::{Envelope, Fate, Kind, Operation, Written};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,12 @@ use stamp::{Stamp, Stamps};
 
 use super::Commands;
 use crate::store::{StoreError, Tx};
+
+/// How many changes one upload may write to the log, about: everybody else's wishes wait for them. What comes after is set
+/// aside and can be had back. A phone's operation writes two or three.
+const MOST_CHANGES: i64 = if cfg!(test) { 3000 } else { 50_000 };
+/// What is said then.
+const TOO_MUCH: &str = "This upload changes too much at once; what came after can be applied from here.";
 
 /// What is said of an operation whose row is not there yet.
 const WAITS: &str = "An earlier change of this row is set aside; this one waits with it.";
@@ -94,13 +101,28 @@ pub(super) struct Uploader {
     living: BTreeMap<(&'static str, Scope), usize>,
     /// The place of the present operation in the upload.
     operation: usize,
+    /// Up to where in the log it may write.
+    until: i64,
 }
 
 impl Uploader {
     fn new(by: Principal, envelope: Arc<Envelope>, client: String, stamps: Stamps) -> Self {
         let (days, removed) = (days::Days::default(), BTreeMap::new());
         let (open, living) = (BTreeMap::new(), BTreeMap::new());
-        Self { by, envelope, client, stamps, days, removed, open, beside: None, all_open: false, living, operation: 0 }
+        Self {
+            by,
+            envelope,
+            client,
+            stamps,
+            days,
+            removed,
+            open,
+            beside: None,
+            all_open: false,
+            living,
+            operation: 0,
+            until: i64::MAX,
+        }
     }
 
     /// Whether an operation is of the same transaction of the client as the one that is being taken in.
@@ -132,7 +154,8 @@ struct Applied {
 }
 
 impl Commands {
-    /// Takes an upload in, and answers after its commit what became of each operation.
+    /// Takes an upload in, and answers after its commit what became of each operation. `place` is held for as long as the
+    /// upload is in memory, also when nobody waits for the answer any more.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] when the caller is no person; [`StoreError::Unavailable`]: nothing of it is known to be
@@ -142,9 +165,15 @@ impl Commands {
         by: Principal,
         session: &str,
         envelope: Arc<Envelope>,
+        place: impl Send + 'static,
     ) -> Result<Vec<Outcome>, StoreError> {
         let session = format!("session:{session}");
-        self.store.write(move |tx| take_in(tx, by, &session, &envelope)).await
+        let work = move |tx: &mut Tx<'_>| {
+            let outcomes = take_in(tx, by, &session, &envelope);
+            drop((envelope, place));
+            outcomes
+        };
+        self.store.write(work).await
     }
 }
 
@@ -159,12 +188,14 @@ fn take_in(
     }
     let (user, author) = (by.user.to_string(), by.author());
     let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(session));
-    // Without numbers only an envelope as a whole can be told from another, and only from the last.
+    // Without numbers only an envelope as a whole can be told from another: from the last, and only while its rows stand as
+    // that left them. Else it is the same wish anew.
     let last = (!envelope.is_numbered()).then(|| print(&envelope.batch.iter().map(|w| &w.raw).collect::<Vec<_>>()));
-    let last_name = name(session, "last");
+    let last_name = name(session, "whole");
     if let Some(last) = &last
-        && let Some((print, mut outcomes)) = tx.answer::<Vec<Outcome>>(&author, &last_name)?
+        && let Some((print, (mut outcomes, stood))) = tx.answer::<(Vec<Outcome>, String)>(&author, &last_name)?
         && print == *last
+        && stood == standing(tx, envelope, &outcomes)?
     {
         outcomes.iter_mut().for_each(repeat);
         return Ok(outcomes);
@@ -172,6 +203,7 @@ fn take_in(
     let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
     let mut uploader = Uploader::new(by, Arc::clone(envelope), client, stamps);
     let mut outcomes = Vec::with_capacity(envelope.batch.len());
+    uploader.until = tx.head()?.saturating_add(MOST_CHANGES);
     for (n, written) in envelope.batch.iter().enumerate() {
         uploader.operation = n;
         outcomes.push(uploader.take(tx, n, written)?);
@@ -186,9 +218,23 @@ fn take_in(
         }
     }
     if let Some(last) = last {
-        tx.remember(&author, &last_name, &last, &outcomes)?;
+        let stands = standing(tx, envelope, &outcomes)?;
+        tx.remember(&author, &last_name, &last, &(&outcomes, stands))?;
     }
     Ok(outcomes)
+}
+
+/// How the rows of an upload stand.
+fn standing(tx: &Tx<'_>, envelope: &Envelope, outcomes: &[Outcome]) -> Result<String, StoreError> {
+    let mut digest = Sha256::new();
+    for (written, outcome) in envelope.batch.iter().zip(outcomes) {
+        let Ok(operation) = &written.operation else { continue };
+        let Some(table) = Table::named(&operation.table) else { continue };
+        let row = tx.row(table, outcome.id.as_deref().unwrap_or(&operation.id))?;
+        digest.update(row.and_then(|row| row.hlc().map(ToString::to_string)).unwrap_or_default());
+        digest.update([0]);
+    }
+    Ok(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A first answer given again: what was set aside still is.
@@ -258,6 +304,9 @@ impl Uploader {
             Ok(operation) => operation,
             Err(reason) => return Ok(Err(reason.clone())),
         };
+        if tx.head()? >= self.until {
+            return Ok(Err(TOO_MUCH.to_owned()));
+        }
         // One broken value is no reason to keep a row as it is: what follows on something set aside is tried. Only where
         // there is no row yet, since what would have made it is set aside, changes wait for it, in order.
         let tried = match (operation.kind, self.is_unmade(tx, operation)?) {

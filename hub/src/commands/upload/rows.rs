@@ -75,6 +75,7 @@ fn change(
     let conflicts = wholes::note_losses(tx, uploader, known, &placed, &stamp.at)?;
     wholes::note_removed(tx, uploader, known, &placed)?;
     if placed.changed {
+        homes::require_room_in_whole(tx, Some(known), &placed.row)?;
         follow(tx, &uploader.by, known, placed.row)?;
     }
     Ok(conflicts)
@@ -94,6 +95,7 @@ fn make(
     let fresh = Row::new(table, id, scope.clone(), uploader.by.user.clone(), stamp.millis.min(tx.now()));
     require_rules(uploader, &fresh, operation, stamp)?;
     let row = place_new(fresh, operation, &stamp.at, closed(table)).map_err(|refusal| unfit(&refusal))?;
+    homes::require_room_in_whole(tx, None, &row)?;
     note_clock(tx, &row);
     let conflicts = wholes::note_hidden(tx, uploader, &row, &stamp.at)?;
     begin(tx, &uploader.by, row)?;

@@ -106,3 +106,66 @@ async fn what_was_refused_takes_no_room() {
     let outcomes = Phone::new("phone").send(&house, "ada", batch).await;
     assert_eq!((outcomes[0].result, outcomes[120].result), (Fate::Quarantined, Fate::Applied));
 }
+
+#[tokio::test]
+async fn a_routine_has_no_more_parts_than_it_may_whichever_way_they_come() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let step = |n: usize, of: &str| {
+        put(
+            "routine_habits",
+            &format!("s{n}"),
+            json!({ "routine_id": of, "habit_id": format!("h{n}"), "sort_key": format!("a{n:02}") }),
+        )
+    };
+    let routine = |id: &str| put("routines", id, json!({ "name": "Morning" }));
+    let mut batch = vec![routine("r"), routine("q")];
+    batch.extend((0..51).map(|n| step(n, "r")));
+    let sent = phone.send(&house, "ada", batch).await;
+    assert_eq!(
+        (fates(&sent[51..]), sent[52].message.as_deref()),
+        (vec!["applied", "quarantined"], Some("There are 50 steps of this routine already; delete some first."))
+    );
+    // One that is gone makes room for another, and comes back when there is some.
+    let again = vec![
+        delete("routine_habits", "s0"),
+        step(60, "r"),
+        step(0, "r"),
+        delete("routine_habits", "s60"),
+        step(0, "r"),
+    ];
+    assert_eq!(
+        fates(&phone.send(&house, "ada", again).await),
+        ["applied", "applied", "quarantined", "applied", "applied"]
+    );
+    // Neither does one of another routine move there.
+    phone.send(&house, "ada", vec![step(70, "q")]).await;
+    let moved = patch("routine_habits", "s70", json!({ "routine_id": "r" }), json!({ "routine_id": "q" }));
+    assert_eq!(fates(&phone.send(&house, "ada", vec![moved]).await), ["quarantined"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_changes_too_much_is_kept_and_can_be_had_back_in_parts() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let mut batch = vec![put("routines", "r", json!({ "name": "Morning" }))];
+    batch.extend((0..50).map(|n| {
+        put(
+            "routine_habits",
+            &format!("s{n}"),
+            json!({ "routine_id": "r", "habit_id": format!("h{n}"), "sort_key": format!("a{n:02}") }),
+        )
+    }));
+    assert!(phone.send(&house, "ada", batch).await.iter().all(|outcome| outcome.result == Fate::Applied));
+    // Each takes fifty steps along.
+    let again = |n: usize| {
+        if n.is_multiple_of(2) { delete("routines", "r") } else { put("routines", "r", json!({ "name": "Morning" })) }
+    };
+    let sent = phone.send(&house, "ada", (0..80).map(again).chain([tea("h")]).collect()).await;
+    let applied = sent.iter().filter(|outcome| outcome.result == Fate::Applied).count();
+    assert!((50..70).contains(&applied), "{applied}");
+    assert!(sent.iter().skip(applied).all(|outcome| outcome.result == Fate::Quarantined));
+    let entry = sent[80].conflicts[0].clone();
+    let restored = house.wish(&person("ada"), Wish::Settle { id: entry, how: Settlement::Restored }).await;
+    assert_eq!((restored.outcome, house.row(&HABITS, "h").await.text("name")), (Became::Applied, "Tea".to_owned()));
+}

@@ -57,7 +57,7 @@ async fn send(house: &House, who: &str, envelope: Json) -> Vec<Outcome> {
 
 async fn send_text(house: &House, who: &str, body: &str) -> Vec<Outcome> {
     let envelope = Arc::new(Envelope::parse(&serde_json::from_str(body).unwrap()).unwrap());
-    house.door.upload(person(who), who, envelope).await.unwrap()
+    house.door.upload(person(who), who, envelope, ()).await.unwrap()
 }
 
 fn fates(outcomes: &[Outcome]) -> Vec<&str> {

@@ -179,7 +179,7 @@ async fn only_people_upload() {
     let body = json!({ "batch": [tea("h")] }).to_string();
     let envelope = Arc::new(Envelope::parse(&serde_json::from_str(&body).unwrap()).unwrap());
     let button = crate::commands::tests::button("ada", "d1");
-    assert!(matches!(house.door.upload(button, "s", envelope).await, Err(StoreError::Rejected(_))));
+    assert!(matches!(house.door.upload(button, "s", envelope, ()).await, Err(StoreError::Rejected(_))));
 }
 
 #[tokio::test]
@@ -370,4 +370,22 @@ async fn a_form_may_write_one_column_after_the_other() {
     assert_eq!(fates(&phone.send(&house, "ada", steps).await), ["applied"; 5]);
     let habit = house.row(&HABITS, "h").await;
     assert_eq!((habit.text("frequency").as_str(), habit.text("active_days").as_str()), ("CUSTOM", "[2]"));
+}
+
+#[tokio::test]
+async fn a_wish_said_again_is_the_same_only_while_its_rows_stand_as_it_left_them() {
+    let house = House::new().await;
+    let plain = Phone::plain();
+    let done = || vec![day("c", "h", json!({ "type": "FULL" }))];
+    plain.send(&house, "ada", vec![tea("h")]).await;
+    assert_eq!(fates(&plain.send(&house, "ada", done()).await), ["applied"]);
+    assert_eq!(fates(&plain.send(&house, "ada", done()).await), ["duplicate"]);
+    // Somebody takes it back elsewhere; then it is done anew.
+    let habit = HabitId::new("h").unwrap();
+    let undo = deed(&habit, kairos_core::event::Verb::Undo);
+    assert_eq!(house.wish(&person("ada"), Wish::Record(undo)).await.outcome, Became::Applied);
+    assert!(house.row(&COMPLETIONS, &cell("h")).await.deleted_at.is_some());
+    assert_eq!(fates(&plain.send(&house, "ada", done()).await), ["applied"]);
+    assert_eq!(house.row(&COMPLETIONS, &cell("h")).await.text("type"), "FULL");
+    assert_eq!(fates(&plain.send(&house, "ada", done()).await), ["duplicate"]);
 }

@@ -54,7 +54,7 @@ async fn no_value_in_it_refuses_an_upload() {
     }
     let wide = format!("{{\"batch\":[{}0]}}", "0,".repeat(300_000));
     assert_eq!(ada.send("POST", &wide).await.status, 413);
-    assert_eq!(ada.send("POST", &format!("{{\"batch\":[{}0]}}", "0,".repeat(5_000))).await.status, 422);
+    assert_eq!(ada.send("POST", &format!("{{\"batch\":[{}0]}}", "0,".repeat(5_000))).await.status, 413);
 }
 
 #[tokio::test]
