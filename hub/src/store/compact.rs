@@ -50,6 +50,11 @@ struct Horizon {
     settled: i64,
 }
 
+/// The last change seen of rows whose clock it still tells: another of the same clock came after it, should there be one. At
+/// most [`MOST_LAST`], beyond which some that could be emptied stay until another time.
+type Last = HashMap<(&'static str, String), i64>;
+const MOST_LAST: usize = 20_000;
+
 /// How many changes of deleted rows each bucket holds, by scope and stream.
 type Gone = HashMap<(String, &'static str), i64>;
 
@@ -57,6 +62,7 @@ type Gone = HashMap<(String, &'static str), i64>;
 struct Look {
     superseded: Vec<i64>,
     gone: Gone,
+    last: Last,
     upto: i64,
     done: bool,
 }
@@ -77,10 +83,11 @@ impl Store {
         let mut compacted = Compacted::default();
         let now = self.clock().now();
         let horizon = self.read(move |snapshot| snapshot.compaction_horizon(now)).await?;
-        let (mut after, mut gone) = (0, Gone::new());
+        let (mut after, mut gone, mut last) = (0, Gone::new(), Last::new());
         loop {
-            let look = self.read(move |snapshot| snapshot.look(after, horizon)).await?;
+            let look = self.read(move |snapshot| snapshot.look(after, horizon, last)).await?;
             after = look.upto;
+            last = look.last;
             for (bucket, count) in look.gone {
                 *gone.entry(bucket).or_default() += count;
             }
@@ -126,14 +133,14 @@ impl Snapshot<'_> {
 
     /// Which of the next changes are superseded: the row has moved on since, which its own clock tells. And how many are
     /// of rows that are deleted for good.
-    fn look(&self, after: i64, horizon: Horizon) -> Result<Look, StoreError> {
+    fn look(&self, after: i64, horizon: Horizon, last: Last) -> Result<Look, StoreError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT seq, tbl, row_id, hlc, op, scope FROM changes
              WHERE seq > ?1 AND seq <= ?2 AND op <> 'MOVE' AND (tbl <> '{}' OR op = 'REMOVE') ORDER BY seq LIMIT {SLICE}",
             COMPLETION_EVENTS.name
         ))?;
         let mut found = statement.query([after, horizon.seen])?;
-        let mut look = Look { superseded: Vec::new(), gone: Gone::new(), upto: horizon.seen, done: true };
+        let mut look = Look { superseded: Vec::new(), gone: Gone::new(), last, upto: horizon.seen, done: true };
         let mut count = 0;
         while let Some(change) = found.next()? {
             count += 1;
@@ -146,7 +153,16 @@ impl Snapshot<'_> {
             // A deletion that is older than another column's last change leaves the row's clock as it was.
             if stand.hlc != hlc || stand.deleted != removes {
                 look.superseded.push(seq);
-            } else if removes && seq <= horizon.settled {
+                continue;
+            }
+            // What is older than another column's last change leaves the row's clock as it was: then the place tells.
+            if look.last.len() >= MOST_LAST {
+                look.last.clear();
+            }
+            if !removes && let Some(before) = look.last.insert((table.name, id), seq) {
+                look.superseded.push(before);
+            }
+            if removes && seq <= horizon.settled {
                 // Of an event, what it was before stands in the log, too, and goes with it.
                 let worth = if table.name == COMPLETION_EVENTS.name { 2 } else { 1 };
                 *look.gone.entry((change.get(5)?, table.stream.as_str())).or_default() += worth;

@@ -17,7 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_dated.sql"),
     include_str!("../../migrations/0008_swept.sql"),
     include_str!("../../migrations/0009_large.sql"),
-    include_str!("../../migrations/0010_conflicts_by_row.sql"),
+    include_str!("../../migrations/0010_pages.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

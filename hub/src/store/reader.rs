@@ -1,5 +1,6 @@
 //! Read-only connections: answers for people, while the writer writes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -51,9 +52,10 @@ impl Pool {
             let _turn = turn;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(connection) = taken else { return Err(StoreError::Unavailable("no connection is free".into())) };
-            let result = snapshot(&connection, work);
+            // A fault in one reader's work takes no connection from the others.
+            let result = catch_unwind(AssertUnwindSafe(|| snapshot(&connection, work)));
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            result
+            result.unwrap_or_else(|fault| resume_unwind(fault))
         })
         .await
         .map_err(|_| StoreError::Unavailable("an internal fault while reading".into()))?

@@ -118,6 +118,10 @@ impl Request {
         if body.len() > MAX_BODY {
             return Err(malformed("The body is larger than 256 KiB."));
         }
+        // The library also takes fields by their places in a list.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(malformed("The body is a JSON object."));
+        }
         let body: Body = serde_json::from_slice(body).map_err(|error| Wrong::Malformed(told(&error)))?;
         let named = body.buckets.unwrap_or_default();
         if named.len() > MAX_BUCKETS {

@@ -52,7 +52,8 @@ impl Plan {
             match found(snapshot, scopes, wanted)? {
                 Ok(sources) => sources.into_iter().for_each(|s| plan.add(s, Because::Sub(at), wanted.priority)),
                 Err(message) => {
-                    plan.awaited.extend(habit(&wanted.parameters).map(str::to_owned));
+                    let habit = habit(&wanted.parameters).filter(|_| wanted.stream == EVENTS);
+                    plan.awaited.extend(habit.map(str::to_owned));
                     if let Some(told) = plan.streams.get_mut(told) {
                         told.errors.push(Fault { subscription: at, message });
                     }

@@ -1,6 +1,7 @@
 //! `POST /sync/stream`.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,6 +15,9 @@ use super::gzip;
 use super::session::Session;
 use super::streams::Full;
 use crate::http::Api;
+
+/// How long the body of a request may take to come.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What clients compare the type with, letter by letter.
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -29,7 +33,9 @@ const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 )]
 pub(super) async fn open(State(api): State<Api>, by: Syncing, request: Request) -> Result<Response, SyncError> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, MAX_BODY).await;
+    // A little less than an answer may take, so that this one is in the words of the protocol.
+    let body = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, MAX_BODY)).await;
+    let body = body.map_err(|_| SyncError::invalid("The body came too slowly."))?;
     let body = body.map_err(|_| SyncError::invalid("The body is larger than 256 KiB, or did not come to its end."))?;
     let wanted = Wanted::parse(&body)?;
     let place = api.streams.enter(&by.user(), &wanted.client_id).map_err(|full| match full {

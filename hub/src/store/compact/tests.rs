@@ -248,3 +248,24 @@ async fn events_that_were_taken_back_leave_with_what_they_were() {
     let bucket = store.read(|snapshot| snapshot.bucket("u:ada", "events")).await.unwrap();
     assert_eq!(bucket.1, 1);
 }
+
+#[tokio::test]
+async fn changes_older_than_the_rows_newest_column_are_superseded_all_the_same() {
+    let (_dir, store, _) = store().await;
+    let work = |tx: &mut Tx<'_>| {
+        let mut row = Row::new(&HABITS, "h", ada(), UserId::new("ada").unwrap(), tx.now());
+        row.stamp_all(&tx.tick());
+        tx.put(&row, Origin::Local)?;
+        // Written long ago by a phone that was away.
+        for n in 0..20 {
+            let early = kairos_core::hlc::Hlc::from_parts(NOW - 1000 + n, 0, "phone");
+            row.set("description", format!("{n}"), &early);
+            tx.put(&row, Origin::Local)?;
+        }
+        Ok(())
+    };
+    store.write(work).await.unwrap();
+    write(&store, "other", 1).await;
+    assert_eq!(store.compact().await.unwrap().emptied, 20);
+    assert_eq!(ops(&store, "PUT").await, 2);
+}
