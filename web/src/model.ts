@@ -1,6 +1,6 @@
 import type { Api } from "./api";
 import { randomId } from "./ids";
-import type { Habit, HabitCommand, HabitPatch, List, NewHabit, Receipt, Today, TodayItem } from "./types";
+import type { DayCell, Habit, HabitCommand, HabitPatch, List, NewHabit, Receipt, Today, TodayItem } from "./types";
 
 /**
  * What the screens of habits stand on: one view of the day and of the habits, whichever layer brings it.
@@ -19,8 +19,10 @@ export interface Model extends EventTarget {
   act(of: { habit_id: string; date: string }, command: HabitCommand, deed?: DeedBody): Promise<Receipt>;
   addHabit(fields: NewHabit): Promise<Habit>;
   changeHabit(id: string, fields: HabitPatch): Promise<void>;
-  /** Where a person may write a note or an energy level on a day. */
-  note(of: { habit_id: string; date: string }, note: string): Promise<void>;
+  /** Where a person may write a note on a day; `was` is the one they saw, so that another's is never written over unseen. */
+  note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void>;
+  /** What stands on a habit's days, oldest first; a layer without it leaves that to the hub (`app/days.ts`). */
+  days?(habit_id: string, from: string, to: string): Promise<DayCell[]>;
 }
 
 /** The body of a deed, as REST takes it (`docs/API.md`). */
@@ -73,9 +75,10 @@ export class LiveModel extends EventTarget implements Model {
   }
 
   /** Words on a day are columns of its row; the door for rows is the one phones upload through. */
-  async note(of: { habit_id: string; date: string }, note: string): Promise<void> {
+  async note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void> {
     const data = { habit_id: of.habit_id, date: of.date, note: note || null };
-    await this.api.post("/api/data", { batch: [{ op: "PUT", table: "completions", id: randomId(), data }] });
+    const seen = was === undefined ? {} : { previous: { note: was } };
+    await this.api.post("/api/data", { batch: [{ op: "PUT", table: "completions", id: randomId(), data, ...seen }] });
     this.changed();
   }
 

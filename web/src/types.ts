@@ -58,6 +58,11 @@ export interface Habit {
   freq_window: "calendar" | "rolling" | null;
   target_type: "at_least" | "at_most" | null;
   status: "ACTIVE" | "PAUSED" | "ARCHIVED";
+  /** The smallest version that still counts, and whether it is the current one (0 or 1). */
+  micro_version: string | null;
+  micro_active: number | null;
+  /** The first day that may ask for anything. */
+  start_date: string | null;
 }
 
 export type Frequency = "DAILY" | "WEEKDAYS" | "WEEKENDS" | "CUSTOM";
@@ -65,13 +70,78 @@ export type Frequency = "DAILY" | "WEEKDAYS" | "WEEKENDS" | "CUSTOM";
 /** Columns of a habit that are to change; null empties one. */
 export type HabitPatch = { [Column in keyof Habit]?: Habit[Column] | null };
 
-export interface NewHabit {
+export interface NewHabit extends HabitPatch {
   name: string;
   anchor_behavior: string;
-  kind?: HabitKind;
-  target_value?: number;
-  unit?: string;
-  frequency?: Frequency;
+}
+
+/** What stands on a day of a habit (`GET /api/habits/{id}/days`); `type` is null where somebody only wrote words. */
+export interface DayCell {
+  date: string;
+  type: DayType | null;
+  percent: number | null;
+  value: number | null;
+  skip_reason: string | null;
+  note: string | null;
+  /** Who or what it came from: `app`, `device`, `mirror`, `engine`, … */
+  source: string;
+}
+
+/** One fact of a day, also one that was taken back. */
+export interface DayEvent {
+  id: string;
+  verb: string;
+  value: number | null;
+  undo_of: string | null;
+  occurred_at: number | null;
+  source: string;
+  skip_reason: string | null;
+}
+
+/** One day of a heatmap. */
+export interface Square {
+  date: string;
+  due: boolean;
+  state: "done" | "skipped" | "paused" | "open" | "none";
+}
+
+export interface Share {
+  done: number;
+  asked: number;
+  /** 0 to 1; null when nothing was asked for. */
+  share: number | null;
+}
+
+export interface Statistics {
+  from: string;
+  to: string;
+  rate: Share;
+  this_week: Share;
+  comeback: { comebacks: number; median_days: number | null; within_threshold: number | null };
+  phase: string;
+  /** Only for who asked for them in their preferences. */
+  streak?: { current: number; best: number } | null;
+  score?: number | null;
+}
+
+/** Days on which nothing is asked for; of one habit, or of all. */
+export interface Break {
+  id: string;
+  habit_id: string | null;
+  from_date: string;
+  to_date: string | null;
+  reason: string | null;
+}
+
+export type WayBack = "RESUME" | "SIMPLIFY" | "PAUSE" | "ARCHIVE" | "FRESH_START";
+
+/** An offer of a way back. */
+export interface Offer {
+  id: string;
+  habit_id: string;
+  habit_name: string | null;
+  type: "LAPSE" | "RELAPSE";
+  gap_start: string;
 }
 
 /** The answer to complete, skip and undo, over REST and over the websocket. */

@@ -1,25 +1,35 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { amount, locale, t } from "../i18n";
-import { check, leaf, minus, plus, rest } from "../icons";
+import { locale, t } from "../i18n";
+import { check, dots, leaf, minus, plus, rest } from "../icons";
 import type { DeedBody } from "../model";
 import { session, toast, toastError } from "../session";
-import type { Habit, HabitCommand, TodayItem } from "../types";
+import { words } from "../texts/history";
+import type { Habit, HabitCommand, Receipt, TodayItem } from "../types";
+import "./day-sheet";
+import { amountText, staysAway } from "./days";
+import { act } from "./deeds";
 import "./habit-form";
+import { LongPress } from "./long-press";
 import { View } from "./view";
+import "./today.css";
 
-/** The day: one tap completes, and everything can be taken back. */
+/** The day: one tap completes, a long press has the rest, and everything can be taken back. */
 export class KairosToday extends View {
   private habits = new Map<string, Habit>();
   private busy = new Set<string>();
   private adding = false;
   /** Habits that became done while this page was open, for the small joy of it. */
   private joy = new Set<string>();
+  /** The habit whose sheet is open. */
+  private sheet: string | null = null;
+  private readonly press = new LongPress();
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session.model, "today", () => this.requestUpdate());
     this.follow(session.model, "rows", () => void this.load());
+    this.follow(window, "kairos-deed", (event) => this.glad((event as CustomEvent<Receipt | null>).detail));
     void this.load();
   }
 
@@ -37,17 +47,19 @@ export class KairosToday extends View {
     if (this.busy.has(item.habit_id)) return;
     this.paint(() => this.busy.add(item.habit_id));
     try {
-      const receipt = await session.model.act(item, command, deed);
-      if (receipt.habit.done && !item.done) this.joy.add(item.habit_id);
-      else this.joy.delete(item.habit_id);
-      const event = receipt.event_id;
-      const undo = () => void this.run(receipt.habit, "undo", event ? { event_id: event } : {}, (after) => t.didUndo(after.name));
-      toast(say(receipt.habit), command === "undo" || receipt.outcome === "unchanged" ? undefined : undo);
+      await act({ habit_id: item.habit_id, date: item.date }, command, deed, say);
     } catch (error) {
       toastError(error);
     } finally {
       this.paint(() => this.busy.delete(item.habit_id));
     }
+  }
+
+  /** Heard of every deed done here, also in a sheet. */
+  private glad(receipt: Receipt | null): void {
+    if (!receipt || receipt.habit.date !== session.model.today?.date) return;
+    const { habit_id, done, kind } = receipt.habit;
+    this.paint(() => (done && kind !== "avoid" ? this.joy.add(habit_id) : this.joy.delete(habit_id)));
   }
 
   private toggle(item: TodayItem): void {
@@ -67,20 +79,25 @@ export class KairosToday extends View {
 
   private anchorOf(item: TodayItem): string {
     const habit = this.habits.get(item.habit_id);
+    if (habit?.micro_active && habit.micro_version) return habit.micro_version;
     if (!habit?.anchor_behavior) return "";
     return habit.anchor_type === "AFTER_BEHAVIOR" ? t.afterI(habit.anchor_behavior) : habit.anchor_behavior;
   }
 
   private amountOf(item: TodayItem): string {
-    const of = item.target ? ` / ${amount(item.target)}` : "";
-    return `${amount(item.value ?? 0)}${of}${item.unit ? ` ${item.unit}` : ""}`;
+    return amountText(item.value, item, staysAway(this.habits.get(item.habit_id)));
+  }
+
+  private staysAway(item: TodayItem): boolean {
+    return item.kind === "avoid" || staysAway(this.habits.get(item.habit_id));
   }
 
   protected override render(): TemplateResult {
     const today = session.model.today;
     if (!today) return html`<p class="lead" role="status">${t.loading}</p>`;
     const due = today.items.filter((item) => item.due || item.done || item.type === "SKIPPED");
-    const count = due.filter((item) => item.type !== "SKIPPED");
+    // Who stays away from something has nothing to do: such a habit is shown, and not counted.
+    const count = due.filter((item) => item.type !== "SKIPPED" && !this.staysAway(item));
     const done = count.filter((item) => item.done).length;
     return html`
       <header class="day">
@@ -91,7 +108,7 @@ export class KairosToday extends View {
         ? html`<ul class="list">${repeat(due, (item) => item.habit_id, (item) => this.renderItem(item))}</ul>`
         : this.renderEmpty()}
       ${count.length > 0 && done === count.length ? html`<p class="all-done">${leaf()}<span><b>${t.allDone}</b> ${t.allDoneMore}</span></p>` : nothing}
-      ${this.renderAdd()}`;
+      ${this.renderAdd()} ${this.renderSheet(today.items)}`;
   }
 
   /** The hub's day, not the browser's: they differ after midnight for a person whose day starts at four. */
@@ -111,34 +128,64 @@ export class KairosToday extends View {
 
   private renderItem(item: TodayItem): TemplateResult {
     const skipped = item.type === "SKIPPED";
+    const away = this.staysAway(item);
     const settled = item.done || skipped;
     const busy = this.busy.has(item.habit_id);
-    const measurable = item.kind === "measurable";
-    const state = `${item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
-    const line = skipped ? t.skippedToday : measurable ? this.amountOf(item) : this.anchorOf(item);
-    const part = item.target && !item.done ? Math.min(1, (item.value ?? 0) / item.target) * 100 : 0;
-    return html`<li class="habit ${state}" data-testid="today-item" data-habit-id=${item.habit_id} data-done=${String(item.done)} aria-busy=${busy ? "true" : "false"}>
-      <button class="tap" data-testid="today-complete" ?disabled=${busy} @click=${() => this.toggle(item)}
-        aria-label=${settled ? t.takeBack(item.name) : t.complete(item.name)}>
-        <span class="dot">
-          <svg viewBox="0 0 48 48" aria-hidden="true">
-            <circle class="ring-all" cx="24" cy="24" r="20" />
-            ${part > 0 ? svg`<circle class="ring-part" cx="24" cy="24" r="20" pathLength="100" stroke-dasharray="${part} 100" transform="rotate(-90 24 24)" />` : nothing}
-            <circle class="ring-glow" cx="24" cy="24" r="20" />
-          </svg>
-          ${item.done ? check() : skipped ? rest() : nothing}
-        </span>
-        <span class="words"><span class="name">${item.name}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span>
+    const open = () => this.open(item.habit_id);
+    const state = `${away ? "is-away" : item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
+    const label = away ? words.more(item.name) : settled ? t.takeBack(item.name) : t.complete(item.name);
+    return html`<li class="habit ${state}" data-testid="today-item" data-habit-id=${item.habit_id} data-done=${String(item.done)} aria-busy=${busy ? "true" : "false"}
+        @pointerdown=${(event: PointerEvent) => this.press.down(event, open)} @pointermove=${(event: PointerEvent) => this.press.move(event)}
+        @pointerup=${() => this.press.stop()} @pointercancel=${() => this.press.stop()} @contextmenu=${(event: Event) => this.press.menu(event, open)}
+        @click=${{ handleEvent: (event: Event) => this.press.swallow(event), capture: true }}>
+      <button class="tap" data-testid="today-complete" ?disabled=${busy} @click=${() => (away ? open() : this.toggle(item))} aria-label=${label}>
+        ${this.renderDot(item, away)}
+        <span class="words"><span class="name">${item.name}</span>${this.renderLine(item, away)}</span>
       </button>
-      ${measurable && !skipped
+      ${item.kind === "measurable" && !skipped
         ? html`<span class="steps">
-            ${item.value ? html`<button class="round" ?disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
+            ${item.value ? html`<button class="round less" ?disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
             <button class="round" ?disabled=${busy} aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
           </span>`
         : nothing}
-      ${settled || item.type === "PARTIAL" ? nothing : html`<button class="round faint" ?disabled=${busy} title=${t.skip} aria-label=${t.skipToday(item.name)}
-          @click=${() => this.run(item, "skip", {}, (after) => t.didSkip(after.name))}>${rest()}</button>`}
+      <button class="round faint" data-testid="today-more" aria-haspopup="dialog" aria-label=${words.more(item.name)} @click=${open}>${dots()}</button>
     </li>`;
+  }
+
+  private renderDot(item: TodayItem, away: boolean): TemplateResult {
+    const skipped = item.type === "SKIPPED";
+    const part = item.target && (away || !item.done) ? Math.min(1, (item.value ?? 0) / item.target) * 100 : 0;
+    const kept = away && (item.done || item.type === null);
+    return html`<span class="dot">
+      <svg viewBox="0 0 48 48" aria-hidden="true">
+        <circle class="ring-all" cx="24" cy="24" r="20" />
+        ${part > 0 ? svg`<circle class="ring-part" cx="24" cy="24" r="20" pathLength="100" stroke-dasharray="${part} 100" transform="rotate(-90 24 24)" />` : nothing}
+        <circle class="ring-glow" cx="24" cy="24" r="20" />
+      </svg>
+      ${skipped ? rest() : kept ? leaf() : item.done && !away ? check() : nothing}
+    </span>`;
+  }
+
+  /** What stands under a habit's name. */
+  private renderLine(item: TodayItem, away: boolean): TemplateResult | typeof nothing {
+    const part = item.type === "PARTIAL" ? words.inPart : "";
+    const text =
+      item.type === "SKIPPED" ? t.skippedToday
+      : item.kind === "measurable" ? this.amountOf(item)
+      : away ? (item.type === "MISSED" ? words.lapse : words.keptSoFar)
+      : part || this.anchorOf(item);
+    return text ? html`<span class="line">${text}</span>` : nothing;
+  }
+
+  private open(habit_id: string): void {
+    this.paint(() => (this.sheet = habit_id));
+  }
+
+  private renderSheet(items: TodayItem[]): TemplateResult | typeof nothing {
+    const item = items.find((one) => one.habit_id === this.sheet);
+    const habit = this.sheet ? this.habits.get(this.sheet) : undefined;
+    if (!item || !habit) return nothing;
+    return html`<kairos-day-sheet .habit=${habit} .date=${item.date} .item=${item} @closed=${() => this.paint(() => (this.sheet = null))}></kairos-day-sheet>`;
   }
 
   private renderEmpty(): TemplateResult {

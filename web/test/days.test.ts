@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { addDays, amountText, cellText, look, staysAway, stretch, weekday } from "../src/app/days";
+import type { DayCell, Habit, TodayItem } from "../src/types";
+
+const habit = (more: Partial<Habit> = {}): Habit => ({
+  id: "h", name: "Read", anchor_behavior: "", anchor_type: "AFTER_BEHAVIOR", kind: "boolean", target_value: null, unit: null, step: 1,
+  frequency: "DAILY", active_days: null, freq_num: 1, freq_den: 1, freq_window: "calendar", target_type: "at_least", status: "ACTIVE",
+  micro_version: null, micro_active: 0, start_date: null, ...more,
+});
+const avoid = habit({ kind: "avoid" });
+const limit = habit({ kind: "measurable", target_type: "at_most", target_value: 60, unit: "minutes" });
+const item = (more: Partial<TodayItem>) => ({ type: null, done: false, due: true, ...more });
+const cell = (more: Partial<DayCell>): DayCell => ({ date: "2026-11-30", type: null, percent: null, value: null, skip_reason: null, note: null, source: "app", ...more });
+
+describe("days of the calendar", () => {
+  it.each([
+    ["2026-02-28", 1, "2026-03-01"],
+    ["2024-02-28", 1, "2024-02-29"],
+    ["2026-01-01", -1, "2025-12-31"],
+    ["2026-03-28", 2, "2026-03-30"],
+    ["2026-10-24", 2, "2026-10-26"],
+  ])("%s and %i days is %s", (date, days, expected) => expect(addDays(date, days)).toBe(expected));
+
+  it("begins a week on Monday", () => {
+    expect(stretch("2026-11-30", "2026-12-06").map(weekday)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+});
+
+describe("the look of a day", () => {
+  it.each<[string, Partial<TodayItem> | null, Habit, boolean, string]>([
+    ["a day that asks for nothing", null, habit(), false, "none"],
+    ["done", { done: true, type: "FULL" }, habit(), false, "done"],
+    ["a part counts", { done: true, type: "PARTIAL" }, habit(), false, "done"],
+    ["some of an amount", { type: "PARTIAL" }, habit({ kind: "measurable", target_value: 8 }), false, "part"],
+    ["left out", { type: "SKIPPED" }, habit(), true, "skipped"],
+    ["today, before anything", {}, habit(), true, "open"],
+    ["a day that passed", { type: "MISSED" }, habit(), false, "none"],
+    ["staying away, today", {}, avoid, true, "open"],
+    ["staying away, a day without a word", {}, avoid, false, "done"],
+    ["staying away, with a word", { type: "MISSED" }, avoid, false, "none"],
+    ["a limit, a day without a word", {}, limit, false, "done"],
+    ["a limit that was passed", { type: "PARTIAL" }, limit, false, "none"],
+  ])("%s", (_, of, whose, isToday, expected) => {
+    expect(look(of === null ? undefined : item(of), whose, isToday)).toBe(expected);
+  });
+
+  it("knows who stays away", () => {
+    expect([habit(), avoid, limit, habit({ kind: "measurable" }), undefined].map(staysAway)).toEqual([false, true, true, false, false]);
+  });
+});
+
+describe("the words of a day", () => {
+  it.each<[Partial<DayCell> | null, Habit, string]>([
+    [null, habit(), ""],
+    [{}, habit(), ""],
+    [{ type: "MISSED" }, habit(), ""],
+    [{ type: "FULL" }, habit(), "done"],
+    [{ type: "PARTIAL", percent: 40 }, habit(), "In part: 40 %"],
+    [{ type: "SKIPPED" }, habit(), "left out"],
+    [{ type: "SKIPPED", skip_reason: "NO_TIME" }, habit(), "left out: No time"],
+    [{ type: "SKIPPED", skip_reason: "Snow" }, habit(), "left out: Snow"],
+    [{ type: "MISSED" }, avoid, "it happened"],
+    [{ type: "FULL" }, avoid, "kept"],
+    [{ type: "FULL", value: 45 }, limit, "45 of at most 60 minutes"],
+  ])("%o of %o", (of, whose, expected) => expect(cellText(of === null ? null : cell(of), whose)).toBe(expected));
+
+  it("says an amount without a target, too", () => {
+    expect(amountText(null, { target: null, unit: "pages" })).toBe("0 pages");
+  });
+});
