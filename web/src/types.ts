@@ -63,6 +63,9 @@ export interface Habit {
   micro_active: number | null;
   /** The first day that may ask for anything. */
   start_date: string | null;
+  /** Its place in lists, as text; without one, habits stand in the order in which they were made. */
+  sort_key: string | null;
+  created_at: number | null;
 }
 
 export type Frequency = "DAILY" | "WEEKDAYS" | "WEEKENDS" | "CUSTOM";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { addDays, amountText, cellText, look, staysAway, stretch, weekday } from "../src/app/days";
-import type { DayCell, Habit, TodayItem } from "../src/types";
+import { addDays, amountText, cellText, inOrder, look, lookOf, staysAway, stretch, weekday } from "../src/app/days";
+import type { DayCell, Habit, Square, TodayItem } from "../src/types";
 
 const habit = (more: Partial<Habit> = {}): Habit => ({
   id: "h", name: "Read", anchor_behavior: "", anchor_type: "AFTER_BEHAVIOR", kind: "boolean", target_value: null, unit: null, step: 1,
   frequency: "DAILY", active_days: null, freq_num: 1, freq_den: 1, freq_window: "calendar", target_type: "at_least", status: "ACTIVE",
-  micro_version: null, micro_active: 0, start_date: null, ...more,
+  micro_version: null, micro_active: 0, start_date: null, sort_key: null, created_at: 0, ...more,
 });
 const avoid = habit({ kind: "avoid" });
 const limit = habit({ kind: "measurable", target_type: "at_most", target_value: 60, unit: "minutes" });
@@ -28,9 +28,9 @@ describe("days of the calendar", () => {
 
 describe("the look of a day", () => {
   it.each<[string, Partial<TodayItem> | null, Habit, boolean, string]>([
-    ["a day that asks for nothing", null, habit(), false, "none"],
+    ["a day that asks for nothing", null, habit(), false, "free"],
     ["done", { done: true, type: "FULL" }, habit(), false, "done"],
-    ["a part counts", { done: true, type: "PARTIAL" }, habit(), false, "done"],
+    ["a part", { done: true, type: "PARTIAL" }, habit(), false, "part"],
     ["some of an amount", { type: "PARTIAL" }, habit({ kind: "measurable", target_value: 8 }), false, "part"],
     ["left out", { type: "SKIPPED" }, habit(), true, "skipped"],
     ["today, before anything", {}, habit(), true, "open"],
@@ -42,6 +42,24 @@ describe("the look of a day", () => {
     ["a limit that was passed", { type: "PARTIAL" }, limit, false, "none"],
   ])("%s", (_, of, whose, isToday, expected) => {
     expect(look(of === null ? undefined : item(of), whose, isToday)).toBe(expected);
+  });
+
+  it.each<[Square["state"], boolean, Partial<DayCell> | null, Habit, string]>([
+    ["done", true, { type: "FULL" }, habit(), "done"],
+    ["done", true, { type: "PARTIAL" }, habit(), "part"],
+    ["done", true, null, avoid, "done"],
+    ["none", true, { type: "PARTIAL" }, limit, "none"],
+    ["none", true, { type: "MISSED" }, habit(), "none"],
+    ["none", false, null, habit(), "free"],
+    ["paused", false, null, habit(), "paused"],
+    ["skipped", true, { type: "SKIPPED" }, habit(), "skipped"],
+  ])("on the map: %s, due %s, %o", (state, due, of, whose, expected) => {
+    expect(lookOf({ date: "2026-11-30", due, state }, of === null ? undefined : cell(of), whose)).toBe(expected);
+  });
+
+  it("stands in the person's order", () => {
+    const habits = [habit({ id: "c", created_at: 3 }), habit({ id: "b", created_at: 1 }), habit({ id: "a", sort_key: "m" }), habit({ id: "d", created_at: 1 })];
+    expect(inOrder(habits).map((one) => one.id)).toEqual(["b", "d", "c", "a"]);
   });
 
   it("knows who stays away", () => {

@@ -4,7 +4,7 @@ import { check, cross } from "../icons";
 import type { DeedBody } from "../model";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/history";
-import type { DayCell, DayEvent, Habit, HabitCommand, TodayItem } from "../types";
+import type { DayCell, DayEvent, Habit, HabitCommand, Today, TodayItem } from "../types";
 import { amountText, cellText, dateText, staysAway } from "./days";
 import { act } from "./deeds";
 import { cells } from "./history";
@@ -20,6 +20,8 @@ export class KairosDaySheet extends View {
   declare date: string;
   /** The day's own view of it, where the opener has one: what is known before the hub has answered, or without it. */
   declare item: TodayItem | null;
+  /** The same from the hub, for a day that nobody shows. */
+  private found: TodayItem | null = null;
   /** What stands on the day; undefined while that is not known. */
   private cell: DayCell | null | undefined;
   private events: DayEvent[] | null = null;
@@ -45,15 +47,27 @@ export class KairosDaySheet extends View {
 
   private async load(): Promise<void> {
     try {
-      const [cell] = await cells(this.habit.id, this.date, this.date);
+      const [[cell], found] = await Promise.all([cells(this.habit.id, this.date, this.date), this.find()]);
       this.paint(() => {
         this.cell = cell ?? null;
+        this.found = found;
         this.away = false;
       });
     } catch {
       this.paint(() => (this.away = true));
     }
     if (this.querySelector("details[open]")) await this.look();
+  }
+
+  /** A day is measured by what the habit asked for then. */
+  private async find(): Promise<TodayItem | null> {
+    if (this.item) return null;
+    const { items } = await api.get<Today>(`/api/today?date=${this.date}`);
+    return items.find((item) => item.habit_id === this.habit.id) ?? null;
+  }
+
+  private get measure(): { target: number | null; unit: string | null } {
+    return this.item ?? this.found ?? { target: this.habit.target_value, unit: this.habit.unit };
   }
 
   /** All that happened on the day is asked for only when somebody unfolds it. */
@@ -90,9 +104,7 @@ export class KairosDaySheet extends View {
   private amountSay = (after: TodayItem): string => t.didAdd(after.name, this.amountOf(after.value));
 
   private amountOf(value: number | null): string {
-    const target = this.item ? this.item.target : this.habit.target_value;
-    const unit = this.item ? this.item.unit : this.habit.unit;
-    return amountText(value, { target, unit }, staysAway(this.habit));
+    return amountText(value, this.measure, staysAway(this.habit));
   }
 
   private get type(): DayCell["type"] {
@@ -116,7 +128,7 @@ export class KairosDaySheet extends View {
   /** Where the day stands, in one line. */
   private get line(): string {
     const known = this.cell ?? (this.item && this.cell === undefined ? { ...this.item, percent: null, skip_reason: null } : null);
-    const said = cellText(known, this.habit);
+    const said = cellText(known, this.habit, this.measure);
     if (said) return said;
     if (staysAway(this.habit)) return this.isToday ? words.keptSoFar : words.kept;
     return this.isToday ? words.open : words.nothing;
@@ -192,8 +204,8 @@ export class KairosDaySheet extends View {
   }
 
   private renderAmount(): TemplateResult {
-    const { step, target_value: habitTarget } = this.habit;
-    const target = this.item ? this.item.target : habitTarget;
+    const { step } = this.habit;
+    const { target, unit } = this.measure;
     const whole = target !== null && this.value < target && !staysAway(this.habit);
     const say = (key: "value" | "set") => (event: Event) => {
       const input = (event.target as HTMLElement).closest("form")?.querySelector("input");
@@ -204,7 +216,7 @@ export class KairosDaySheet extends View {
     };
     return html`${whole
         ? html`<button class="primary wide" data-testid="day-full" ?disabled=${this.busy} @click=${() => this.run("complete", { set: target }, this.amountSay)}>
-            ${check()}<span>${words.allOfIt(`${amount(target)}${this.habit.unit ? ` ${this.habit.unit}` : ""}`)}</span></button>`
+            ${check()}<span>${words.allOfIt(unit ? `${amount(target)} ${unit}` : amount(target))}</span></button>`
         : nothing}
       <form class="amount-row" @submit=${(event: SubmitEvent) => { event.preventDefault(); say("value")(event); }}>
         <label class="field"><span>${words.howMuch}</span>

@@ -1,6 +1,6 @@
 import { amount, locale } from "../i18n";
 import { words } from "../texts/history";
-import type { DayCell, Habit, TodayItem } from "../types";
+import type { DayCell, Habit, Square, TodayItem } from "../types";
 
 /** Calendar days and what stands on them. Dates are text, and a day is never 86 400 seconds. */
 
@@ -28,6 +28,16 @@ export function dateText(date: string, form: Intl.DateTimeFormatOptions): string
   return new Intl.DateTimeFormat(locale, { ...form, timeZone: "UTC" }).format(noon(date));
 }
 
+/** The person's order, as the hub has it: their own, then the oldest first. */
+export function inOrder(habits: Habit[]): Habit[] {
+  const key = (habit: Habit) => [habit.sort_key ?? "", habit.created_at ?? 0, habit.id] as const;
+  return [...habits].sort((a, b) => {
+    const [x, y] = [key(a), key(b)];
+    const n = x.findIndex((part, at) => part !== y[at]);
+    return n < 0 ? 0 : x[n]! < y[n]! ? -1 : 1;
+  });
+}
+
 /** The names of weekdays, Monday first. */
 export function weekdayNames(form: "narrow" | "short" | "long"): string[] {
   return stretch("2026-11-02", "2026-11-08").map((date) => dateText(date, { weekday: form }));
@@ -38,16 +48,23 @@ export function staysAway(habit: Pick<Habit, "kind" | "target_type"> | undefined
   return habit?.kind === "avoid" || (habit?.kind === "measurable" && habit.target_type === "at_most");
 }
 
-export type Look = "done" | "part" | "skipped" | "paused" | "open" | "none";
+export type Look = "done" | "part" | "skipped" | "paused" | "open" | "none" | "free";
 
-/** What a small square of a day looks like, from the day's own view; without an item nothing was asked for or done. */
+/** What a small square of a day looks like, from the day's own view; without an item it was none of the habit's days. */
 export function look(item: Pick<TodayItem, "type" | "done" | "due"> | undefined, habit: Habit, isToday: boolean): Look {
-  if (!item) return "none";
+  if (!item) return "free";
   if (item.type === "SKIPPED") return "skipped";
+  if (item.type === "PARTIAL" && !staysAway(habit)) return "part";
   if (item.done) return "done";
   if (staysAway(habit)) return item.type ? "none" : isToday ? "open" : "done";
-  if (item.type === "PARTIAL") return "part";
   return isToday && item.due ? "open" : "none";
+}
+
+/** The same from the hub's square, which knows breaks; a part counts there as done, and is shown as what it is. */
+export function lookOf(square: Square, cell: DayCell | undefined, habit: Habit): Look {
+  if (cell?.type === "PARTIAL" && !staysAway(habit)) return "part";
+  if (square.state !== "none") return square.state;
+  return square.due ? "none" : "free";
 }
 
 /** "3 of 8 glasses". */
@@ -62,7 +79,11 @@ export function reasonText(reason: string | null): string {
 }
 
 /** What stands on a day, in words; empty: nothing was noted by anybody. */
-export function cellText(cell: Pick<DayCell, "type" | "percent" | "value" | "skip_reason"> | null, habit: Habit): string {
+export function cellText(
+  cell: Pick<DayCell, "type" | "percent" | "value" | "skip_reason"> | null,
+  habit: Habit,
+  of: { target: number | null; unit: string | null } = { target: habit.target_value, unit: habit.unit },
+): string {
   switch (cell?.type) {
     case "SKIPPED":
       return reasonText(cell.skip_reason);
@@ -70,7 +91,7 @@ export function cellText(cell: Pick<DayCell, "type" | "percent" | "value" | "ski
       return habit.kind === "avoid" ? words.lapse : "";
     case "FULL":
     case "PARTIAL":
-      if (habit.kind === "measurable" && cell.value !== null) return amountText(cell.value, { target: habit.target_value, unit: habit.unit }, staysAway(habit));
+      if (habit.kind === "measurable" && cell.value !== null) return amountText(cell.value, of, staysAway(habit));
       if (cell.type === "FULL") return habit.kind === "avoid" ? words.kept : words.done;
       return cell.percent === null ? words.legend["part"]! : words.inPartOf(cell.percent);
     default:

@@ -1,7 +1,9 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { session } from "../session";
-import type { Frequency, Habit, NewHabit } from "../types";
+import type { Habit, NewHabit } from "../types";
+import { readFields } from "./habit-draft";
+import "./habit-fields";
 import { field, View } from "./view";
 
 /** "I want to … after I …": the two things a habit needs, and the rest only for who asks. */
@@ -9,7 +11,6 @@ export class KairosHabitForm extends View {
   static override properties = { first: { type: Boolean } };
   /** The first habit ever: only the sentence, no options. */
   declare first: boolean;
-  private counted = false;
   private working = false;
   private problem = "";
 
@@ -22,27 +23,10 @@ export class KairosHabitForm extends View {
       <div class="ideas">
         ${t.anchorIdeas.map((idea) => html`<button type="button" class="chip" @click=${() => this.take(idea)}>${idea}</button>`)}
       </div>
-      ${this.first ? nothing : this.renderMore()}
+      ${this.first ? nothing : html`<kairos-habit-fields .habit=${null}></kairos-habit-fields>`}
       <p class="problem" role="alert">${this.problem}</p>
       <button class="primary wide" data-testid="habit-submit" ?disabled=${this.working}>${this.first ? t.start : t.add}</button>
     </form>`;
-  }
-
-  private renderMore(): TemplateResult {
-    return html`<label class="field"><span>${t.days}</span>
-        <select name="frequency">
-          <option value="DAILY">${t.daily}</option>
-          <option value="WEEKDAYS">${t.weekdays}</option>
-          <option value="WEEKENDS">${t.weekends}</option>
-        </select></label>
-      <label class="tick"><input type="checkbox" name="counted" .checked=${this.counted}
-          @change=${(event: Event) => this.paint(() => (this.counted = (event.target as HTMLInputElement).checked))} /><span>${t.countIt}</span></label>
-      ${this.counted
-        ? html`<div class="pair">
-            <label class="field"><span>${t.amount}</span><input name="target" type="number" inputmode="decimal" min="0.01" step="any" value="8" required /></label>
-            <label class="field"><span>${t.unit}</span><input name="unit" maxlength="30" placeholder=${t.unitExample} autocomplete="off" /></label>
-          </div>`
-        : nothing}`;
   }
 
   private take(idea: string): void {
@@ -56,23 +40,14 @@ export class KairosHabitForm extends View {
     const form = event.target as HTMLFormElement;
     const name = field(form, "name");
     // It is typed inside a sentence and stands alone afterwards.
-    const habit: NewHabit = { name: name.charAt(0).toUpperCase() + name.slice(1), anchor_behavior: field(form, "anchor") };
-    const frequency = field(form, "frequency");
-    if (frequency) habit.frequency = frequency as Frequency;
-    if (this.counted) {
-      habit.kind = "measurable";
-      habit.target_value = Number(field(form, "target"));
-      const unit = field(form, "unit");
-      if (unit) habit.unit = unit;
-    }
+    const said: NewHabit = { name: name.charAt(0).toUpperCase() + name.slice(1), anchor_behavior: field(form, "anchor") };
     this.paint(() => {
       this.working = true;
       this.problem = "";
     });
     try {
-      const row = await session.model.addHabit(habit);
+      const row = await session.model.addHabit(this.first ? said : { ...readFields(new FormData(form), null), ...said });
       form.reset();
-      this.counted = false;
       this.dispatchEvent(new CustomEvent<Habit>("done", { detail: row }));
     } catch (error) {
       this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;

@@ -19,6 +19,7 @@ const here = () => Promise.resolve();
 
 export const pages: Record<string, Page> = {
   today: { tag: "kairos-today", tab: "today", load: here },
+  habits: { tag: "kairos-habits", tab: "habits", load: () => import("./habits") },
   devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };
