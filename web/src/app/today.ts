@@ -11,6 +11,7 @@ import { amountText, staysAway } from "./days";
 import { act } from "./deeds";
 import "./habit-form";
 import { LongPress } from "./long-press";
+import "./recovery";
 import { View } from "./view";
 import "./today.css";
 
@@ -104,6 +105,7 @@ export class KairosToday extends View {
         <div><p class="eyebrow">${this.dateText(today.date)}</p><h1>${t.today}</h1></div>
         ${count.length > 0 ? this.renderRing(done, count.length) : nothing}
       </header>
+      <kairos-recovery></kairos-recovery>
       ${due.length > 0
         ? html`<ul class="list">${repeat(due, (item) => item.habit_id, (item) => this.renderItem(item))}</ul>`
         : this.renderEmpty()}
