@@ -22,6 +22,7 @@ export class KairosBreaks extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session.model, "rows", () => void this.load());
+    this.whenBack(() => void this.load());
     void this.load();
   }
 

@@ -36,6 +36,7 @@ export class KairosDaySheet extends View {
     super.connectedCallback();
     this.follow(window, "kairos-deed", () => void this.load());
     this.follow(session.model, "today", () => void this.load());
+    this.whenBack(() => void this.load());
     void this.load();
   }
 

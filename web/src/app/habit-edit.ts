@@ -25,6 +25,7 @@ export class KairosHabitEdit extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session.model, "rows", () => void this.load());
+    this.whenBack(() => void this.load());
     void this.load();
   }
 

@@ -45,6 +45,7 @@ export class KairosHabit extends View {
     this.follow(session.model, "rows", () => this.soon());
     this.follow(session.model, "today", () => this.soon());
     this.follow(window, "kairos-deed", () => this.soon());
+    this.whenBack(() => this.soon());
     void this.load();
   }
 

@@ -44,6 +44,7 @@ export class KairosHabitList extends View {
     this.follow(session.model, "today", () => this.requestUpdate());
     this.follow(session.model, "rows", () => void this.load());
     this.follow(window, "kairos-deed", () => void this.loadPast());
+    this.whenBack(() => void this.load());
     void this.load();
   }
 

@@ -21,6 +21,7 @@ export class KairosRecovery extends View {
     this.follow(session.model, "rows", () => void this.load());
     // The deed itself answers a short gap.
     this.follow(window, "kairos-deed", () => void this.load());
+    this.whenBack(() => void this.load());
     void this.load();
   }
 
@@ -38,18 +39,16 @@ export class KairosRecovery extends View {
   }
 
   private get offer(): Offer | undefined {
-    const put = putOff(this.day);
-    return this.offers.find((offer) => !put.includes(offer.id));
+    return putOff() === this.day ? undefined : this.offers[0];
   }
 
-  private later(offer: Offer): void {
-    const value = JSON.stringify({ day: this.day, ids: [...putOff(this.day), offer.id] });
+  private later(): void {
     try {
-      localStorage.setItem(LATER, value);
+      localStorage.setItem(LATER, this.day);
     } catch {
       // A browser that keeps nothing asks again next time.
     }
-    this.paint(() => (this.open = false));
+    this.paint(() => (this.offers = []));
   }
 
   private async answer(offer: Offer, action: WayBack): Promise<void> {
@@ -92,7 +91,7 @@ export class KairosRecovery extends View {
       ${this.open ? this.renderWays(offer) : nothing}
       <div class="recovery-foot">
         ${this.open ? nothing : html`<button class="primary" data-testid="recovery-open" @click=${() => this.paint(() => (this.open = true))}>${words.choose}</button>`}
-        <button class="quiet" data-testid="recovery-later" @click=${() => this.later(offer)}>${words.later}</button>
+        <button class="quiet" data-testid="recovery-later" @click=${this.later}>${words.later}</button>
       </div>
     </section>`;
   }
@@ -115,13 +114,12 @@ export class KairosRecovery extends View {
   }
 }
 
-/** What was put off on this day. */
-function putOff(day: string): string[] {
+/** The day on which somebody said "not now". */
+function putOff(): string | null {
   try {
-    const kept = JSON.parse(localStorage.getItem(LATER) ?? "null") as { day: string; ids: string[] } | null;
-    return kept?.day === day ? kept.ids : [];
+    return localStorage.getItem(LATER);
   } catch {
-    return [];
+    return null;
   }
 }
 

@@ -135,14 +135,17 @@ export class KairosToday extends View {
     const busy = this.busy.has(item.habit_id);
     const open = () => this.open(item.habit_id);
     const state = `${away ? "is-away" : item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
-    const label = away ? words.more(item.name) : settled ? t.takeBack(item.name) : t.complete(item.name);
+    const line = this.lineOf(item, away);
+    // What is seen is also what is heard.
+    const seen = line ? `${item.name}, ${line}` : item.name;
+    const label = away ? words.more(seen) : settled ? t.takeBack(seen) : t.complete(seen);
     return html`<li class="habit ${state}" data-testid="today-item" data-habit-id=${item.habit_id} data-done=${String(item.done)} aria-busy=${busy ? "true" : "false"}
         @pointerdown=${(event: PointerEvent) => this.press.down(event, open)} @pointermove=${(event: PointerEvent) => this.press.move(event)}
         @pointerup=${() => this.press.stop()} @pointercancel=${() => this.press.stop()} @contextmenu=${(event: Event) => this.press.menu(event, open)}
         @click=${{ handleEvent: (event: Event) => this.press.swallow(event), capture: true }}>
       <button class="tap" data-testid="today-complete" ?disabled=${busy} @click=${() => (away ? open() : this.toggle(item))} aria-label=${label}>
         ${this.renderDot(item, away)}
-        <span class="words"><span class="name">${item.name}</span>${this.renderLine(item, away)}</span>
+        <span class="words"><span class="name">${item.name}</span> ${line ? html`<span class="line">${line}</span>` : nothing}</span>
       </button>
       ${item.kind === "measurable" && !skipped
         ? html`<span class="steps">
@@ -169,14 +172,11 @@ export class KairosToday extends View {
   }
 
   /** What stands under a habit's name. */
-  private renderLine(item: TodayItem, away: boolean): TemplateResult | typeof nothing {
-    const part = item.type === "PARTIAL" ? words.inPart : "";
-    const text =
-      item.type === "SKIPPED" ? t.skippedToday
-      : item.kind === "measurable" ? this.amountOf(item)
-      : away ? (item.type === "MISSED" ? words.lapse : words.keptSoFar)
-      : part || this.anchorOf(item);
-    return text ? html`<span class="line">${text}</span>` : nothing;
+  private lineOf(item: TodayItem, away: boolean): string {
+    if (item.type === "SKIPPED") return t.skippedToday;
+    if (item.kind === "measurable") return this.amountOf(item);
+    if (away) return item.type === "MISSED" ? words.lapse : words.keptSoFar;
+    return item.type === "PARTIAL" ? words.inPart : this.anchorOf(item);
   }
 
   private open(habit_id: string): void {

@@ -1,4 +1,5 @@
 import { LitElement } from "lit";
+import { session } from "../session";
 
 const focused = new WeakSet<HTMLElement>();
 
@@ -26,6 +27,17 @@ export abstract class View extends LitElement {
   protected follow(target: EventTarget, type: string, heard: (event: Event) => void): void {
     target.addEventListener(type, heard);
     this.leave.push(() => target.removeEventListener(type, heard));
+  }
+
+  /** Does something when the hub, or the network at all, is there again. */
+  protected whenBack(job: () => void): void {
+    this.follow(window, "online", job);
+    let state = session.live.state;
+    this.follow(session, "state", () => {
+      const was = state;
+      state = session.live.state;
+      if (state === "live" && was !== "live") job();
+    });
   }
 
   private leave: (() => void)[] = [];

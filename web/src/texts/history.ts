@@ -75,7 +75,7 @@ const en = {
   weekQuiet: "so far",
   comeback: "Comeback",
   comebackDays: (days: number, text: string) => (days === 1 ? `${text} day` : `${text} days`),
-  comebackTimes: (n: number) => (n === 1 ? "once found the way back" : `${n} times found the way back`),
+  comebackTimes: (n: number) => (n === 1 ? "the way back was found once" : `the way back was found ${n} times`),
   inARow: "In a row",
   inARowBest: (n: number) => `most so far: ${n}`,
   score: "Strength",
