@@ -27,7 +27,7 @@ export default defineConfig({
       configureServer(server) {
         server.middlewares.use((request, _response, next) => {
           if (request.url?.split("?")[0] === "/mirror") request.url = "/mirror.html";
-          if (request.url?.split("?")[0] === "/admin") request.url = "/index.html";
+          if (request.url?.split("?")[0] === "/admin" || request.url?.split("?")[0] === "/trust") request.url = "/index.html";
           next();
         });
       },

@@ -1,14 +1,25 @@
 //! The web app's files, out of the binary.
 
 use axum::body::Body;
+use axum::extract::State;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use kairos_web::Asset;
 
+use super::Api;
+use super::caller::Peer;
 use super::error::ApiError;
+use super::gatekeeper::host;
 
 /// Serves a page or file of the web app; everything else is not found.
-pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn serve(
+    State(api): State<Api>,
+    peer: Peer,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let path = uri.path();
     let asset = match path {
         "/" | "/admin" | "/trust" => Some(kairos_web::index()),
@@ -16,7 +27,12 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
         _ => kairos_web::get(path),
     };
     match asset {
-        Some(asset) if method == Method::GET || method == Method::HEAD => answer(asset, &headers),
+        Some(asset) if method == Method::GET || method == Method::HEAD => {
+            let mut answer = answer(asset, &headers);
+            let secure = api.trust.https_port.filter(|_| !peer.secure);
+            answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy(&headers, secure));
+            answer
+        }
         Some(_) => ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This page can only be read.")
             .into_response(),
         None => ApiError::not_found("There is nothing at this address.").into_response(),
@@ -50,6 +66,19 @@ fn answer(asset: &'static Asset, headers: &HeaderMap) -> Response {
             out.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
     }
-    out.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(kairos_web::CONTENT_SECURITY_POLICY));
     response
+}
+
+/// What a page may load. A page that came in plain http may also ask whether it would reach the hub in https.
+fn policy(headers: &HeaderMap, https_port: Option<u16>) -> HeaderValue {
+    let plain = HeaderValue::from_static(kairos_web::CONTENT_SECURITY_POLICY);
+    let (Some(port), Some(host)) = (https_port, host(headers)) else { return plain };
+    let Some(name) = host.parse::<Authority>().ok().map(|authority| authority.host().to_owned()) else { return plain };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-[]:".contains(&byte);
+    if !name.bytes().all(is_name) {
+        return plain;
+    }
+    let wider = format!("connect-src 'self' https://{name}:{port}");
+    let policy = kairos_web::CONTENT_SECURITY_POLICY.replacen("connect-src 'self'", &wider, 1);
+    HeaderValue::from_str(&policy).unwrap_or(plain)
 }

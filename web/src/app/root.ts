@@ -11,7 +11,7 @@ import "./gate";
 import "./toast";
 import "./today";
 
-type Stage = "loading" | "offline" | "setup" | "first" | "login" | "in";
+type Stage = "trust" | "loading" | "offline" | "setup" | "first" | "login" | "in";
 
 const RETRY_MS = 3_000;
 
@@ -25,6 +25,11 @@ export class KairosApp extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     document.documentElement.lang = lang;
+    // How a device comes to trust the hub is for everybody, before anybody has signed in.
+    if (location.pathname === "/trust") {
+      void import("./trust").then(() => this.go("trust"));
+      return;
+    }
     this.follow(window, "hashchange", () => this.turn());
     this.follow(window, "kairos-signed-out", () => {
       session.stop();
@@ -105,6 +110,8 @@ export class KairosApp extends View {
 
   private renderStage(): TemplateResult {
     switch (this.stage) {
+      case "trust":
+        return html`<kairos-trust></kairos-trust>`;
       case "loading":
         return html`<main class="gate"><p class="hello">${mark("mark mark-large")}</p></main>`;
       case "offline":
