@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
 /** Where `npm run dev` finds a hub: the mock of dev/mock-hub.mjs, or a real one. */
@@ -5,6 +6,12 @@ const hub = process.env["KAIROS_HUB"] ?? "http://127.0.0.1:8420";
 
 export default defineConfig({
   appType: "mpa",
+  resolve: {
+    // What every app needs to sync with a hub is published there, the tables among it, and we are one of those apps.
+    alias: { "@hub": fileURLToPath(new URL("../docs/sync", import.meta.url)) },
+    // The published files lie elsewhere; what they import is found here.
+    dedupe: ["@powersync/common"],
+  },
   build: {
     target: "es2022",
     // Everything is its own file: the hub's Content-Security-Policy allows neither data: nor inline scripts.

@@ -1,0 +1,280 @@
+import { cellId, timedId } from "../ids";
+import type { DeedBody, Model } from "../model";
+import type { Habit, HabitCommand, HabitPatch, Me, NewHabit, Receipt, Today, TodayItem } from "../types";
+import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
+import { actorOf, cellsOf, type DayRows, habitOf, inOrder, itemOf, planOf, todayOf, typeOf } from "./day";
+import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
+import { LONGEST_PERIOD } from "./due";
+import type { CellRow, HabitRow, PauseRow, ProfileRow, ScheduleRow } from "./rows";
+import * as sql from "./sql";
+
+/** The part of the database that is used here, so that tests can bring another. */
+export interface Reader {
+  getAll<Row>(sql: string, parameters?: unknown[]): Promise<Row[]>;
+}
+export interface Writer extends Reader {
+  execute(sql: string, parameters?: unknown[]): Promise<unknown>;
+}
+export interface Store extends Reader {
+  writeTransaction<R>(work: (writer: Writer) => Promise<R>): Promise<R>;
+}
+
+/** How many deeds can be taken back one by one; older ones all at once. */
+const REMEMBERED = 50;
+
+/** A deed of this page, to be taken back. */
+interface Done {
+  token: string;
+  cell: string;
+  before: Shape;
+  after: Shape;
+  deed: Deed;
+}
+
+/** Something that cannot be done, in words for the person. */
+export class Refusal extends Error {}
+
+/**
+ * The habits in the phone's own database: everything works without the hub, and is brought to it by PowerSync.
+ *
+ * It writes days as `docs/SYNC.md` says: under their derived ids, with what was meant and when beside each write.
+ */
+export class SyncModel extends EventTarget implements Model {
+  today: Today | null = null;
+  private rows: DayRows = { habits: [], schedules: [], pauses: [], cells: [] };
+  private person: Person;
+  private readonly done: Done[] = [];
+  private loading: Promise<void> | null = null;
+  private again = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly me: Pick<Me, "user_id" | "tz" | "day_start_min" | "week_start">,
+    private readonly now: () => number = Date.now,
+  ) {
+    super();
+    this.person = me;
+  }
+
+  /** The day that is now. */
+  private get present(): Day {
+    return logicalDay(this.now(), this.person);
+  }
+
+  /** The database changed, here or by the hub. */
+  async changed(tables: string[]): Promise<void> {
+    await this.load();
+    if (tables.some((table) => table !== "completions")) this.dispatchEvent(new Event("rows"));
+  }
+
+  /** A new day may have begun while the page was open. */
+  async turn(): Promise<void> {
+    if (this.today && this.today.date !== toText(this.present)) await this.load();
+  }
+
+  /** Reads the day. Called again while it reads, it reads once more afterwards. */
+  load(): Promise<void> {
+    if (this.loading) {
+      this.again = true;
+      return this.loading;
+    }
+    this.loading = this.read().finally(() => {
+      this.loading = null;
+      if (!this.again) return;
+      this.again = false;
+      return this.load();
+    });
+    return this.loading;
+  }
+
+  private async read(): Promise<void> {
+    const [habits, schedules, pauses, profile] = await Promise.all([
+      this.store.getAll<HabitRow>(sql.HABITS),
+      this.store.getAll<ScheduleRow>(sql.SCHEDULES),
+      this.store.getAll<PauseRow>(sql.PAUSES),
+      this.store.getAll<ProfileRow>(sql.PROFILE, [this.me.user_id]),
+    ]);
+    this.person = personOf(profile[0], this.me);
+    const rows: DayRows = { habits, schedules, pauses, cells: [] };
+    const day = this.present;
+    rows.cells = await this.cellsAround(day, rows);
+    this.rows = rows;
+    this.show(todayOf(rows, this.person, this.me.user_id, day));
+  }
+
+  /** The day's cells; and those of its periods, where a quota makes other days decide. */
+  private async cellsAround(day: Day, rows: DayRows, of = rows.habits): Promise<CellRow[]> {
+    const date = toText(day);
+    const one = of.length === 1 ? of[0] : undefined;
+    const cells = one
+      ? await this.store.getAll<CellRow>(sql.CELLS, [one.id, date])
+      : await this.store.getAll<CellRow>(sql.DAY, [date]);
+    const [from, to] = [toText(day - LONGEST_PERIOD), toText(day + LONGEST_PERIOD)];
+    for (const habit of of) {
+      if (!planOf(habit, rows, this.person).everHasQuota) continue;
+      const period = await this.store.getAll<CellRow>(sql.PERIOD, [habit.id, from, to]);
+      cells.push(...period.filter((cell) => cell.date !== date));
+    }
+    return cells;
+  }
+
+  private show(today: Today): void {
+    this.today = today;
+    this.dispatchEvent(new Event("today"));
+  }
+
+  async habits(): Promise<Habit[]> {
+    const habits = await this.store.getAll<HabitRow>(sql.HABITS);
+    if (!this.today) await this.load();
+    return inOrder(habits).map(habitOf);
+  }
+
+  async act(of: { habit_id: string; date: string }, command: HabitCommand, body: DeedBody = {}): Promise<Receipt> {
+    const day = toDay(of.date);
+    const habit = await this.habit(of.habit_id);
+    if (day === null || day > this.present) throw new Refusal("");
+    const actor = actorOf(habit, this.me.user_id);
+    const id = await cellId(habit.id, of.date, actor);
+    const schedule = planOf(habit, this.rows, this.person).on(day);
+    const written = await this.store.writeTransaction(async (writer) => {
+      const cells = await writer.getAll<CellRow>(sql.CELLS, [habit.id, of.date]);
+      const cell = cells.find((cell) => (cell.actor ?? "") === actor);
+      const before = shapeOf(cell);
+      const deed = this.deed(command, body, { cell: id, before, measure: schedule, step: habit.step ?? 1 });
+      const same = deed !== null && deed.verb !== "add" && sameShape(before, shapeOf(deed.shape));
+      if (!deed || (same && body.note === undefined)) return null;
+      await this.writeCell(writer, cell, { id, habit_id: habit.id, date: of.date, actor }, deed, body.note);
+      return { before, deed };
+    });
+    const token = written && command !== "undo" ? this.remember(id, written.before, written.deed) : null;
+    const item = await this.item(habit, day);
+    return { seq: 0, outcome: written ? "applied" : "unchanged", event_id: token, habit: item };
+  }
+
+  private async habit(id: string): Promise<HabitRow> {
+    const habit = this.rows.habits.find((habit) => habit.id === id) ?? (await this.store.getAll<HabitRow>(sql.HABIT, [id]))[0];
+    if (!habit) throw new Refusal("");
+    return habit;
+  }
+
+  /** What to write, given how the day stands. Who takes back is shown the day as it was before, where this page knows it. */
+  private deed(
+    command: HabitCommand,
+    body: DeedBody,
+    { cell, before, measure, step }: { cell: string; before: Shape; measure: Measure; step: number },
+  ): Deed | null {
+    if (command !== "undo") return deedOf(command, body, before, measure);
+    const known = this.done.findLastIndex((done) => (body.event_id ? done.token === body.event_id : done.cell === cell));
+    const done = known < 0 ? undefined : this.done.splice(known, 1)[0];
+    // What somebody else did since is not to be undone with it.
+    if (done && (body.event_id || sameShape(done.after, before))) return backTo(done.before, before, done.deed, measure);
+    return measure.kind === "measurable" ? less(step, before, measure) : deedOf("undo", body, before, measure);
+  }
+
+  private remember(cell: string, before: Shape, deed: Deed): string {
+    const token = timedId(this.now());
+    this.done.push({ token, cell, before, after: shapeOf(deed.shape), deed });
+    if (this.done.length > REMEMBERED) this.done.shift();
+    return token;
+  }
+
+  private async writeCell(
+    writer: Writer,
+    cell: CellRow | undefined,
+    key: Pick<CellRow, "id" | "habit_id" | "date"> & { actor: string },
+    { shape, verb, value }: Deed,
+    note: string | undefined,
+  ): Promise<void> {
+    const meant = JSON.stringify({ verb, ...(value === undefined ? {} : { value }), at: this.now() });
+    const stands = shapeOf(shape);
+    const values = [stands.type, stands.partial_percent, stands.amount, stands.skip_reason];
+    const words = note === undefined ? (cell?.note ?? null) : note || null;
+    if (!cell) {
+      if (!shape && !words) return;
+      await writer.execute(
+        `INSERT INTO completions (id, habit_id, date, actor, type, partial_percent, amount, skip_reason, completed_by, completed_at, note, _metadata)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        [key.id, key.habit_id, key.date, key.actor, ...values, this.me.user_id, this.now(), words, meant],
+      );
+    } else if (!shape && verb === "undo" && !words && cell.energy_level === null) {
+      // Words stay when a deed is taken back; a row without any goes.
+      await writer.execute("UPDATE completions SET _deleted = TRUE, _metadata = ? WHERE id = ?", [meant, cell.id]);
+    } else {
+      await writer.execute(
+        "UPDATE completions SET type = ?, partial_percent = ?, amount = ?, skip_reason = ?, note = ?, completed_at = ?, _metadata = ? WHERE id = ?",
+        [...values, words, this.now(), meant, cell.id],
+      );
+    }
+  }
+
+  /** How the day stands now; the list on the screen shows it at once. */
+  private async item(habit: HabitRow, day: Day): Promise<TodayItem> {
+    const cells = await this.cellsAround(day, this.rows, [habit]);
+    const plan = planOf(habit, this.rows, this.person);
+    const item = itemOf(habit, plan, cellsOf(habit, { ...this.rows, cells }, this.me.user_id), day);
+    if (this.today?.date === item.date) {
+      const others = this.rows.cells.filter((cell) => cell.habit_id !== habit.id);
+      this.rows = { ...this.rows, cells: [...others, ...cells] };
+      this.show(todayOf(this.rows, this.person, this.me.user_id, day));
+    }
+    return item;
+  }
+
+  async addHabit(fields: NewHabit): Promise<Habit> {
+    const id = timedId(this.now());
+    const columns = { scope: `u:${this.me.user_id}`, user_id: this.me.user_id, created_at: this.now(), status: "ACTIVE", ...fields };
+    const names = Object.keys(columns).map(column);
+    await this.store.writeTransaction((writer) =>
+      writer.execute(`INSERT INTO habits (id, ${names.join(", ")}, _metadata) VALUES (?, ${names.map(() => "?").join(", ")}, ?)`, [
+        id, ...Object.values(columns), JSON.stringify({ at: this.now() }),
+      ]),
+    );
+    await this.load();
+    return habitOf(await this.habit(id));
+  }
+
+  async changeHabit(id: string, fields: HabitPatch): Promise<void> {
+    const names = Object.keys(fields).map(column);
+    if (names.length === 0) return;
+    // In one statement: what belongs together must come to the hub together.
+    await this.store.writeTransaction((writer) =>
+      writer.execute(`UPDATE habits SET ${names.map((name) => `${name} = ?`).join(", ")}, _metadata = ? WHERE id = ?`, [
+        ...Object.values(fields), JSON.stringify({ at: this.now() }), id,
+      ]),
+    );
+    await this.load();
+  }
+
+  async note(of: { habit_id: string; date: string }, note: string): Promise<void> {
+    const habit = await this.habit(of.habit_id);
+    const actor = actorOf(habit, this.me.user_id);
+    const id = await cellId(habit.id, of.date, actor);
+    const at = JSON.stringify({ at: this.now() });
+    await this.store.writeTransaction(async (writer) => {
+      const cells = await writer.getAll<CellRow>(sql.CELLS, [habit.id, of.date]);
+      const cell = cells.find((cell) => (cell.actor ?? "") === actor);
+      if (!cell) {
+        if (!note) return;
+        await writer.execute("INSERT INTO completions (id, habit_id, date, actor, note, _metadata) VALUES (?, ?, ?, ?, ?, ?)", [
+          id, habit.id, of.date, actor, note, at,
+        ]);
+      } else if (!note && typeOf(cell) === null && cell.energy_level === null) {
+        await writer.execute("UPDATE completions SET _deleted = TRUE, _metadata = ? WHERE id = ?", [at, cell.id]);
+      } else {
+        await writer.execute("UPDATE completions SET note = ?, _metadata = ? WHERE id = ?", [note || null, at, cell.id]);
+      }
+    });
+    this.dispatchEvent(new Event("rows"));
+  }
+}
+
+/** The names of columns go into statements, so they are names and nothing else. */
+function column(name: string): string {
+  if (!/^[a-z_]+$/.test(name)) throw new Error(`${name} is no column.`);
+  return name;
+}
+
+function personOf(profile: ProfileRow | undefined, me: Person): Person {
+  if (!profile) return me;
+  return { tz: profile.tz || me.tz, day_start_min: profile.day_start_min ?? me.day_start_min, week_start: profile.week_start ?? me.week_start };
+}
