@@ -12,6 +12,8 @@ WORKDIR /web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web ./
+# The app finds the tables it syncs where they are published.
+COPY docs/sync /docs/sync
 RUN npm run build
 
 FROM rust:1.95-slim-bookworm AS hub

@@ -1,8 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { leaveOut } from "./vite/leave-out.ts";
+import { shell } from "./vite/shell.ts";
 
 /** Where `npm run dev` finds a hub: the mock of dev/mock-hub.mjs, or a real one. */
 const hub = process.env["KAIROS_HUB"] ?? "http://127.0.0.1:8420";
+
+/** The variant of SQLite that goes with the SDK's own choice of where data lies, IDBBatchAtomicVFS. */
+const SQLITE = ["@journeyapps/wa-sqlite/dist/wa-sqlite-async.mjs"];
 
 export default defineConfig({
   appType: "mpa",
@@ -20,14 +25,34 @@ export default defineConfig({
     // scripts/budget.mjs reads which chunks the mirror loads from here.
     manifest: true,
     rolldownOptions: {
-      input: ["index.html", "mirror.html"],
-      output: { chunkFileNames: "assets/shared-[hash].js", assetFileNames: "assets/style-[hash][extname]" },
+      input: { index: "index.html", mirror: "mirror.html", "service-worker": "src/service-worker.ts" },
+      output: {
+        // A service worker rules where it lies, and is found under one name in every version.
+        entryFileNames: ({ name }) => (name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
+        chunkFileNames: "assets/shared-[hash].js",
+        assetFileNames: "assets/style-[hash][extname]",
+      },
     },
   },
+  worker: {
+    format: "es",
+    plugins: () => [leaveOut(SQLITE)],
+    rolldownOptions: {
+      output: { entryFileNames: "assets/worker-[hash].js", chunkFileNames: "assets/worker-[hash].js", assetFileNames: "assets/sqlite-[hash][extname]" },
+    },
+  },
+  // The SDK finds its worker beside its own files.
+  optimizeDeps: { exclude: ["@powersync/web"] },
   server: {
-    proxy: { "/api": { target: hub, ws: true, changeOrigin: true, rewriteWsOrigin: true } },
+    proxy: {
+      "/api": { target: hub, ws: true, changeOrigin: true, rewriteWsOrigin: true },
+      "/sync": { target: hub, changeOrigin: true },
+      "/write-checkpoint2.json": { target: hub, changeOrigin: true },
+    },
   },
   plugins: [
+    leaveOut(),
+    shell(),
     {
       // The hub serves the mirror at /mirror; so does the development server.
       name: "mirror-route",

@@ -72,6 +72,7 @@ export async function run(viewport, script) {
       ...known,
       viewport,
       ignoreHTTPSErrors: process.env.INSECURE === "1",
+      ...(process.env.AGENT ? { userAgent: process.env.AGENT } : {}),
       args: [...known.args, ...rules],
     });
     browser.setDefaultTimeout(patience());

@@ -23,8 +23,13 @@ const SOURCES: &[&str] = &[
     "public",
     "src",
     "tsconfig.json",
+    "vite",
     "vite.config.ts",
 ];
+
+/// What the app shares with every other that syncs with a hub: the tables, and how to ask it. Copied beside the sources, so
+/// that it lies there as it does in the repository.
+const PUBLISHED: &str = "../docs/sync";
 
 /// A gzipped copy is kept when it saves at least a tenth.
 const WORTH: usize = 10;
@@ -53,7 +58,7 @@ fn run() -> Result<(), String> {
     } else if let Some(finished) = env::var_os("KAIROS_WEB_DIST").filter(|dir| !dir.is_empty()) {
         finished_build(&sources, &PathBuf::from(finished))?
     } else {
-        for name in SOURCES {
+        for name in SOURCES.iter().chain([&PUBLISHED]) {
             println!("cargo::rerun-if-changed={name}");
         }
         vite(&sources, &out)?
@@ -104,7 +109,7 @@ fn vite(sources: &Path, out: &Path) -> Result<PathBuf, String> {
     let work = out.join("web");
     let dist = out.join("dist");
     // Sources that went away must not be built again; node_modules stays.
-    for name in SOURCES {
+    for name in SOURCES.iter().chain([&PUBLISHED]) {
         let copy = work.join(name);
         if copy.is_dir() {
             while_doing("clearing the copy of the sources", fs::remove_dir_all(&copy))?;

@@ -35,6 +35,54 @@ export interface DeedBody {
   event_id?: string;
 }
 
+/** What screens hold on to: the one model there is, while the layer beneath it may change under a page that is open. */
+export class CurrentModel extends EventTarget implements Model {
+  private readonly pass = (event: Event) => void this.dispatchEvent(new Event(event.type));
+
+  constructor(private layer: Model) {
+    super();
+    this.use(layer);
+  }
+
+  get today(): Today | null {
+    return this.layer.today;
+  }
+
+  use(layer: Model): void {
+    for (const type of ["today", "rows"]) {
+      this.layer.removeEventListener(type, this.pass);
+      layer.addEventListener(type, this.pass);
+    }
+    const changed = layer !== this.layer;
+    this.layer = layer;
+    if (changed) for (const type of ["today", "rows"]) this.dispatchEvent(new Event(type));
+  }
+
+  stands(on: Model): boolean {
+    return this.layer === on;
+  }
+
+  habits(...of: Parameters<Model["habits"]>): ReturnType<Model["habits"]> {
+    return this.layer.habits(...of);
+  }
+
+  act(...of: Parameters<Model["act"]>): ReturnType<Model["act"]> {
+    return this.layer.act(...of);
+  }
+
+  addHabit(...of: Parameters<Model["addHabit"]>): ReturnType<Model["addHabit"]> {
+    return this.layer.addHabit(...of);
+  }
+
+  changeHabit(...of: Parameters<Model["changeHabit"]>): ReturnType<Model["changeHabit"]> {
+    return this.layer.changeHabit(...of);
+  }
+
+  note(...of: Parameters<Model["note"]>): ReturnType<Model["note"]> {
+    return this.layer.note(...of);
+  }
+}
+
 /** REST and the websocket. The session tells it what the websocket brought. */
 export class LiveModel extends EventTarget implements Model {
   today: Today | null = null;

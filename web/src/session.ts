@@ -1,7 +1,10 @@
 import { Api, exclusive } from "./api";
 import { t } from "./i18n";
 import { Live, liveUrl } from "./live";
-import { LiveModel, type Model } from "./model";
+import { CurrentModel, LiveModel, type Model } from "./model";
+import { canSync, forgetMe, remember, remembered } from "./sync/able";
+import type { Sync } from "./sync/database";
+import { OFF, type SyncState } from "./sync/state";
 import type { Me, Today } from "./types";
 
 /** What the phone app's screens share: one REST client, one websocket, who is signed in, and the toast. */
@@ -15,11 +18,15 @@ export const api = new Api({
 export interface Toast {
   text: string;
   undo?: () => void;
+  /** What the button says, where it does not undo. */
+  label?: string;
+  /** Whether it stays until another comes. */
+  stays?: boolean;
 }
 
 /** Shows one line at the foot of the page; the newest replaces the one before. */
-export function toast(text: string, undo?: () => void): void {
-  dispatchEvent(new CustomEvent<Toast>("kairos-toast", { detail: undo ? { text, undo } : { text } }));
+export function toast(text: string, undo?: () => void, more: Pick<Toast, "label" | "stays"> = {}): void {
+  dispatchEvent(new CustomEvent<Toast>("kairos-toast", { detail: undo ? { text, undo, ...more } : { text } }));
 }
 
 /** Shows what went wrong in the hub's own words. */
@@ -27,12 +34,21 @@ export function toastError(error: unknown): void {
   toast(error instanceof Error && error.message ? error.message : t.somethingElse);
 }
 
-/** Who is signed in, their websocket and the model of their habits. Event: `state`, of the connection. */
+/** Somebody signed out, and the hub has not heard it yet. */
+const LEFT = "kairos.left";
+
+/**
+ * Who is signed in, and the model of their habits: live at first, and from the phone's own database as soon as that is there,
+ * where the page can have one. Events: `state`, of the connection or of syncing; `kept`, when the database is open.
+ */
 export class Session extends EventTarget {
   me: Me | null = null;
+  /** The phone's own database; null where there is none, or not yet. */
+  sync: Sync | null = null;
   private readonly liveModel = new LiveModel(api);
+  private readonly current = new CurrentModel(this.liveModel);
   /** What the screens of habits stand on. */
-  readonly model: Model = this.liveModel;
+  readonly model: Model = this.current;
   readonly live = new Live<Today>({
     url: liveUrl(location),
     token: (refused) => api.token(refused),
@@ -43,17 +59,129 @@ export class Session extends EventTarget {
     },
     onState: () => this.dispatchEvent(new Event("state")),
   });
+  private closing: Promise<void> | null = null;
+  /** Counts starts and stops, so that a database that opens late finds nothing to do. */
+  private run = 0;
 
-  async start(): Promise<void> {
-    this.me = await api.get<Me>("/api/me");
-    await this.keepTimeZone();
-    this.live.start();
+  /** How this device stands with its hub. */
+  get state(): SyncState {
+    return this.sync?.state ?? OFF;
   }
 
-  stop(): void {
+  /** Whether the hub is there, as far as is known. */
+  get reachable(): boolean {
+    if (!this.kept) return this.live.state === "live";
+    return this.state.trouble === null && this.state.word !== "offline";
+  }
+
+  /** Whether the screens stand on the phone's own database. */
+  get kept(): boolean {
+    return this.sync !== null && this.current.stands(this.sync.model);
+  }
+
+  async start(): Promise<void> {
+    await this.greet();
+    if (this.sync) return;
+    this.live.start();
+    void this.keep().catch((error: unknown) => console.warn(error));
+  }
+
+  /** Opens the page without the hub, for who was signed in last; false where that cannot be. */
+  async resume(): Promise<boolean> {
+    const me = remembered();
+    if (!me || !canSync()) return false;
+    try {
+      const sync = await this.open(me);
+      // Without a first sync there is nothing to show; the live way is quicker.
+      if (!sync?.complete) return false;
+      this.me = me;
+      await this.take(sync);
+      sync.connect();
+      return true;
+    } catch (error) {
+      console.warn(error);
+      return false;
+    }
+  }
+
+  /** Asks the hub who is signed in; who they are may have changed elsewhere. */
+  async greet(): Promise<void> {
+    this.me = await api.get<Me>("/api/me");
+    await this.keepTimeZone();
+    if (this.me && canSync()) remember(this.me);
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** Nobody is signed in any more. Their data stays on this device unless it is wiped. */
+  async stop(wipe = false): Promise<void> {
+    this.run += 1;
     this.live.stop();
     this.me = null;
     this.liveModel.today = null;
+    forgetMe();
+    const { sync } = this;
+    this.sync = null;
+    this.current.use(this.liveModel);
+    this.dispatchEvent(new Event("state"));
+    if (sync) this.closing = sync.close(wipe);
+    await this.closing;
+  }
+
+  /** Signs this device out, also while the hub is away: it is told as soon as it is there. */
+  async signOut(wipe: boolean): Promise<void> {
+    await this.stop(wipe);
+    try {
+      await api.logout();
+    } catch {
+      localStorage.setItem(LEFT, "1");
+    }
+    dispatchEvent(new Event("kairos-signed-out"));
+  }
+
+  /** Who signed out while the hub was away is not signed in again by the cookie that stayed. */
+  async endLeft(): Promise<void> {
+    if (!localStorage.getItem(LEFT)) return;
+    await api.bare("POST", "/api/auth/logout", {});
+    localStorage.removeItem(LEFT);
+  }
+
+  /** Brings everything to this device; from then on the screens stand on that. */
+  private async keep(): Promise<void> {
+    if (!this.me || !canSync()) return;
+    const sync = await this.open(this.me);
+    if (!sync) return;
+    sync.connect();
+    await sync.firstSync();
+    if (this.sync === sync) await this.take(sync);
+  }
+
+  private async open(me: Me): Promise<Sync | null> {
+    if (this.sync) return this.sync;
+    const run = ++this.run;
+    const { Sync } = await import("./sync/database");
+    await this.closing;
+    const sync = await Sync.open(me, () => this.syncToken());
+    if (run !== this.run) {
+      await sync.close(false);
+      return null;
+    }
+    this.sync = sync;
+    this.dispatchEvent(new Event("kept"));
+    for (const type of ["state", "pending"]) sync.addEventListener(type, () => this.dispatchEvent(new Event("state")));
+    return sync;
+  }
+
+  private async take(sync: Sync): Promise<void> {
+    await sync.model.load();
+    this.current.use(sync.model);
+    this.live.stop();
+  }
+
+  /** The hub's word that nobody is signed in ends the session, wherever it was heard. */
+  private async syncToken(): Promise<string | null> {
+    const token = await api.token();
+    if (token === null) dispatchEvent(new Event("kairos-signed-out"));
+    return token;
   }
 
   /** A new account lives in UTC until a browser tells where it is. */

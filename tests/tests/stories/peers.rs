@@ -117,6 +117,24 @@ async fn paho_is_refused_what_is_not_its_own() {
     assert_eq!(bo.item(&habit).await["done"], false);
 }
 
+/// What a phone calls itself. There each tab syncs by itself, elsewhere a worker does for all of them.
+const ANDROID: &str = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36";
+
+#[tokio::test]
+async fn a_page_goes_on_without_the_hub_and_brings_each_deed_once() {
+    for agent in ["", ANDROID] {
+        let house = House::start().await;
+        let ada = house.set_up().await;
+        let (water, book) = (ada.habit("Water").await, ada.habit("Read a page").await);
+        let mut phone = node("offline.mjs", &house);
+        phone.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+        phone.env("HABIT_ID", &water).env("OTHER_ID", &book).env("AGENT", agent);
+        let said = peer(phone).await;
+        assert!(said.iter().any(|line| line["step"] == "SEEN"), "{said:?}");
+        assert_eq!((&ada.item(&water).await["done"], &ada.item(&book).await["done"]), (&true.into(), &true.into()));
+    }
+}
+
 #[tokio::test]
 async fn a_browser_sets_the_hub_up_and_a_mirror_shows_the_press() {
     let house = House::start().await;

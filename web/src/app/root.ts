@@ -5,7 +5,10 @@ import { leaf, mark, more, sun } from "../icons";
 import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
+import { forgottenElsewhere } from "../sync/able";
 import { type Page, type PageElement, pages, place, type Tab } from "./pages";
+import { startShell } from "./shell";
+import { badge } from "./sync-badge";
 import { View } from "./view";
 import "./gate";
 import "./toast";
@@ -31,14 +34,18 @@ export class KairosApp extends View {
       return;
     }
     this.follow(window, "hashchange", () => this.turn());
-    this.follow(window, "kairos-signed-out", () => {
-      session.stop();
-      this.go("login");
-    });
+    this.follow(window, "kairos-signed-out", () => this.signedOut());
+    this.follow(window, "storage", (event) => forgottenElsewhere(event as StorageEvent) && this.signedOut());
     this.follow(window, "online", () => session.live.nudge());
     this.follow(document, "visibilitychange", () => document.hidden || session.live.nudge());
     this.follow(session, "state", () => this.requestUpdate());
     void this.begin();
+    void startShell();
+  }
+
+  private signedOut(): void {
+    void session.stop();
+    this.go("login");
   }
 
   private go(stage: Stage): void {
@@ -53,13 +60,29 @@ export class KairosApp extends View {
   }
 
   private async begin(): Promise<void> {
+    if (await session.resume()) {
+      this.go("in");
+      return this.confirm();
+    }
     try {
+      await session.endLeft();
       const { needed } = await api.bare<{ needed: boolean }>("GET", "/api/setup");
       if (needed) return this.go("setup");
       if (await api.refresh()) await this.enter();
       else this.go("login");
     } catch (error) {
       this.stay(error);
+    }
+  }
+
+  /** The page was opened from what is kept here; whether the person is still signed in, the hub says when it is there. */
+  private async confirm(): Promise<void> {
+    try {
+      if (await api.refresh()) return await session.greet();
+      await session.stop();
+      await this.begin();
+    } catch {
+      // The hub is away. Syncing asks again, and hears it if nobody is signed in any more.
     }
   }
 
@@ -128,14 +151,16 @@ export class KairosApp extends View {
   }
 
   private renderIn(): TemplateResult {
-    const away = session.live.state === "waiting";
+    const away = !session.kept && session.live.state === "waiting";
     return html`<a class="skip-link" href="#content" @click=${this.toContent}>${t.skipLink}</a>
       <div class="shell">
         <nav class="tabs" aria-label="Kairos Hub">
           ${this.renderTab("today", sun(), t.today)} ${this.renderTab("habits", leaf(), habits.tab)} ${this.renderTab("more", more(), words.tab)}
         </nav>
         <main id="content" tabindex="-1" class="page">
-          <p class="away" role="status">${away ? html`<span class="away-dot"></span>${t.reconnecting}` : nothing}</p>
+          ${session.kept
+            ? html`<a class="sync-line" href="#/account">${badge(session.state)}</a>`
+            : html`<p class="away" role="status">${away ? html`<span class="away-dot"></span>${t.reconnecting}` : nothing}</p>`}
           ${this.content() ?? html`<p class="lead" role="status">${t.loading}</p>`}
         </main>
       </div>`;

@@ -22,7 +22,8 @@ export class KairosToast extends View {
       this.toast = toast;
       this.count += 1;
     });
-    this.wait();
+    if (toast.stays) clearTimeout(this.timer);
+    else this.wait();
   }
 
   /** The five seconds do not run while a person is about to press the button. */
@@ -51,7 +52,7 @@ export class KairosToast extends View {
       ${toast
         ? html`<div class="toast ${this.count % 2 ? "odd" : "even"}">
             <span>${toast.text}</span>
-            ${toast.undo ? html`<button class="toast-undo" @click=${this.undo}>${t.undo}</button>` : nothing}
+            ${toast.undo ? html`<button class="toast-undo" @click=${this.undo}>${toast.label ?? t.undo}</button>` : nothing}
           </div>`
         : nothing}
     </div>`;

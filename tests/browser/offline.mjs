@@ -1,0 +1,103 @@
+/**
+ * The phone's page without its hub: signs in, waits until everything is kept, taps while it is offline, opens again while it is
+ * offline, in two tabs, and brings it all to the hub, once.
+ *
+ *   EMAIL=… PASSWORD=… HABIT_ID=… OTHER_ID=… HUB_URL=http://127.0.0.1:8420 [SHOTS=folder] node offline.mjs
+ *
+ * Two habits that are due today and not done. Also read: CHROMIUM, TIMEOUT_MS.
+ */
+
+import { api, hook, patience, run, say, setting, token, Trouble, url } from "./hub.mjs";
+
+const habit = setting("HABIT_ID");
+const other = setting("OTHER_ID");
+
+const item = (page, id, done) => hook(page, "today-item", `[data-habit-id="${id}"]${done === undefined ? "" : `[data-done="${done}"]`}`);
+const state = (page, word) => hook(page, "sync-state", `[data-state="${word}"]`).first().waitFor();
+const tap = (page, id) => item(page, id).locator('[data-testid="today-complete"]').click();
+
+/** What was done of a habit today, as the hub has it. */
+async function deeds(id) {
+  const bearer = await token();
+  const { date } = await api("GET", "/api/today", { token: bearer });
+  const { items } = await api("GET", `/api/habits/${id}/days/${date}/events`, { token: bearer });
+  return items.map(({ verb }) => verb);
+}
+
+/** Waits for them to arrive. What arrives twice is seen by the next look. */
+async function expectDeeds(id, expected) {
+  const end = Date.now() + patience();
+  for (;;) {
+    const found = await deeds(id);
+    if (found.join() === expected.join()) return;
+    if (Date.now() > end) throw new Trouble(`the hub has ${found.join()} and not ${expected.join()}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+await run({ width: 412, height: 915 }, async (page, shot) => {
+  const context = page.context();
+  await page.goto(`${url()}/`);
+  await hook(page, "login-email").fill(setting("EMAIL"));
+  await hook(page, "login-password").fill(setting("PASSWORD"));
+  await hook(page, "login-submit").click();
+  await item(page, habit, false).waitFor();
+  await state(page, "synced");
+  // The service worker has the page, and SQLite too.
+  await page.waitForFunction(async () => {
+    if (!navigator.serviceWorker.controller) return false;
+    for (const name of await caches.keys()) {
+      for (const { url } of await (await caches.open(name)).keys()) if (url.endsWith(".wasm")) return true;
+    }
+    return false;
+  });
+  say("KEPT");
+
+  await context.setOffline(true);
+  await tap(page, habit);
+  await item(page, habit, true).waitFor();
+  await state(page, "pending");
+  await shot("offline-1-pending");
+  say("TAPPED");
+
+  await page.reload();
+  await item(page, habit, true).waitFor();
+  await item(page, other, false).waitFor();
+  await state(page, "pending");
+  await shot("offline-2-again");
+  say("RELOADED");
+
+  // Both tabs have one database.
+  const second = await context.newPage();
+  second.on("pageerror", (error) => console.error(error.message));
+  await second.goto(`${url()}/`);
+  await item(second, habit, true).waitFor();
+  await tap(second, other);
+  await item(second, other, true).waitFor();
+  await item(page, other, true).waitFor();
+  say("SECOND");
+  // A slip of the finger never happened, as far as the day is concerned.
+  await tap(page, other);
+  await item(second, other, false).waitFor();
+  await tap(page, other);
+  await item(second, other, true).waitFor();
+  await expectDeeds(habit, []);
+
+  await context.setOffline(false);
+  await state(page, "synced");
+  await state(second, "synced");
+  await expectDeeds(habit, ["full"]);
+  await expectDeeds(other, ["full", "undo", "full"]);
+  say("ARRIVED");
+
+  // What others do is seen at once.
+  await api("POST", `/api/habits/${habit}/undo`, { token: await token(), body: {} });
+  await item(page, habit, false).waitFor();
+  await item(second, habit, false).waitFor();
+  await second.close();
+  await tap(page, habit);
+  await item(page, habit, true).waitFor();
+  await expectDeeds(habit, ["full", "undo", "full"]);
+  await shot("offline-3-synced");
+  say("SEEN");
+});

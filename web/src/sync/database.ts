@@ -1,0 +1,181 @@
+import { HubConnector } from "@hub/connector.js";
+import { schema } from "@hub/schema.js";
+import { PowerSyncDatabase } from "@powersync/web";
+import type { Me } from "../types";
+import { SyncModel } from "./model";
+import * as sql from "./sql";
+import { Calm, stateOf, type SyncState } from "./state";
+
+/**
+ * The phone's own database and its way to the hub. This module is loaded late, and only where the page can keep data.
+ *
+ * The file system is the SDK's default (IDBBatchAtomicVFS). Choosing another later would open an empty database and leave
+ * behind what was not sent yet.
+ */
+
+const UPLOAD_MS = 100;
+const RETRY_MS = 1000;
+/** How often it is looked whether a new day has begun. */
+const TURN_MS = 20_000;
+
+/** One person's database: people who share a browser share nothing else. */
+function fileOf(user: string): string {
+  return `kairos-${user.replace(/[^A-Za-z0-9-]/g, (c) => `_${c.charCodeAt(0).toString(16)}`)}.db`;
+}
+
+/** The published connector, which syncs with the page's own origin, under whatever name the hub knows itself. */
+class Connector extends HubConnector {
+  override async fetchCredentials() {
+    return { ...(await super.fetchCredentials()), endpoint: location.origin };
+  }
+}
+
+/** A change that waits to be sent. */
+export interface Pending {
+  id: number;
+  op: "PUT" | "PATCH" | "DELETE";
+  table: string;
+  row: string;
+  data: Record<string, unknown>;
+  old: Record<string, unknown>;
+  verb: string | null;
+  at: number | null;
+}
+
+/** Something that can be had back, as the table `conflicts` has it. */
+export interface ConflictRow {
+  id: string;
+  created_at: number | null;
+  kind: string | null;
+  table_name: string | null;
+  row_id: string | null;
+  column_name: string | null;
+  lost_value: string | null;
+  kept_value: string | null;
+  reason: string | null;
+  operations: string | null;
+}
+
+/** Events: `state`, and `conflicts` when the list of them may have changed. */
+export class Sync extends EventTarget {
+  readonly model: SyncModel;
+  private pendingCount = 0;
+  private readonly calm = new Calm(() => this.dispatchEvent(new Event("state")));
+  private readonly ended = new AbortController();
+
+  private constructor(
+    private readonly db: PowerSyncDatabase,
+    me: Me,
+    private readonly token: () => Promise<string | null>,
+  ) {
+    super();
+    this.model = new SyncModel(db, me);
+  }
+
+  /** Opens the database. Nothing is asked of the hub. */
+  static async open(me: Me, token: () => Promise<string | null>): Promise<Sync> {
+    const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
+    await db.init();
+    const sync = new Sync(db, me, token);
+    await sync.follow();
+    return sync;
+  }
+
+  get state(): SyncState {
+    return this.calm.shown;
+  }
+
+  /** Whether all there is came at least once. */
+  get complete(): boolean {
+    return this.db.currentStatus.hasSynced === true;
+  }
+
+  /** Begins to sync, and goes on until the end. Of several tabs on a phone one syncs, so nobody may wait for this. */
+  connect(): void {
+    const connector = new Connector(location.origin, async () => (await this.token()) ?? "");
+    const options = { crudUploadThrottleMs: UPLOAD_MS, retryDelayMs: RETRY_MS };
+    this.db.connect(connector, options).catch((error: unknown) => console.warn(error));
+  }
+
+  /** Looks now instead of at the next try. */
+  async again(): Promise<void> {
+    await this.db.disconnect();
+    this.connect();
+  }
+
+  firstSync(): Promise<void> {
+    return this.db.waitForFirstSync(this.ended.signal);
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.ended;
+    const tell = () => this.tell();
+    signal.addEventListener("abort", this.db.registerListener({ statusChanged: tell }));
+    for (const type of ["online", "offline"]) window.addEventListener(type, tell, { signal });
+    const turn = () => void this.model.turn();
+    document.addEventListener("visibilitychange", turn, { signal });
+    const timer = setInterval(turn, TURN_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+    const tables = schema.tables.map((table) => table.name);
+    this.db.onChangeWithCallback({ onChange: ({ changedTables }) => this.changed(changedTables.map(plainName)) }, { tables, signal, throttleMs: 30 });
+    this.db.onChangeWithCallback({ onChange: () => this.count() }, { tables: ["ps_crud"], signal, throttleMs: 30, triggerImmediate: true });
+  }
+
+  private async changed(tables: string[]): Promise<void> {
+    await this.model.changed(tables);
+    if (tables.includes("conflicts")) this.dispatchEvent(new Event("conflicts"));
+  }
+
+  private async count(): Promise<void> {
+    const [row] = await this.db.getAll<{ n: number }>(sql.PENDING_COUNT);
+    this.pendingCount = row?.n ?? 0;
+    this.tell();
+    this.dispatchEvent(new Event("pending"));
+  }
+
+  private tell(): void {
+    if (!this.ended.signal.aborted) this.calm.hear(stateOf(this.db.currentStatus, this.pendingCount, navigator.onLine));
+  }
+
+  async pending(): Promise<Pending[]> {
+    const rows = await this.db.getAll<{ id: number; data: string }>(sql.PENDING);
+    return rows.map(({ id, data }) => {
+      const entry = JSON.parse(data) as { op: Pending["op"]; type: string; id: string; data?: object; old?: object; metadata?: string };
+      const meant = JSON.parse(entry.metadata ?? "{}") as { verb?: string; at?: number };
+      return {
+        id, op: entry.op, table: entry.type, row: entry.id,
+        data: { ...entry.data }, old: { ...entry.old }, verb: meant.verb ?? null, at: meant.at ?? null,
+      };
+    });
+  }
+
+  conflicts(): Promise<ConflictRow[]> {
+    return this.db.getAll<ConflictRow>(sql.CONFLICTS);
+  }
+
+  /** What a person calls the row: the name of a habit or a routine, or that of the habit a day belongs to. */
+  async nameOf(table: string, id: string, data: Record<string, unknown> = {}): Promise<{ name: string | null; date: string | null }> {
+    if (table === "completions" && !data["habit_id"]) {
+      const [cell] = await this.db.getAll<{ habit_id: string; date: string }>(sql.CELL_BY_ID, [id]);
+      if (cell) return this.nameOf(table, id, { ...cell });
+    }
+    const date = typeof data["date"] === "string" ? data["date"] : null;
+    const [of, question] = table === "routines" ? [id, sql.NAMES.routines] as const : [String(data["habit_id"] ?? id), sql.NAMES.habits] as const;
+    const [row] = await this.db.getAll<{ name: string }>(question, [of]);
+    return { name: row?.name ?? (typeof data["name"] === "string" ? data["name"] : null), date };
+  }
+
+  /** Ends; with `wipe` nothing stays on this device, also what was not sent. */
+  async close(wipe: boolean): Promise<void> {
+    this.ended.abort();
+    this.calm.stop();
+    if (wipe) await this.db.disconnectAndClear();
+    else await this.db.disconnect();
+    await this.db.close();
+  }
+}
+
+/** Changes are told of the tables beneath the views. */
+function plainName(table: string): string {
+  return table.replace(/^ps_data(_local)?__/, "");
+}
