@@ -1,6 +1,6 @@
 /**
  * The phone's page without its hub: signs in, waits until everything is kept, taps while it is offline, opens again while it is
- * offline, in two tabs, and brings it all to the hub, once.
+ * offline, in two tabs, and brings it all to the hub, once. Then signs out, leaving what waits, and leaving nothing.
  *
  *   EMAIL=… PASSWORD=… HABIT_ID=… OTHER_ID=… HUB_URL=http://127.0.0.1:8420 [SHOTS=folder] node offline.mjs
  *
@@ -15,6 +15,12 @@ const other = setting("OTHER_ID");
 const item = (page, id, done) => hook(page, "today-item", `[data-habit-id="${id}"]${done === undefined ? "" : `[data-done="${done}"]`}`);
 const state = (page, word) => hook(page, "sync-state", `[data-state="${word}"]`).first().waitFor();
 const tap = (page, id) => item(page, id).locator('[data-testid="today-complete"]').click();
+
+async function signIn(page) {
+  await hook(page, "login-email").fill(setting("EMAIL"));
+  await hook(page, "login-password").fill(setting("PASSWORD"));
+  await hook(page, "login-submit").click();
+}
 
 /** What was done of a habit today, as the hub has it. */
 async function deeds(id) {
@@ -38,9 +44,7 @@ async function expectDeeds(id, expected) {
 await run({ width: 412, height: 915 }, async (page, shot) => {
   const context = page.context();
   await page.goto(`${url()}/`);
-  await hook(page, "login-email").fill(setting("EMAIL"));
-  await hook(page, "login-password").fill(setting("PASSWORD"));
-  await hook(page, "login-submit").click();
+  await signIn(page);
   await item(page, habit, false).waitFor();
   await state(page, "synced");
   // The service worker has the page, and SQLite too.
@@ -100,4 +104,37 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await expectDeeds(habit, ["full", "undo", "full"]);
   await shot("offline-3-synced");
   say("SEEN");
+
+  // Who signs out with something on its way may leave it here, and it arrives when they are back.
+  await context.setOffline(true);
+  await tap(page, other);
+  await item(page, other, false).waitFor();
+  await page.goto(`${url()}/#/account`);
+  await hook(page, "pending-item").waitFor();
+  await hook(page, "account-sign-out").click();
+  await hook(page, "leave-pending").waitFor();
+  if (!(await hook(page, "leave-keep").isChecked())) throw new Trouble("what waits would be thrown away without a word");
+  await hook(page, "leave-submit").click();
+  await hook(page, "login-email").waitFor();
+  await page.goto(`${url()}/#/today`);
+  await context.setOffline(false);
+  // The hub was away when they signed out: it hears of it now, and does not sign them in again.
+  await page.reload();
+  await signIn(page);
+  await expectDeeds(other, ["full", "undo", "full", "undo"]);
+  await item(page, other, false).waitFor();
+  await state(page, "synced");
+  say("BACK");
+
+  // On a device of others nothing stays.
+  await page.goto(`${url()}/#/account`);
+  await hook(page, "account-sign-out").click();
+  await hook(page, "leave-submit").click();
+  await hook(page, "login-email").waitFor();
+  await context.setOffline(true);
+  await page.reload();
+  await page.locator("kairos-app main").waitFor();
+  if ((await hook(page, "today-item").count()) > 0) throw new Trouble("a day is shown to whoever comes");
+  await context.setOffline(false);
+  say("CLEAN");
 });

@@ -36,7 +36,8 @@ const worker = self as unknown as Surroundings;
 const shell = __SHELL__;
 const PREFIX = "kairos-shell-";
 const CACHE = PREFIX + shell.version;
-const PAGES = ["/", "/index.html", "/admin"];
+/** Addresses under which the hub gives the same page. */
+const PAGES = ["/", "/index.html", "/admin", "/trust"];
 const FILES = new Set(shell.files.map((file) => `/${file}`));
 const LATE = new Set(shell.late.map((file) => `/${file}`));
 

@@ -112,6 +112,13 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
+  /** The person changed who they are. */
+  changed(me: Me): void {
+    this.me = me;
+    if (canSync()) remember(me);
+    this.dispatchEvent(new Event("state"));
+  }
+
   /** Nobody is signed in any more. Their data stays on this device unless it is wiped. */
   async stop(wipe = false): Promise<void> {
     this.run += 1;

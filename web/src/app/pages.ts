@@ -21,6 +21,7 @@ export const pages: Record<string, Page> = {
   today: { tag: "kairos-today", tab: "today", load: here },
   habits: { tag: "kairos-habits", tab: "habits", load: () => import("./habits") },
   devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
+  account: { tag: "kairos-account", tab: "more", load: () => import("./account") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };
 

@@ -39,6 +39,7 @@ export interface Pending {
   data: Record<string, unknown>;
   old: Record<string, unknown>;
   verb: string | null;
+  value: number | null;
   at: number | null;
 }
 
@@ -83,6 +84,11 @@ export class Sync extends EventTarget {
 
   get state(): SyncState {
     return this.calm.shown;
+  }
+
+  /** How many changes wait to be sent, at this moment. */
+  get waiting(): number {
+    return this.pendingCount;
   }
 
   /** Whether all there is came at least once. */
@@ -141,10 +147,10 @@ export class Sync extends EventTarget {
     const rows = await this.db.getAll<{ id: number; data: string }>(sql.PENDING);
     return rows.map(({ id, data }) => {
       const entry = JSON.parse(data) as { op: Pending["op"]; type: string; id: string; data?: object; old?: object; metadata?: string };
-      const meant = JSON.parse(entry.metadata ?? "{}") as { verb?: string; at?: number };
+      const meant = JSON.parse(entry.metadata ?? "{}") as { verb?: string; value?: number; at?: number };
       return {
         id, op: entry.op, table: entry.type, row: entry.id,
-        data: { ...entry.data }, old: { ...entry.old }, verb: meant.verb ?? null, at: meant.at ?? null,
+        data: { ...entry.data }, old: { ...entry.old }, verb: meant.verb ?? null, value: meant.value ?? null, at: meant.at ?? null,
       };
     });
   }

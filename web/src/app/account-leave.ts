@@ -1,0 +1,56 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { t } from "../i18n";
+import { session, toastError } from "../session";
+import { words } from "../texts/account";
+import { View } from "./view";
+
+/** Signing out: what has not reached the hub is said, and what is kept here is asked. */
+export class KairosLeave extends View {
+  /** Changes that wait are kept unless the person says otherwise; a device that others use, too, is left clean. */
+  private keep = this.pending > 0;
+  private working = false;
+
+  private get pending(): number {
+    return session.sync?.waiting ?? 0;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.follow(session, "state", () => this.requestUpdate());
+  }
+
+  private async signOut(): Promise<void> {
+    this.paint(() => (this.working = true));
+    try {
+      await session.signOut(!this.keep);
+    } catch (error) {
+      toastError(error);
+      this.paint(() => (this.working = false));
+    }
+  }
+
+  protected override updated(): void {
+    super.updated();
+    const dialog = this.querySelector("dialog");
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  protected override render(): TemplateResult {
+    const { pending } = this;
+    return html`<dialog aria-labelledby="leave-title" @close=${() => this.dispatchEvent(new Event("close"))}>
+      <h2 id="leave-title">${words.leaveTitle}</h2>
+      <p class="lead">${pending > 0 ? html`<b data-testid="leave-pending">${words.leavePending(pending)}</b> ${words.leavePendingKeep}` : words.leavePlain}</p>
+      ${session.sync
+        ? html`<label class="tick"><input type="checkbox" data-testid="leave-keep" .checked=${this.keep}
+            @change=${(event: Event) => this.paint(() => (this.keep = (event.target as HTMLInputElement).checked))} /><span>${words.keepHere}</span></label>
+            ${pending > 0 && !this.keep ? html`<p class="problem" role="alert">${words.leaveGone}</p>` : nothing}`
+        : nothing}
+      <div class="pair">
+        <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>
+        <button class="primary wide" data-testid="leave-submit" ?disabled=${this.working} @click=${this.signOut}>${t.signOut}</button>
+      </div>
+    </dialog>`;
+  }
+}
+
+customElements.define("kairos-leave", KairosLeave);

@@ -1,0 +1,193 @@
+import { texts } from "../texts";
+
+const en = {
+  title: "Sync and account",
+
+  // How this device stands with its hub
+  stateLabel: "This device and your hub",
+  synced: "Everything here is on your hub, too.",
+  syncing: "Bringing this device and your hub together.",
+  pendingHere: "They are on this device and go to your hub by themselves.",
+  away: "Can't reach your hub. This device works on its own.",
+  signInAgain: "Please sign in again.",
+  unavailable: "Sync is not available for the moment. It is tried again by itself.",
+  notFound: "There is no hub at this address.",
+  opening: "This device is being made ready.",
+  last: (when: string) => `Last together: ${when}`,
+  never: "Not together yet",
+  syncNow: "Sync now",
+  looking: "Looking for your hub…",
+
+  // Where nothing can be kept
+  insecureTitle: "This page cannot keep your data",
+  insecure: "It was opened over plain http. Browsers let pages keep data and open without a network only over https.",
+  insecureList: ["Taps need your hub to be there.", "The page does not open without it.", "It cannot be put on your home screen as an app."],
+  trust: "How to open it over https",
+  incapable: "This browser gives pages no place to keep data. Everything else works as long as your hub is there.",
+
+  // What waits
+  pendingTitle: "On its way",
+  pendingNone: "Nothing waits to be sent.",
+  pendingMore: (n: number) => `and ${n} more`,
+
+  // What could not be brought together
+  conflictsTitle: "To look at",
+  conflictsNone: "Nothing. Where two devices say different things, you find both here.",
+  conflictsLead: "Two devices said different things, or something could not be taken in. Nothing is gone: choose what you want.",
+  stands: "This stands",
+  also: "This was said, too",
+  aside: "Set aside",
+  why: "Because",
+  restore: "Take it",
+  apply: "Try again",
+  dismiss: "Put away",
+  restored: "It stands again.",
+  dismissed: "It is put away.",
+
+  // Words for entries
+  of: {
+    habits: "Habit", completions: "Day", habit_schedules: "Schedule", pauses: "Break", routines: "Routine", routine_habits: "Step of a routine",
+    routine_variants: "Way through a routine", routine_executions: "Run of a routine", users: "Profile", user_preferences: "Settings",
+    recovery_sessions: "A way back", devices: "Device", device_bindings: "Button", households: "Household", household_members: "Household", conflicts: "Note",
+    other: "Entry",
+  } as Record<string, string>,
+  columns: {
+    name: "name", description: "description", anchor_behavior: "after what", frequency: "days", active_days: "days", kind: "kind", target_value: "target",
+    target_type: "target", unit: "unit", step: "step", freq_num: "how often", freq_den: "how often", freq_window: "period", status: "state", note: "note",
+    energy_level: "energy", type: "day", amount: "amount", partial_percent: "part", skip_reason: "reason", sort_key: "place", tz: "time zone",
+    display_name: "name", day_start_min: "start of the day", week_start: "start of the week", from_date: "from", to_date: "to", micro_version: "small version",
+    time_window_start: "from", time_window_end: "to", color: "colour", icon: "icon", category: "part of the day", start_date: "start",
+  } as Record<string, string>,
+  made: "new",
+  changed: (what: string) => `changed: ${what}`,
+  removed: "deleted",
+  there: "still there",
+  done: "done",
+  part: (percent: string) => `${percent} % done`,
+  added: (n: string) => `${n} more`,
+  less: (n: string) => `${n} less`,
+  amountOf: (n: string) => `${n} in all`,
+  skipped: "left out",
+  takenBack: "taken back",
+  lapsed: "it happened",
+  nothing: "nothing",
+  noted: "a note",
+  wrote: (note: string) => `“${note}”`,
+
+  // The person
+  profileTitle: "You",
+  name: "Name",
+  tz: "Time zone",
+  dayStart: "Your day begins at",
+  dayStartHint: "What you do before that still counts for the day before.",
+  weekStart: "Your week begins on",
+  saved: "Saved.",
+  profileAway: "Your hub has to be there for a change of these.",
+
+  // What they like to see
+  preferencesTitle: "What you like to see",
+  preferencesLead: "Off unless you ask for it. The rate of your days is always there.",
+  runs: "How many days in a row",
+  score: "A score, as Loop Habit Tracker has it",
+
+  // The end
+  leaveTitle: "Sign out on this device?",
+  leavePending: (n: number) => (n === 1 ? "One change has not reached your hub yet." : `${n} changes have not reached your hub yet.`),
+  leavePendingKeep: "If your data stays here, they are sent when you sign in again.",
+  leavePlain: "What is on your hub stays there.",
+  keepHere: "Leave my data on this device",
+  leaveGone: "Without that, they are gone.",
+};
+
+const de: typeof en = {
+  title: "Abgleich und Konto",
+
+  stateLabel: "Dieses Gerät und dein Hub",
+  synced: "Alles von hier ist auch auf deinem Hub.",
+  syncing: "Dieses Gerät und dein Hub gleichen sich ab.",
+  pendingHere: "Sie sind auf diesem Gerät und gehen von selbst zu deinem Hub.",
+  away: "Dein Hub ist nicht erreichbar. Dieses Gerät arbeitet allein weiter.",
+  signInAgain: "Bitte melde dich neu an.",
+  unavailable: "Der Abgleich geht gerade nicht. Er wird von selbst wieder versucht.",
+  notFound: "Unter dieser Adresse ist kein Hub.",
+  opening: "Dieses Gerät wird eingerichtet.",
+  last: (when) => `Zuletzt gleich: ${when}`,
+  never: "Noch nie abgeglichen",
+  syncNow: "Jetzt abgleichen",
+  looking: "Suche deinen Hub …",
+
+  insecureTitle: "Diese Seite kann deine Daten nicht behalten",
+  insecure: "Sie wurde über einfaches http geöffnet. Nur über https lassen Browser eine Seite Daten behalten und ohne Netz aufgehen.",
+  insecureList: ["Zum Abhaken muss dein Hub erreichbar sein.", "Ohne ihn geht die Seite nicht auf.", "Sie lässt sich nicht als App auf den Startbildschirm legen."],
+  trust: "So öffnest du sie über https",
+  incapable: "Dieser Browser gibt Seiten keinen Platz für Daten. Alles andere geht, solange dein Hub erreichbar ist.",
+
+  pendingTitle: "Unterwegs",
+  pendingNone: "Nichts wartet darauf, gesendet zu werden.",
+  pendingMore: (n) => `und ${n} weitere`,
+
+  conflictsTitle: "Zum Ansehen",
+  conflictsNone: "Nichts. Sagen zwei Geräte Verschiedenes, findest du hier beides.",
+  conflictsLead: "Zwei Geräte sagten Verschiedenes, oder etwas ließ sich nicht übernehmen. Nichts ist weg: wähle, was du möchtest.",
+  stands: "Das gilt",
+  also: "Das wurde auch gesagt",
+  aside: "Beiseitegelegt",
+  why: "Weil",
+  restore: "Übernehmen",
+  apply: "Noch einmal",
+  dismiss: "Weglegen",
+  restored: "Es gilt wieder.",
+  dismissed: "Es ist weggelegt.",
+
+  of: {
+    habits: "Gewohnheit", completions: "Tag", habit_schedules: "Zeitplan", pauses: "Pause", routines: "Routine", routine_habits: "Schritt einer Routine",
+    routine_variants: "Weg durch eine Routine", routine_executions: "Lauf einer Routine", users: "Profil", user_preferences: "Einstellungen",
+    recovery_sessions: "Ein Weg zurück", devices: "Gerät", device_bindings: "Taster", households: "Haushalt", household_members: "Haushalt", conflicts: "Notiz",
+    other: "Eintrag",
+  },
+  columns: {
+    name: "Name", description: "Beschreibung", anchor_behavior: "wonach", frequency: "Tage", active_days: "Tage", kind: "Art", target_value: "Ziel",
+    target_type: "Ziel", unit: "Einheit", step: "Schritt", freq_num: "wie oft", freq_den: "wie oft", freq_window: "Zeitraum", status: "Zustand", note: "Notiz",
+    energy_level: "Energie", type: "Tag", amount: "Menge", partial_percent: "Teil", skip_reason: "Grund", sort_key: "Platz", tz: "Zeitzone",
+    display_name: "Name", day_start_min: "Tagesbeginn", week_start: "Wochenbeginn", from_date: "von", to_date: "bis", micro_version: "kleine Fassung",
+    time_window_start: "von", time_window_end: "bis", color: "Farbe", icon: "Symbol", category: "Tageszeit", start_date: "Beginn",
+  },
+  made: "neu",
+  changed: (what) => `geändert: ${what}`,
+  removed: "gelöscht",
+  there: "noch da",
+  done: "erledigt",
+  part: (percent) => `zu ${percent} % erledigt`,
+  added: (n) => `${n} mehr`,
+  less: (n) => `${n} weniger`,
+  amountOf: (n) => `insgesamt ${n}`,
+  skipped: "ausgelassen",
+  takenBack: "zurückgenommen",
+  lapsed: "es ist vorgekommen",
+  nothing: "nichts",
+  noted: "eine Notiz",
+  wrote: (note) => `„${note}“`,
+
+  profileTitle: "Du",
+  name: "Name",
+  tz: "Zeitzone",
+  dayStart: "Dein Tag beginnt um",
+  dayStartHint: "Was du davor tust, zählt noch zum Tag davor.",
+  weekStart: "Deine Woche beginnt am",
+  saved: "Gespeichert.",
+  profileAway: "Um dies zu ändern, muss dein Hub erreichbar sein.",
+
+  preferencesTitle: "Was du sehen magst",
+  preferencesLead: "Aus, solange du es nicht möchtest. Der Anteil deiner Tage ist immer da.",
+  runs: "Wie viele Tage hintereinander",
+  score: "Ein Wert, wie Loop Habit Tracker ihn hat",
+
+  leaveTitle: "Auf diesem Gerät abmelden?",
+  leavePending: (n) => (n === 1 ? "Eine Änderung ist noch nicht bei deinem Hub." : `${n} Änderungen sind noch nicht bei deinem Hub.`),
+  leavePendingKeep: "Bleiben deine Daten hier, werden sie gesendet, wenn du dich wieder anmeldest.",
+  leavePlain: "Was auf deinem Hub ist, bleibt dort.",
+  keepHere: "Meine Daten auf diesem Gerät lassen",
+  leaveGone: "Sonst sind sie weg.",
+};
+
+export const words = texts("account", en, de);
