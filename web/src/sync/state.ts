@@ -68,12 +68,16 @@ export class Calm {
   hear(state: SyncState): void {
     this.next = state;
     if (this.timer !== undefined || same(state, this.shown)) return;
+    if (this.shown.word === "off") return this.say();
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (same(this.next, this.shown)) return;
-      this.shown = this.next;
-      this.show(this.shown);
+      if (!same(this.next, this.shown)) this.say();
     }, this.delayMs);
+  }
+
+  private say(): void {
+    this.shown = this.next;
+    this.show(this.shown);
   }
 
   stop(): void {
