@@ -22,6 +22,8 @@ export interface HabitRow {
   start_date: string | null;
   sort_key: string | null;
   completion_mode: string | null;
+  micro_version: string | null;
+  micro_active: number | null;
 }
 
 export interface ScheduleRow {

@@ -17,7 +17,7 @@ const ASKED = {
 function habit(columns: Partial<HabitRow> = {}): HabitRow {
   return {
     ...ASKED, id: "h", scope: "u:ada", user_id: "ada", created_at: CREATED, name: "Habit", anchor_behavior: null, anchor_type: null, step: null,
-    status: "ACTIVE", start_date: null, sort_key: null, completion_mode: null, ...columns,
+    status: "ACTIVE", start_date: null, sort_key: null, completion_mode: null, micro_version: null, micro_active: null, ...columns,
   };
 }
 
