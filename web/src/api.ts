@@ -16,6 +16,8 @@ export class ApiError extends Error {
 
 /** How long a request may take: a page that waits forever cannot say what is wrong. */
 const REQUEST_MS = 15_000;
+/** A file may take as long as the hub gives it. */
+const FILE_MS = 600_000;
 /** A token this close to its end is renewed before it is used. */
 const MARGIN_MS = 30_000;
 
@@ -111,15 +113,33 @@ export class Api {
     return this.request("DELETE", path);
   }
 
-  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-    let token = await this.token();
-    let response = await this.send(method, path, body, this.bearer(token, headers));
-    if (response.status === 401 && token) {
-      // Perhaps the hub restarted with new keys or the clock jumped: one renewal, one more try.
-      token = await this.token(true);
-      if (token) response = await this.send(method, path, body, this.bearer(token, headers));
+  /** A POST whose body is a file; saying it again is as safe as with `post`. */
+  upload<T>(path: string, file: Blob): Promise<T> {
+    return this.request("POST", path, file, { "Idempotency-Key": randomId() });
+  }
+
+  /** An answer that is a file. */
+  async download(path: string): Promise<Blob> {
+    const response = await this.ask("GET", path, undefined, {}, FILE_MS);
+    if (!response.ok) await this.answer(response);
+    try {
+      return await response.blob();
+    } catch {
+      throw new ApiError(0, "offline", this.options.offlineText ?? "");
     }
-    return this.answer<T>(response);
+  }
+
+  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    return this.answer<T>(await this.ask(method, path, body, headers, body instanceof Blob ? FILE_MS : REQUEST_MS));
+  }
+
+  private async ask(method: Method, path: string, body: unknown, headers: Record<string, string>, ms: number): Promise<Response> {
+    let token = await this.token();
+    const response = await this.send(method, path, body, this.bearer(token, headers), ms);
+    if (response.status !== 401 || !token) return response;
+    // Perhaps the hub restarted with new keys or the clock jumped: one renewal, one more try.
+    token = await this.token(true);
+    return token ? this.send(method, path, body, this.bearer(token, headers), ms) : response;
   }
 
   private bearer(token: string | null, headers: Record<string, string>): Record<string, string> {
@@ -131,15 +151,18 @@ export class Api {
     return this.answer<T>(await this.send(method, path, body, this.bearer(bearer, {})));
   }
 
-  private async send(method: Method, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+  private async send(method: Method, path: string, body: unknown, headers: Record<string, string>, ms = REQUEST_MS): Promise<Response> {
     const init: RequestInit = {
       method,
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.timeout(REQUEST_MS),
+      signal: AbortSignal.timeout(ms),
     };
-    if (body !== undefined) {
+    if (body instanceof Blob) {
+      init.headers = { ...headers, "Content-Type": "application/octet-stream" };
+      init.body = body;
+    } else if (body !== undefined) {
       init.headers = { ...headers, "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
     }

@@ -210,6 +210,134 @@ export interface DisplayOffer {
 
 export type DisplayPoll = { status: "waiting" } | { status: "approved"; token: string };
 
+export type PartOfDay = "MORNING" | "AFTERNOON" | "EVENING" | "ANYTIME" | "DEPARTURE";
+
+/** A routine without its steps (`GET /api/routines`). */
+export interface RoutineRow {
+  id: string;
+  name: string;
+  category: PartOfDay;
+  status: "ACTIVE" | "PAUSED" | "ARCHIVED";
+}
+
+export interface RoutineStep {
+  habit_id: string;
+  name: string;
+  /** How long it is meant to take: the override, else the habit's own. */
+  seconds: number | null;
+  override_duration_seconds: number | null;
+  /** Null: every variant has it; none: the whole routine alone. */
+  variant_ids: string[] | null;
+  /** It can be done now; one on a break is stepped over. */
+  active: boolean;
+}
+
+export interface RoutineVariant {
+  id: string;
+  name: string;
+  is_default: boolean | number;
+}
+
+export interface Routine extends RoutineRow {
+  steps: RoutineStep[];
+  variants: RoutineVariant[];
+}
+
+export type StepResult = "done" | "partial" | "skip";
+
+export interface RunStep {
+  habit_id: string;
+  name: string | null;
+  result: StepResult | null;
+  value: number | null;
+  /** When it was answered; the event it becomes happened then. */
+  at: number | null;
+  seconds: number | null;
+}
+
+/** One way through a routine. */
+export interface Run {
+  id: string;
+  routine_id: string;
+  routine: string | null;
+  status: "IN_PROGRESS" | "PAUSED" | "COMPLETED" | "ABANDONED";
+  current_step_index: number;
+  current_step_remaining_seconds: number | null;
+  current: { habit_id: string; name: string; seconds: number | null; began_at: number | null } | null;
+  steps: RunStep[];
+  recorded: number;
+}
+
+export interface RunAnswer {
+  outcome: "applied" | "duplicate" | "unchanged";
+  message: string | null;
+  run: Run;
+}
+
+/** Something that happened to a habit on a day. */
+export interface DayEvent {
+  id: string;
+  verb: string;
+  occurred_at: number | null;
+  undo_of: string | null;
+}
+
+/** An account as an administrator sees it. */
+export interface Person {
+  user_id: string;
+  email: string;
+  display_name: string;
+  role: string;
+  disabled: boolean;
+  created_at: number;
+}
+
+export interface ApiToken {
+  id: string;
+  name: string;
+  created_at: number;
+  last_used_at: number | null;
+}
+
+export interface Backup {
+  name: string;
+  at: number;
+  bytes: number;
+  /** Null while the hub has not looked. */
+  verified: boolean | null;
+}
+
+export interface Health {
+  status: string;
+  version: string;
+  components: Record<string, { status: string; reason?: string | null }>;
+}
+
+export interface Outlook {
+  source: string;
+  habits: number;
+  entries: number;
+  skips: number;
+  first: string | null;
+  last: string | null;
+  unknowns: number;
+  remarks: string[];
+  more_remarks: number;
+}
+
+export interface Import {
+  id: string | null;
+  state: "dry_run" | "running" | "done" | "unchanged" | "refused" | "undone";
+  done: number;
+  total: number;
+  source?: string | null;
+  habits?: number | null;
+  entries?: number | null;
+  at?: number | null;
+  message?: string | null;
+  outlook?: Outlook;
+}
+
 /** A place in the hub's log; the epoch changes when the log itself was replaced. */
 export interface Position {
   epoch: string;

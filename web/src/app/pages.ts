@@ -22,6 +22,7 @@ export const pages: Record<string, Page> = {
   habits: { tag: "kairos-habits", tab: "habits", load: () => import("./habits") },
   devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
   account: { tag: "kairos-account", tab: "more", load: () => import("./account") },
+  routines: { tag: "kairos-routines", tab: "routines", load: () => import("./routines") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };
 

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { ApiError } from "../api";
 import { lang, t } from "../i18n";
-import { leaf, mark, more, sun } from "../icons";
+import { leaf, mark, more, steps, sun } from "../icons";
 import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
@@ -155,7 +155,8 @@ export class KairosApp extends View {
     return html`<a class="skip-link" href="#content" @click=${this.toContent}>${t.skipLink}</a>
       <div class="shell">
         <nav class="tabs" aria-label="Kairos Hub">
-          ${this.renderTab("today", sun(), t.today)} ${this.renderTab("habits", leaf(), habits.tab)} ${this.renderTab("more", more(), words.tab)}
+          ${this.renderTab("today", sun(), t.today)} ${this.renderTab("habits", leaf(), habits.tab)}
+          ${this.renderTab("routines", steps(), words.routines)} ${this.renderTab("more", more(), words.tab)}
         </nav>
         <main id="content" tabindex="-1" class="page">
           ${session.kept
