@@ -4,6 +4,7 @@ import { t } from "../i18n";
 import { back, mark } from "../icons";
 import { session, toastError } from "../session";
 import { hub } from "../texts/hub";
+import "./hub-page.css";
 import { View } from "./view";
 
 /** A page that is asked of the hub itself: it loads when it opens and when the hub is back, and says plainly while it is away. */

@@ -1,19 +1,56 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { button, mirror } from "../icons";
+import { button, exchange, gear, key, mirror, next, person, shield, signOut, watch } from "../icons";
 import { api, session, toastError } from "../session";
-import { View } from "./view";
 import { words } from "../texts/more";
+import "./more.css";
+import { pages } from "./pages";
+import { View } from "./view";
+
+interface Way {
+  href: string;
+  icon: TemplateResult;
+  name: string;
+  line: string;
+  /** Not for everybody. */
+  hidden?: boolean;
+}
 
 /** Everything that is not needed each day. */
 export class KairosMore extends View {
   protected override render(): TemplateResult {
+    const admin = session.me?.role === "admin";
     return html`<header class="day"><div><p class="eyebrow">${session.me?.display_name ?? ""}</p><h1>${words.title}</h1></div></header>
-      <ul class="list menu">
-        <li><a href="#/devices">${button()}<span>${t.devices}</span></a></li>
-        <li><a href="/mirror">${mirror()}<span>${t.openMirror}</span></a></li>
-      </ul>
-      <button class="quiet wide" data-testid="sign-out" @click=${() => api.logout().catch(toastError)}>${t.signOut}</button>`;
+      ${this.renderGroup(words.home, [
+        { href: "#/devices", icon: button(), name: words.devices, line: words.devicesLine },
+        { href: "/mirror", icon: mirror(), name: words.mirror, line: words.mirrorLine },
+        { href: "#/watch", icon: watch(), name: words.watch, line: words.watchLine },
+      ])}
+      ${this.renderGroup(words.you, [
+        { href: "#/account", icon: person(), name: words.account, line: words.accountLine },
+        { href: "#/settings", icon: gear(), name: words.settings, line: words.settingsLine },
+        { href: "#/transfer", icon: exchange(), name: words.transfer, line: words.transferLine },
+        { href: "#/tokens", icon: key(), name: words.tokens, line: words.tokensLine, hidden: admin },
+      ])}
+      ${this.renderGroup(words.house, [
+        { href: "#/admin", icon: gear(), name: words.admin, line: words.adminLine, hidden: !admin },
+        { href: "#/trust", icon: shield(), name: words.trust, line: words.trustLine },
+      ])}
+      <div class="more-end">
+        <p>${session.me?.email ?? ""}</p>
+        <button class="quiet" data-testid="sign-out" @click=${() => api.logout().catch(toastError)}>${signOut()}${t.signOut}</button>
+      </div>`;
+  }
+
+  /** A page that this build does not have is not offered. */
+  private renderGroup(title: string, ways: Way[]): TemplateResult | typeof nothing {
+    const there = ways.filter(({ href, hidden }) => !hidden && (!href.startsWith("#/") || Object.hasOwn(pages, href.slice(2))));
+    if (there.length === 0) return nothing;
+    return html`<section class="more-group" aria-label=${title}>
+      <h2>${title}</h2>
+      <ul class="list menu">${there.map((way) => html`<li><a href=${way.href} data-testid="more-way">
+        ${way.icon}<span class="words"><span class="name">${way.name}</span><span class="line">${way.line}</span></span>${next()}</a></li>`)}</ul>
+    </section>`;
   }
 }
 

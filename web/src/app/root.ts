@@ -6,7 +6,7 @@ import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
 import { forgottenElsewhere } from "../sync/able";
-import { type Page, type PageElement, pages, place, type Tab } from "./pages";
+import { type Page, type PageElement, pages, type Place, place, type Tab } from "./pages";
 import { startShell } from "./shell";
 import { badge } from "./sync-badge";
 import { View } from "./view";
@@ -17,6 +17,8 @@ import "./today";
 type Stage = "trust" | "loading" | "offline" | "setup" | "first" | "login" | "in";
 
 const RETRY_MS = 3_000;
+/** A screen as narrow as this is worn on a wrist. */
+const WATCH = "(max-width: 260px)";
 
 /** Decides what a person sees: the first run, the sign-in, or the two pages. */
 export class KairosApp extends View {
@@ -108,8 +110,7 @@ export class KairosApp extends View {
 
   /** The element of the page that the hash names; null while its code is on its way. */
   private content(): PageElement | null {
-    const hash = location.hash === "" && location.pathname === "/admin" ? "#/devices" : location.hash;
-    const { page, words } = place(hash);
+    const { page, words } = this.here;
     if (!this.loaded.has(page)) {
       void page.load().then(
         () => this.paint(() => this.loaded.add(page)),
@@ -123,8 +124,11 @@ export class KairosApp extends View {
     return this.shown;
   }
 
-  private get tab(): Tab {
-    return place(location.pathname === "/admin" && location.hash === "" ? "#/devices" : location.hash).page.tab;
+  /** Without a hash a watch begins with the view made for it. */
+  private get here(): Place {
+    if (location.hash !== "") return place(location.hash);
+    if (location.pathname === "/admin") return place("#/devices");
+    return place(matchMedia(WATCH).matches ? "#/watch" : "");
   }
 
   protected override render(): TemplateResult {
@@ -168,7 +172,7 @@ export class KairosApp extends View {
   }
 
   private renderTab(tab: Tab, icon: TemplateResult, name: string): TemplateResult {
-    return html`<a href="#/${tab}" aria-current=${this.tab === tab ? "page" : "false"}>${icon}<span>${name}</span></a>`;
+    return html`<a href="#/${tab}" aria-current=${this.here.page.tab === tab ? "page" : "false"}>${icon}<span>${name}</span></a>`;
   }
 
   /** The hash is our router, so the skip link moves the focus itself. */
