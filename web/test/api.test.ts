@@ -116,3 +116,31 @@ it("gives each post a key of its own", async () => {
   expect(new Set(keys).size).toBe(2);
   expect(keys[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
+
+describe("files", () => {
+  const session = { access_token: "a", expires_in: 900, user_id: "u" };
+
+  it("go up as they are, with a key of their own", async () => {
+    const seen: RequestInit[] = [];
+    const api = new Api({
+      fetch: (async (path: string, init: RequestInit) => {
+        seen.push(init);
+        return Response.json(path === "/api/auth/login" ? session : { state: "dry_run" });
+      }) as typeof fetch,
+    });
+    await api.login("a@b", "c");
+    const file = new Blob(["habit,date"]);
+    await api.upload("/api/imports?dry_run=true", file);
+    expect(seen[1]!.body).toBe(file);
+    expect(seen[1]!.headers).toMatchObject({ Authorization: "Bearer a", "Content-Type": "application/octet-stream" });
+    expect((seen[1]!.headers as Record<string, string>)["Idempotency-Key"]).toMatch(/^[\w-]{36}$/);
+  });
+
+  it("come down whole, or with the hub's own words", async () => {
+    const answers = [Response.json(session), new Response("habit,date"), Response.json({ error: { code: "busy", message: "One at a time." } }, { status: 429 })];
+    const api = new Api({ fetch: (() => Promise.resolve(answers.shift()!)) as typeof fetch });
+    await api.login("a@b", "c");
+    expect(await (await api.download("/api/export?format=csv")).text()).toBe("habit,date");
+    await expect(api.download("/api/export?format=csv")).rejects.toMatchObject({ status: 429, message: "One at a time." });
+  });
+});

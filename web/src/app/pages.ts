@@ -23,6 +23,7 @@ export const pages: Record<string, Page> = {
   devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
   account: { tag: "kairos-account", tab: "more", load: () => import("./account") },
   routines: { tag: "kairos-routines", tab: "routines", load: () => import("./routines") },
+  transfer: { tag: "kairos-transfer", tab: "more", load: () => import("./transfer") },
   watch: { tag: "kairos-watch", tab: "today", load: () => import("./watch") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };
