@@ -96,9 +96,9 @@ export class Api {
     return this.request("GET", path);
   }
 
-  /** A POST that may be repeated safely: it carries an `Idempotency-Key`. */
-  post<T>(path: string, body: unknown = {}): Promise<T> {
-    return this.request("POST", path, body, { "Idempotency-Key": randomId() });
+  /** A POST that may be repeated safely: it carries an `Idempotency-Key`. What takes the hub long may be waited for longer. */
+  post<T>(path: string, body: unknown = {}, ms = REQUEST_MS): Promise<T> {
+    return this.request("POST", path, body, { "Idempotency-Key": randomId() }, ms);
   }
 
   put<T>(path: string, body: unknown): Promise<T> {
@@ -115,7 +115,7 @@ export class Api {
 
   /** A POST whose body is a file; saying it again is as safe as with `post`. */
   upload<T>(path: string, file: Blob): Promise<T> {
-    return this.request("POST", path, file, { "Idempotency-Key": randomId() });
+    return this.request("POST", path, file, { "Idempotency-Key": randomId() }, FILE_MS);
   }
 
   /** An answer that is a file. */
@@ -129,8 +129,8 @@ export class Api {
     }
   }
 
-  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-    return this.answer<T>(await this.ask(method, path, body, headers, body instanceof Blob ? FILE_MS : REQUEST_MS));
+  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}, ms = REQUEST_MS): Promise<T> {
+    return this.answer<T>(await this.ask(method, path, body, headers, ms));
   }
 
   private async ask(method: Method, path: string, body: unknown, headers: Record<string, string>, ms: number): Promise<Response> {

@@ -24,6 +24,8 @@ export const pages: Record<string, Page> = {
   account: { tag: "kairos-account", tab: "more", load: () => import("./account") },
   routines: { tag: "kairos-routines", tab: "routines", load: () => import("./routines") },
   transfer: { tag: "kairos-transfer", tab: "more", load: () => import("./transfer") },
+  tokens: { tag: "kairos-tokens", tab: "more", load: () => import("./admin/tokens") },
+  admin: { tag: "kairos-admin", tab: "more", load: () => import("./admin/admin") },
   watch: { tag: "kairos-watch", tab: "today", load: () => import("./watch") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };
