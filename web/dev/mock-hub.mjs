@@ -9,6 +9,9 @@
  * Sign in with any e-mail and password. Beyond the hub's surface:
  *   POST /mock/press/<n>   the nth habit is pressed on a button
  *   POST /mock/drop        every websocket is cut without a word
+ *   POST /mock/storm/<n>   n events: the first habit is done and taken back in turn
+ *   POST /mock/day         the next day begins
+ *   POST /mock/away/<0|1>  1: websockets are cut and refused, 0: the hub is back
  */
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -72,7 +75,9 @@ function device(name, kind) {
   return row;
 }
 
-const date = () => new Date().toISOString().slice(0, 10);
+let daysOn = 0;
+let away = false;
+const date = () => new Date(Date.now() + daysOn * 86_400_000).toISOString().slice(0, 10);
 
 /** The day's cell of a habit, folded from what happened. */
 function item(h) {
@@ -203,6 +208,22 @@ const routes = [
     return { device_id: devices.at(-1).device_id };
   }],
   ["POST", /^\/mock\/press\/(\d+)$/, ([n]) => run(habits[Number(n)].id, "complete", {})],
+  ["POST", /^\/mock\/storm\/(\d+)$/, ([n]) => {
+    for (let event = 0; event < Number(n); event++) run(habits[0].id, cells.get(habits[0].id).length > 0 ? "undo" : "complete");
+    return { seq, clients: clients.size };
+  }],
+  ["POST", /^\/mock\/day$/, () => {
+    daysOn += 1;
+    for (const events of cells.values()) events.length = 0;
+    seq += 1;
+    publish({ table: "completions", op: "put", row: item(habits[0]) });
+    return { date: date() };
+  }],
+  ["POST", /^\/mock\/away\/([01])$/, ([is]) => {
+    away = is === "1";
+    if (away) for (const client of clients) client.socket.terminate();
+    return {};
+  }],
   ["POST", /^\/mock\/drop$/, () => {
     for (const client of clients) client.socket.terminate();
     return {};
@@ -252,6 +273,7 @@ const server = createServer(async (request, response) => {
 const clients = new Set();
 
 new WebSocketServer({ server, path: "/api/websocket" }).on("connection", (socket) => {
+  if (away) return socket.terminate();
   let display = null;
   let subscription = null;
   const send = (message) => socket.send(JSON.stringify(message));

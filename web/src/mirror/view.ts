@@ -1,13 +1,14 @@
 import { html, LitElement, nothing, svg, type TemplateResult } from "lit";
-import { repeat } from "lit/directives/repeat.js";
 import { Api } from "../api";
 import { check, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
 import { CallError, Live, liveUrl } from "../live";
 import type { TodayItem, WallView } from "../types";
 import { reloadWhenUpdated } from "./fresh";
+import { beKiosk } from "./kiosk";
 import { age, arrange, Clock, isNight, isSettled, newlyDone, pixelShift } from "./logic";
 import { pair, storedToken, storeToken, type PairingState } from "./pairing";
+import { type Touch, Undo } from "./undo";
 
 /** How long a habit glows after it became done. */
 const JOY_MS = 3_200;
@@ -27,6 +28,7 @@ export class KairosMirror extends LitElement {
   private busy = new Set<string>();
   private message = "";
   private messageTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly undo = new Undo(() => this.requestUpdate());
   private refusals = 0;
   private wasLive = false;
   private shown = "";
@@ -38,6 +40,7 @@ export class KairosMirror extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.documentElement.lang = lang;
+    beKiosk();
     setInterval(() => this.tick(), 1_000);
     addEventListener("online", () => this.live?.nudge());
     document.addEventListener("visibilitychange", () => document.hidden || this.live?.nudge());
@@ -84,11 +87,20 @@ export class KairosMirror extends LitElement {
     this.paint(() => {
       this.wall = wall;
       for (const id of fresh) this.joy.add(id);
+      this.settle(wall);
     });
     this.tick();
     if (fresh.length > 0) {
       setTimeout(() => this.paint(() => fresh.forEach((id) => this.joy.delete(id))), JOY_MS);
     }
+  }
+
+  /** Lets go of what the day no longer says: a joy that was taken back, an undo of yesterday. */
+  private settle(wall: WallView): void {
+    const done = new Set(wall.items.filter((item) => item.done).map((item) => item.habit_id));
+    for (const id of this.joy) if (!done.has(id)) this.joy.delete(id);
+    const touch = this.undo.touch;
+    if (touch && touch.date !== wall.date) this.undo.forget(touch.habitId);
   }
 
   /** Once a second: dims, shifts, and renders only when the words on the wall would change. */
@@ -121,22 +133,39 @@ export class KairosMirror extends LitElement {
   }
 
   private async touch(item: TodayItem): Promise<void> {
-    if (!this.live || item.done || this.busy.has(item.habit_id)) return;
-    this.paint(() => this.busy.add(item.habit_id));
+    if (item.done) return;
+    await this.act(item.habit_id, async (live) => {
+      const receipt = await live.call("complete", item.habit_id);
+      const { habit } = receipt;
+      const text = habit.done ? habit.name : `${amount(habit.value ?? 0)} / ${amount(habit.target ?? 0)} ${habit.name}`;
+      if (receipt.outcome !== "unchanged") this.undo.offer({ habitId: habit.habit_id, date: habit.date, eventId: receipt.event_id, text });
+    });
+  }
+
+  private async takeBack(): Promise<void> {
+    const touch: Touch | null = this.undo.take();
+    if (!touch) return;
+    const { habitId, date, eventId } = touch;
+    await this.act(habitId, async (live) => void (await live.call("undo", habitId, { date, ...(eventId ? { event_id: eventId } : {}) })));
+  }
+
+  /** One deed on a habit at a time; what the hub says against it is said at the foot. */
+  private async act(habitId: string, deed: (live: Live<WallView>) => Promise<void>): Promise<void> {
+    if (!this.live || this.busy.has(habitId)) return;
+    this.paint(() => this.busy.add(habitId));
     try {
-      await this.live.call("complete", item.habit_id);
+      await deed(this.live);
     } catch (error) {
       const code = error instanceof CallError ? error.code : "";
       if (code === "forbidden") this.say(t.wallNotAllowed);
       else this.say(code === "timeout" || code === "busy" || code === "stopped" ? t.offline : t.somethingElse);
     } finally {
-      this.paint(() => this.busy.delete(item.habit_id));
+      this.paint(() => this.busy.delete(habitId));
     }
   }
 
   protected override render(): TemplateResult {
     const clock = this.clock.at(new Date(), this.wall?.time_zone);
-    const old = this.ageText(Date.now());
     return html`<main class="wall ${this.wall ? "" : "wall-quiet"}">
       <header class="wall-head">
         <time class="wall-time">${clock.time}</time>
@@ -144,8 +173,18 @@ export class KairosMirror extends LitElement {
         ${this.wall && this.wall.total > 0 ? this.renderProgress(this.wall) : nothing}
       </header>
       ${this.wall ? this.renderWall(this.wall) : this.renderPairing()}
-      <p class="wall-foot" role="status">${this.message || old}</p>
+      ${this.renderFoot()}
     </main>`;
+  }
+
+  /** One line: what just happened and its undo, a word, or how old all of this is. */
+  private renderFoot(): TemplateResult {
+    const touch = this.message ? null : this.undo.touch;
+    if (touch) {
+      return html`<div class="wall-foot" role="status">${check()}<span class="wall-did">${touch.text}</span>
+        <button class="wall-undo" data-testid="mirror-undo" @click=${this.takeBack}>${t.wallUndo}</button></div>`;
+    }
+    return html`<p class="wall-foot" role="status" data-testid="mirror-foot">${this.message || this.ageText(Date.now())}</p>`;
   }
 
   private renderProgress(wall: WallView): TemplateResult {
@@ -163,10 +202,11 @@ export class KairosMirror extends LitElement {
     const items = arrange(wall.items);
     // The open ones come first: when the first is settled, all are, those beyond the eight included.
     const settled = items[0] !== undefined && isSettled(items[0]);
+    // Not `repeat`: of each row that leaves it keeps a comment in the page (lit/lit#5298), and a wall hangs for months.
     return html`<section class="wall-body">
       ${settled ? html`<p class="wall-kind wall-all">${t.wallAllDone}</p>` : nothing}
       <ul class="wall-list" data-n=${items.length}>
-        ${repeat(items, (item) => item.habit_id, (item) => this.renderItem(item))}
+        ${items.map((item) => this.renderItem(item))}
       </ul>
       ${wall.more > 0 ? html`<p class="wall-more">${t.wallMore(wall.more)}</p>` : nothing}
     </section>`;
