@@ -51,9 +51,6 @@ export const mark = (className = "mark") =>
   </svg>`;
 
 export const dots = () => icon(svg`<path d="M5.5 12h.01M12 12h.01M18.5 12h.01" stroke-width="3" />`);
-export const pencil = () => icon(svg`<path d="M5 19l.8-3.8L16 5l3 3L8.8 18.2zM14 7l3 3" />`);
-export const pause = () => icon(svg`<path d="M9 6v12M15 6v12" />`);
-export const box = () => icon(svg`<path d="M4 8V5.5h16V8zM5.5 8v11h13V8M10 12h4" />`);
 export const sprout = () => icon(svg`<path d="M12 20v-9M12 13c0-4-2.5-6.5-7-7 0 4.5 2.5 7 7 7zM12 11c0-3 2-5.5 7-6 0 4-2.5 6-7 6z" />`);
 export const cross = () => icon(svg`<path d="M7 7l10 10M17 7L7 17" />`);
 export const calendar = () => icon(svg`<rect x="4" y="5.5" width="16" height="14.5" rx="3" /><path d="M4 10h16M8.5 3.5v3.5M15.5 3.5v3.5" />`);

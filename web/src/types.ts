@@ -274,14 +274,6 @@ export interface RunAnswer {
   run: Run;
 }
 
-/** Something that happened to a habit on a day. */
-export interface DayEvent {
-  id: string;
-  verb: string;
-  occurred_at: number | null;
-  undo_of: string | null;
-}
-
 /** An account as an administrator sees it. */
 export interface Person {
   user_id: string;

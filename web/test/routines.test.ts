@@ -71,7 +71,7 @@ describe("which run is shown", () => {
 });
 
 it("finds the deed of a step, unless it was taken back", () => {
-  const event = (id: string, occurred_at: number, more: Partial<DayEvent> = {}): DayEvent => ({ id, verb: "full", occurred_at, undo_of: null, ...more });
+  const event = (id: string, occurred_at: number, more: Partial<DayEvent> = {}): DayEvent => ({ id, verb: "full", value: null, occurred_at, undo_of: null, source: "app", skip_reason: null, ...more });
   const events = [event("other", 4), event("mine", 5)];
   expect(eventOf(step("a", "done", 5), events)?.id).toBe("mine");
   expect(eventOf(step("a", "done", 5), [...events, event("u", 6, { verb: "undo", undo_of: "mine" })])).toBeUndefined();

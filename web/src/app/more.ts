@@ -34,7 +34,7 @@ export class KairosMore extends View {
       ])}
       ${this.renderGroup(words.house, [
         { href: "#/admin", icon: gear(), name: words.admin, line: words.adminLine, hidden: !admin },
-        { href: "#/trust", icon: shield(), name: words.trust, line: words.trustLine },
+        { href: "/trust", icon: shield(), name: words.trust, line: words.trustLine },
       ])}
       <div class="more-end">
         <p>${session.me?.email ?? ""}</p>
