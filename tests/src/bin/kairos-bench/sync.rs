@@ -125,10 +125,25 @@ async fn floor(stage: &Stage) -> (usize, Duration) {
     (rows, begun.elapsed())
 }
 
+/// Waits until the log stands still: after an import the engine looks through all that came.
+async fn at_rest(stage: &Stage) {
+    let head = || -> i64 { open(stage).query_row("SELECT max(seq) FROM changes", [], |row| row.get(0)).unwrap() };
+    let mut before = head();
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = head();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
 /// A change on its way to a phone, with others waiting beside it; a return to nothing new.
 async fn change(plan: &Plan, stage: &Stage, goal: &mut Goal) {
     let (port, token) = (stage.house.ports.http, stage.person.token.clone());
     let habit = stage.person.habit("Now").await;
+    at_rest(stage).await;
     let mut replica = Replica::new("phone");
     let mut stream = SyncStream::open(port, &token, &request(&replica), false).await;
     stream.complete(&mut replica).await;
