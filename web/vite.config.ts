@@ -44,11 +44,8 @@ export default defineConfig({
   // The SDK finds its worker beside its own files.
   optimizeDeps: { exclude: ["@powersync/web"] },
   server: {
-    proxy: {
-      "/api": { target: hub, ws: true, changeOrigin: true, rewriteWsOrigin: true },
-      "/sync": { target: hub, changeOrigin: true },
-      "/write-checkpoint2.json": { target: hub, changeOrigin: true },
-    },
+    // The hub compares where a request comes from with where it goes to, so both keep this server's name.
+    proxy: { "/api": { target: hub, ws: true }, "/sync": { target: hub }, "/write-checkpoint2.json": { target: hub } },
   },
   plugins: [
     leaveOut(),

@@ -39,6 +39,8 @@ export interface DeedBody {
 export class CurrentModel extends EventTarget implements Model {
   private readonly pass = (event: Event) => void this.dispatchEvent(new Event(event.type));
 
+  days?: NonNullable<Model["days"]>;
+
   constructor(private layer: Model) {
     super();
     this.use(layer);
@@ -55,6 +57,8 @@ export class CurrentModel extends EventTarget implements Model {
     }
     const changed = layer !== this.layer;
     this.layer = layer;
+    if (layer.days) this.days = layer.days.bind(layer);
+    else delete this.days;
     if (changed) for (const type of ["today", "rows"]) this.dispatchEvent(new Event(type));
   }
 

@@ -77,6 +77,9 @@ export class Sync extends EventTarget {
   static async open(me: Me, token: () => Promise<string | null>): Promise<Sync> {
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
     await db.init();
+    // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother
+    // the person with a question.
+    if (matchMedia("(display-mode: standalone)").matches) void navigator.storage.persist().catch(() => false);
     const sync = new Sync(db, me, token);
     await sync.follow();
     return sync;

@@ -90,6 +90,7 @@ export function habitOf(row: HabitRow): Habit {
     kind: (row.kind ?? "boolean") as HabitKind,
     frequency: (row.frequency ?? "DAILY") as Habit["frequency"],
     step: row.step ?? 1,
+    micro_active: row.micro_active ?? 0,
     freq_num: row.freq_num ?? 1,
     freq_den: row.freq_den ?? 1,
     freq_window: (row.freq_window ?? "calendar") as Habit["freq_window"],

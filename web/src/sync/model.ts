@@ -1,6 +1,6 @@
 import { cellId, timedId } from "../ids";
 import type { DeedBody, Model } from "../model";
-import type { Habit, HabitCommand, HabitPatch, Me, NewHabit, Receipt, Today, TodayItem } from "../types";
+import type { DayCell, Habit, HabitCommand, HabitPatch, Me, NewHabit, Receipt, Today, TodayItem } from "../types";
 import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
 import { actorOf, cellsOf, type DayRows, habitOf, inOrder, itemOf, planOf, todayOf, typeOf } from "./day";
 import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
@@ -22,9 +22,10 @@ export interface Store extends Reader {
 /** How many deeds can be taken back one by one; older ones all at once. */
 const REMEMBERED = 50;
 
-/** A deed of this page, to be taken back. */
+/** A deed of this page, to be taken back. To take back is one, too: so it can be put back. */
 interface Done {
   token: string;
+  undid: boolean;
   cell: string;
   before: Shape;
   after: Shape;
@@ -146,7 +147,7 @@ export class SyncModel extends EventTarget implements Model {
       await this.writeCell(writer, cell, { id, habit_id: habit.id, date: of.date, actor }, deed, body.note);
       return { before, deed };
     });
-    const token = written && command !== "undo" ? this.remember(id, written.before, written.deed) : null;
+    const token = written ? this.remember(command === "undo", id, written.before, written.deed) : null;
     const item = await this.item(habit, day);
     return { seq: 0, outcome: written ? "applied" : "unchanged", event_id: token, habit: item };
   }
@@ -164,16 +165,17 @@ export class SyncModel extends EventTarget implements Model {
     { cell, before, measure, step }: { cell: string; before: Shape; measure: Measure; step: number },
   ): Deed | null {
     if (command !== "undo") return deedOf(command, body, before, measure);
-    const known = this.done.findLastIndex((done) => (body.event_id ? done.token === body.event_id : done.cell === cell));
+    const { event_id } = body;
+    const known = this.done.findLastIndex((done) => (event_id ? done.token === event_id : done.cell === cell && !done.undid));
     const done = known < 0 ? undefined : this.done.splice(known, 1)[0];
     // What somebody else did since is not to be undone with it.
-    if (done && (body.event_id || sameShape(done.after, before))) return backTo(done.before, before, done.deed, measure);
+    if (done && (event_id || sameShape(done.after, before))) return backTo(done.before, before, done.deed, measure);
     return measure.kind === "measurable" ? less(step, before, measure) : deedOf("undo", body, before, measure);
   }
 
-  private remember(cell: string, before: Shape, deed: Deed): string {
+  private remember(undid: boolean, cell: string, before: Shape, deed: Deed): string {
     const token = timedId(this.now());
-    this.done.push({ token, cell, before, after: shapeOf(deed.shape), deed });
+    this.done.push({ token, undid, cell, before, after: shapeOf(deed.shape), deed });
     if (this.done.length > REMEMBERED) this.done.shift();
     return token;
   }
@@ -243,6 +245,18 @@ export class SyncModel extends EventTarget implements Model {
       ]),
     );
     await this.load();
+  }
+
+  async days(habit_id: string, from: string, to: string): Promise<DayCell[]> {
+    const habit = await this.habit(habit_id);
+    const cells = cellsOf(habit, { ...this.rows, cells: await this.store.getAll<CellRow>(sql.PERIOD, [habit_id, from, to]) }, this.me.user_id);
+    return cells
+      .sort((a, b) => (a.date < b.date ? -1 : 1))
+      .map((cell) => ({
+        date: cell.date, type: typeOf(cell), percent: cell.partial_percent, value: cell.amount, skip_reason: cell.skip_reason, note: cell.note,
+        // What was done here was done in the app; the hub will say the same.
+        source: cell.source ?? "app",
+      }));
   }
 
   async note(of: { habit_id: string; date: string }, note: string): Promise<void> {

@@ -141,6 +141,29 @@ describe("a tap", () => {
     expect(await meant()).toEqual([{ op: "PATCH", verb: "full", at: NOW }, { op: "PATCH", verb: "partial", value: 40, at: NOW }]);
   });
 
+  it("can be taken back, put back, and taken back again", async () => {
+    await habit();
+    const made = await model();
+    let last = await made.act(of, "complete", { percent: 30 });
+    for (const type of [null, "PARTIAL", null, "PARTIAL"]) {
+      last = await made.act(of, "undo", { event_id: last.event_id as string });
+      expect(last.habit.type).toBe(type);
+    }
+    expect((await db.queue()).map(({ op }) => op)).toEqual(["PUT", "DELETE", "PUT", "DELETE", "PUT"]);
+  });
+
+  it("is found again among the days of its habit", async () => {
+    await habit();
+    await had("completions", { id: "b", habit_id: HABIT, date: "2026-11-20", actor: "", type: "SKIPPED", skip_reason: "NO_TIME", note: "Hm", source: "device" });
+    const made = await model();
+    await made.act(of, "complete", { percent: 30 });
+    expect(await made.days(HABIT, "2026-11-20", DATE)).toEqual([
+      { date: "2026-11-20", type: "SKIPPED", percent: null, value: null, skip_reason: "NO_TIME", note: "Hm", source: "device" },
+      { date: DATE, type: "PARTIAL", percent: 30, value: null, skip_reason: null, note: null, source: "app" },
+    ]);
+    expect(await made.days(HABIT, "2026-11-25", "2026-11-30")).toEqual([]);
+  });
+
   it("reaches the row that is there, whatever its id", async () => {
     await habit();
     await had("completions", { id: "other", habit_id: HABIT, date: DATE, actor: "", note: "Hm", source: null });
