@@ -134,6 +134,12 @@ export class Session extends EventTarget {
     await this.closing;
   }
 
+  /** Signs out, or asks first what is to stay on this device, where something is. */
+  leave(): void {
+    if (this.sync) location.hash = "#/account/sign-out";
+    else void this.signOut(false);
+  }
+
   /** Signs this device out, also while the hub is away: it is told as soon as it is there. */
   async signOut(wipe: boolean): Promise<void> {
     await this.stop(wipe);

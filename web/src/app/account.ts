@@ -40,8 +40,17 @@ export class KairosAccount extends View {
     super.connectedCallback();
     this.follow(session, "state", () => void this.load());
     this.follow(window, "kairos-update", () => this.requestUpdate());
-    this.leaving = this.words[0] === "sign-out";
     void this.load();
+  }
+
+  /** `#/account/sign-out` comes with the question. */
+  protected override willUpdate(changed: Map<string, unknown>): void {
+    if (changed.has("words") && this.words[0] === "sign-out") this.leaving = true;
+  }
+
+  private stay(): void {
+    this.paint(() => (this.leaving = false));
+    if (this.words[0] === "sign-out") history.replaceState(null, "", "#/account");
   }
 
   private async load(): Promise<void> {
@@ -75,7 +84,7 @@ export class KairosAccount extends View {
       <kairos-conflicts></kairos-conflicts>
       <kairos-profile></kairos-profile>
       <button class="quiet wide" data-testid="account-sign-out" @click=${() => this.paint(() => (this.leaving = true))}>${t.signOut}</button>
-      ${this.leaving ? html`<kairos-leave @close=${() => this.paint(() => (this.leaving = false))}></kairos-leave>` : nothing}`;
+      ${this.leaving ? html`<kairos-leave @close=${this.stay}></kairos-leave>` : nothing}`;
   }
 
   private renderState(): TemplateResult {

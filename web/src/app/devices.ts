@@ -216,7 +216,7 @@ export class KairosDevices extends View {
       <p><b>${me?.display_name ?? ""}</b><br />${me?.email ?? ""}</p>
       <div class="account-links">
         <a class="quiet" href="/mirror">${t.openMirror}</a>
-        <button class="quiet" @click=${() => api.logout().catch(toastError)}>${t.signOut}</button>
+        <button class="quiet" @click=${() => session.leave()}>${t.signOut}</button>
       </div>
     </section>`;
   }

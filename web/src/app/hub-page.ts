@@ -29,7 +29,7 @@ export abstract class HubPage extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session, "state", () => {
-      const live = session.live.state === "live";
+      const live = session.reachable;
       if (live && !this.wasLive) void this.refresh();
       this.wasLive = live;
     });

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { button, exchange, gear, key, mirror, next, person, shield, signOut, watch } from "../icons";
-import { api, session, toastError } from "../session";
+import { session } from "../session";
 import { words } from "../texts/more";
 import "./more.css";
 import { pages } from "./pages";
@@ -38,7 +38,7 @@ export class KairosMore extends View {
       ])}
       <div class="more-end">
         <p>${session.me?.email ?? ""}</p>
-        <button class="quiet" data-testid="sign-out" @click=${() => api.logout().catch(toastError)}>${signOut()}${t.signOut}</button>
+        <button class="quiet" data-testid="sign-out" @click=${() => session.leave()}>${signOut()}${t.signOut}</button>
       </div>`;
   }
 

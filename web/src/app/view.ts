@@ -32,11 +32,11 @@ export abstract class View extends LitElement {
   /** Does something when the hub, or the network at all, is there again. */
   protected whenBack(job: () => void): void {
     this.follow(window, "online", job);
-    let state = session.live.state;
+    let there = session.reachable;
     this.follow(session, "state", () => {
-      const was = state;
-      state = session.live.state;
-      if (state === "live" && was !== "live") job();
+      const was = there;
+      there = session.reachable;
+      if (there && !was) job();
     });
   }
 
