@@ -173,7 +173,7 @@ export class Session extends EventTarget {
     const run = ++this.run;
     const { Sync } = await import("./sync/database");
     await this.closing;
-    const sync = await Sync.open(me, () => this.syncToken());
+    const sync = await Sync.open(me, () => this.syncToken(), this.liveModel);
     if (run !== this.run) {
       await sync.close(false);
       return null;

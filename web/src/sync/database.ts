@@ -1,6 +1,7 @@
 import { HubConnector } from "@hub/connector.js";
 import { schema } from "@hub/schema.js";
 import { PowerSyncDatabase } from "@powersync/web";
+import type { Model } from "../model";
 import type { Me } from "../types";
 import { SyncModel } from "./model";
 import * as sql from "./sql";
@@ -68,19 +69,20 @@ export class Sync extends EventTarget {
     private readonly db: PowerSyncDatabase,
     me: Me,
     private readonly token: () => Promise<string | null>,
+    hub: Pick<Model, "act">,
   ) {
     super();
-    this.model = new SyncModel(db, me);
+    this.model = new SyncModel(db, me, Date.now, hub);
   }
 
   /** Opens the database. Nothing is asked of the hub. */
-  static async open(me: Me, token: () => Promise<string | null>): Promise<Sync> {
+  static async open(me: Me, token: () => Promise<string | null>, hub: Pick<Model, "act">): Promise<Sync> {
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
     await db.init();
     // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother
     // the person with a question.
     if (matchMedia("(display-mode: standalone)").matches) void navigator.storage.persist().catch(() => false);
-    const sync = new Sync(db, me, token);
+    const sync = new Sync(db, me, token, hub);
     await sync.follow();
     return sync;
   }

@@ -152,6 +152,16 @@ describe("a tap", () => {
     expect((await db.queue()).map(({ op }) => op)).toEqual(["PUT", "DELETE", "PUT", "DELETE", "PUT"]);
   });
 
+  it("of another, named by the hub's id, is taken back by the hub", async () => {
+    await habit();
+    const asked: unknown[] = [];
+    const made = new SyncModel(db, ME, () => now, { act: (...of) => (asked.push(of), Promise.reject(new Error("away"))) });
+    await made.load();
+    await expect(made.act(of, "undo", { event_id: "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f" })).rejects.toThrow("away");
+    expect(asked).toEqual([[of, "undo", { event_id: "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f" }]]);
+    expect(await db.queue()).toEqual([]);
+  });
+
   it("is found again among the days of its habit", async () => {
     await habit();
     await had("completions", { id: "b", habit_id: HABIT, date: "2026-11-20", actor: "", type: "SKIPPED", skip_reason: "NO_TIME", note: "Hm", source: "device" });
