@@ -11,7 +11,7 @@ import "./account.css";
 import "./account-conflicts";
 import "./account-leave";
 import "./account-profile";
-import { takeUpdate, updateReady } from "./shell";
+import { shellRefused, takeUpdate, updateReady } from "./shell";
 import { badge } from "./sync-badge";
 import { View } from "./view";
 
@@ -93,6 +93,7 @@ export class KairosAccount extends View {
       <div class="account-state">${badge(state)}${sync ? html`<span class="hint">${state.last ? words.last(momentText(state.last)) : words.never}</span>` : nothing}</div>
       ${sync
         ? html`<p data-testid="sync-detail">${detail(state)}</p>
+            ${shellRefused() ? html`<p>${words.untrusted} <a href="/trust">${words.untrustedHow}</a></p>` : nothing}
             <button class="quiet" data-testid="sync-now" ?disabled=${this.looking} @click=${this.syncNow}>${this.looking ? words.looking : words.syncNow}</button>`
         : canSync()
           ? html`<p>${words.opening}</p>`

@@ -9,6 +9,12 @@ import { words } from "../texts/sync";
 const LOOK_MS = 3_600_000;
 
 let waiting: ServiceWorker | null = null;
+let refused = false;
+
+/** Whether this browser keeps data, but not the page: it does not trust the hub's certificate. */
+export function shellRefused(): boolean {
+  return refused;
+}
 
 /** Whether a new version waits for the person's word. */
 export function updateReady(): boolean {
@@ -38,6 +44,7 @@ export async function startShell(): Promise<void> {
     setInterval(() => look(registration), LOOK_MS);
   } catch {
     // A certificate that was only clicked away: everything works but opening the page without the hub.
+    refused = true;
   }
 }
 

@@ -23,6 +23,8 @@ const en = {
   insecure: "It was opened over plain http. Browsers let pages keep data and open without a network only over https.",
   insecureList: ["Taps need your hub to be there.", "The page does not open without it.", "It cannot be put on your home screen as an app."],
   trust: "How to open it over https",
+  untrusted: "The page does not open without your hub, since this browser does not trust its certificate.",
+  untrustedHow: "How to change that",
   incapable: "This browser gives pages no place to keep data. Everything else works as long as your hub is there.",
 
   // What waits
@@ -120,6 +122,8 @@ const de: typeof en = {
   insecure: "Sie wurde über einfaches http geöffnet. Nur über https lassen Browser eine Seite Daten behalten und ohne Netz aufgehen.",
   insecureList: ["Zum Abhaken muss dein Hub erreichbar sein.", "Ohne ihn geht die Seite nicht auf.", "Sie lässt sich nicht als App auf den Startbildschirm legen."],
   trust: "So öffnest du sie über https",
+  untrusted: "Ohne deinen Hub geht die Seite nicht auf, weil dieser Browser seinem Zertifikat nicht traut.",
+  untrustedHow: "So änderst du das",
   incapable: "Dieser Browser gibt Seiten keinen Platz für Daten. Alles andere geht, solange dein Hub erreichbar ist.",
 
   pendingTitle: "Unterwegs",
