@@ -1,7 +1,8 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { ApiError } from "../api";
 import { t } from "../i18n";
-import { back, mark } from "../icons";
+import { mark } from "../icons";
+import { back } from "../icons-pages";
 import { session, toastError } from "../session";
 import { hub } from "../texts/hub";
 import "./hub-page.css";

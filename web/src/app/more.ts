@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { button, exchange, gear, key, mirror, next, person, shield, signOut, watch } from "../icons";
+import { button, mirror } from "../icons";
+import { exchange, gear, key, next, person, shield, signOut, watch } from "../icons-pages";
 import { session } from "../session";
 import { words } from "../texts/more";
 import "./more.css";
@@ -28,7 +29,6 @@ export class KairosMore extends View {
       ])}
       ${this.renderGroup(words.you, [
         { href: "#/account", icon: person(), name: words.account, line: words.accountLine },
-        { href: "#/settings", icon: gear(), name: words.settings, line: words.settingsLine },
         { href: "#/transfer", icon: exchange(), name: words.transfer, line: words.transferLine },
         { href: "#/tokens", icon: key(), name: words.tokens, line: words.tokensLine, hidden: admin },
       ])}

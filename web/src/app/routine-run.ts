@@ -1,6 +1,7 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { amount, t } from "../i18n";
-import { check, forward, leaf, minus, pause, play, plus, rest, steps as stepsIcon } from "../icons";
+import { check, leaf, minus, pause, plus, rest, steps as stepsIcon } from "../icons";
+import { forward, play } from "../icons-pages";
 import { api, session } from "../session";
 import { words } from "../texts/routines";
 import type { DayEvent, Habit, List, Run, RunAnswer, RunStep, StepResult } from "../types";

@@ -1,7 +1,8 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../i18n";
-import { check, download, file as fileIcon, rest, warn } from "../icons";
+import { check, rest } from "../icons";
+import { download, file as fileIcon, warn } from "../icons-pages";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/transfer";
 import type { Import, List, Outlook } from "../types";

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
-import { box, file, key, next, people, pulse } from "../../icons";
+import { box } from "../../icons";
+import { file, key, next, people, pulse } from "../../icons-pages";
 import { api, session } from "../../session";
 import { words } from "../../texts/admin";
 import type { ApiToken, Backup, Health, List, Person } from "../../types";

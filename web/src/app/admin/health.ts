@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
-import { check, minus, warn } from "../../icons";
+import { check, minus } from "../../icons";
+import { warn } from "../../icons-pages";
 import { api } from "../../session";
 import { words } from "../../texts/admin";
 import type { Health } from "../../types";

@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../../i18n";
-import { person as personIcon, plus } from "../../icons";
+import { plus } from "../../icons";
+import { person as personIcon } from "../../icons-pages";
 import { api, session, toast } from "../../session";
 import { words } from "../../texts/admin";
 import type { List, Person } from "../../types";

@@ -1,7 +1,8 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../../i18n";
-import { key, plus } from "../../icons";
+import { plus } from "../../icons";
+import { key } from "../../icons-pages";
 import { api, toast } from "../../session";
 import { words } from "../../texts/admin";
 import type { ApiToken, List } from "../../types";

@@ -1,0 +1,24 @@
+import { svg } from "lit";
+import { icon } from "./icons";
+
+/** Icons of pages that are brought when they are opened: they come with them, and not with the first screen or the mirror. */
+
+export const play = () => icon(svg`<path d="M8 5.5v13l10.5-6.5z" />`);
+export const forward = () => icon(svg`<path d="M6 6l7 6-7 6zM17 6v12" />`);
+export const grip = () => icon(svg`<path d="M5 9h14M5 15h14" />`);
+export const up = () => icon(svg`<path d="M6 14.5l6-6 6 6" />`);
+export const down = () => icon(svg`<path d="M6 9.5l6 6 6-6" />`);
+export const next = () => icon(svg`<path d="M9.5 6l6 6-6 6" />`);
+export const back = () => icon(svg`<path d="M14.5 6l-6 6 6 6" />`);
+export const people = () => icon(svg`<circle cx="9" cy="8.5" r="3.2" /><path d="M3.5 19c.6-3.6 2.7-5.4 5.5-5.4s4.9 1.8 5.5 5.4M15.5 5.8a3 3 0 0 1 0 5.5M17 13.9c1.9.6 3.1 2.3 3.5 5.1" />`);
+export const key = () => icon(svg`<circle cx="8" cy="15.5" r="4" /><path d="M11 12.5L19.5 4M16 7.5l3 3M13.5 10l2 2" />`);
+export const pulse = () => icon(svg`<path d="M3 12.5h4l2.5-6.5 4.5 12 2.5-5.5H21" />`);
+export const exchange = () => icon(svg`<path d="M8 20V5M4.5 8.5L8 5l3.5 3.5M16 4v15M12.5 15.5L16 19l3.5-3.5" />`);
+export const download = () => icon(svg`<path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14" />`);
+export const file = () => icon(svg`<path d="M7 3.5h7l4 4V20.5H7zM13.5 4v4H18" />`);
+export const shield = () => icon(svg`<path d="M12 3.5l7 2.5v5.5c0 4.4-2.8 7.4-7 9-4.2-1.6-7-4.6-7-9V6z" />`);
+export const gear = () => icon(svg`<path d="M4 7h9M17 7h3M4 17h3M11 17h9" /><circle cx="15" cy="7" r="2" /><circle cx="9" cy="17" r="2" />`);
+export const watch = () => icon(svg`<circle cx="12" cy="12" r="5.5" /><path d="M9.5 7l.7-4h3.6l.7 4M9.5 17l.7 4h3.6l.7-4M12 9.5V12l1.8 1.2" />`);
+export const signOut = () => icon(svg`<path d="M10 4H5v16h5M14 8l4.5 4-4.5 4M18 12H9.5" />`);
+export const person = () => icon(svg`<circle cx="12" cy="8.5" r="3.6" /><path d="M5 20c.7-4 3.5-6 7-6s6.3 2 7 6" />`);
+export const warn = () => icon(svg`<circle cx="12" cy="12" r="8.5" /><path d="M12 7.5v5.5M12 16.4v.1" />`);
