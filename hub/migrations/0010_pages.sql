@@ -14,3 +14,4 @@ CREATE INDEX IF NOT EXISTS routine_executions_page ON routine_executions (scope,
 DROP INDEX IF EXISTS pauses_scope;
 CREATE INDEX IF NOT EXISTS pauses_page ON pauses (scope, id);
 CREATE INDEX IF NOT EXISTS completions_page ON completions (scope, id);
+CREATE INDEX IF NOT EXISTS conflicts_settled ON conflicts (scope, settled_at) WHERE status <> 'OPEN' AND deleted_at IS NULL;

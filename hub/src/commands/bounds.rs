@@ -25,9 +25,10 @@ pub(super) const MOST: [(&Table, usize, &str); 7] = [
     (&ROUTINE_EXECUTIONS, 50_000, "runs of routines"),
 ];
 
-/// How many living parts a whole may have, by the column that names it, and what people call them.
-pub(super) const MOST_PARTS: [(&Table, &str, usize, &str); 3] = [
-    (&ROUTINE_HABITS, "routine_id", MAX_STEPS, "steps of this routine"),
-    (&ROUTINE_VARIANTS, "routine_id", MAX_VARIANTS, "variants of this routine"),
-    (&HABIT_SCHEDULES, "habit_id", 1000, "changes of this habit's schedule"),
+/// How many living parts a whole may have: the part, the column that names the whole, the whole, how many, and what people call
+/// them.
+pub(super) const MOST_PARTS: [(&Table, &str, &Table, usize, &str); 3] = [
+    (&ROUTINE_HABITS, "routine_id", &ROUTINES, MAX_STEPS, "steps of this routine"),
+    (&ROUTINE_VARIANTS, "routine_id", &ROUTINES, MAX_VARIANTS, "variants of this routine"),
+    (&HABIT_SCHEDULES, "habit_id", &HABITS, 1000, "changes of this habit's schedule"),
 ];

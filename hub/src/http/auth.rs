@@ -153,7 +153,7 @@ async fn logout(
         api.auth.logout(&token, channel).await?;
         cookie = cookies::clear(channel);
     } else if let Some(token) = bearer(&headers)
-        && let Ok(Caller::Person { credential: Credential::Session(id), .. }) = api.auth.principal(token).await
+        && let Ok(Caller::Person { credential: Credential::Session(id), .. }) = api.auth.app(token).await
     {
         api.auth.end_session(&id).await?;
     }

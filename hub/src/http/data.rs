@@ -27,7 +27,7 @@ use crate::commands::UploadOutcome;
 use crate::places::Place;
 
 /// How many bytes a second of its body an upload brings at least, after a while in which it need not.
-const LEAST_PACE: usize = 8 << 10;
+const LEAST_PACE: usize = 16 << 10;
 const GRACE: Duration = Duration::from_secs(10);
 /// The largest upload: a transaction must come whole.
 pub(super) const MAX_UPLOAD: usize = 8 << 20;
@@ -96,22 +96,24 @@ async fn in_time(body: Body) -> Result<Vec<u8>, ApiError> {
     let mut pieces = body.into_data_stream();
     loop {
         let earned = Duration::from_secs(u64::try_from(read.len() / LEAST_PACE).unwrap_or(u64::MAX));
-        let piece = tokio::time::timeout_at(begun + GRACE + earned, pieces.next()).await.map_err(|_| {
-            let message = "The upload came too slowly; please send it again.";
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
-        })?;
+        let piece = tokio::time::timeout_at(begun + GRACE + earned, pieces.next()).await.map_err(|_| late())?;
         let Some(piece) = piece else { return Ok(read) };
-        let piece = piece
-            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", "The body did not come to its end."))?;
+        // It paused, or the line broke: nothing of it is saved.
+        let piece = piece.map_err(|_| late())?;
         if read.len() + piece.len() > MAX_UPLOAD {
             return Err(ApiError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
+                "too_large",
                 "The body is larger than the hub takes.",
             ));
         }
         read.extend_from_slice(&piece);
     }
+}
+
+fn late() -> ApiError {
+    let message = "The upload came too slowly, or not to its end; please send it again.";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
 }
 
 async fn take(

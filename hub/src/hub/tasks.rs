@@ -52,6 +52,8 @@ pub(super) async fn keep_certificate(
     settings: discovery::Settings,
     mut names: watch::Receiver<discovery::Names>,
 ) {
+    // Where discovery is off nobody sends other names, and never will.
+    let mut is_told = true;
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     loop {
         let mut present = vec![names.borrow_and_update().host()];
@@ -65,7 +67,7 @@ pub(super) async fn keep_certificate(
             Err(error) => tracing::warn!(%error, "The certificate could not be renewed; the present one stays."),
         }
         tokio::select! {
-            changed = names.changed() => if changed.is_err() { return },
+            changed = names.changed(), if is_told => is_told = changed.is_ok(),
             () = tokio::time::sleep(UPKEEP) => {}
         }
     }

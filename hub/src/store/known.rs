@@ -156,6 +156,7 @@ impl Known {
     /// A wish begins.
     pub(super) fn begin(&mut self) {
         self.written = Some(Vec::new());
+        self.events.clear();
     }
 
     /// Where it stands before something that may be undone.

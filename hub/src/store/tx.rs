@@ -131,13 +131,22 @@ impl Tx<'_> {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// How many living rows of a table name this whole in a column.
+    /// How many rows of a table and scope name this whole in a column: those that live, or also those that are deleted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn count_parts(&self, table: &'static Table, column: &'static str, of: &str) -> Result<usize, StoreError> {
-        let sql = format!("SELECT count(*) FROM {} WHERE {column} = ?1 AND deleted_at IS NULL", table.name);
-        let count: i64 = self.connection.prepare_cached(&sql)?.query_row([of], |row| row.get(0))?;
+    pub fn count_parts(
+        &self,
+        table: &'static Table,
+        scope: &Scope,
+        (column, of): (&'static str, &str),
+        deleted_too: bool,
+    ) -> Result<usize, StoreError> {
+        let name = table.name;
+        let sql =
+            format!("SELECT count(*) FROM {name} WHERE {column} = ?1 AND scope = ?2 AND (?3 OR deleted_at IS NULL)");
+        let params = (of, scope.to_string(), deleted_too);
+        let count: i64 = self.connection.prepare_cached(&sql)?.query_row(params, |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 

@@ -115,6 +115,16 @@ impl Envelope {
     pub fn is_numbered(&self) -> bool {
         self.client_id.is_some() && self.batch.iter().all(|written| written.op_id.is_some())
     }
+
+    /// Whether any of its operations adds to an amount: told twice, it would count twice.
+    #[must_use]
+    pub fn adds(&self) -> bool {
+        let adds = |operation: &Operation| {
+            operation.meaning.verb == Some(Verb::Add)
+                || (operation.data.contains_key("amount") && operation.previous.is_some())
+        };
+        self.batch.iter().filter_map(|written| written.operation.as_ref().ok()).any(adds)
+    }
 }
 
 impl Written {

@@ -72,12 +72,17 @@ pub(super) fn require_room(
 
 /// Refuses a part more than a whole may have: each of them is written with it when it goes and comes back.
 pub(super) fn require_room_in_whole(tx: &Tx<'_>, before: Option<&Row>, row: &Row) -> Result<(), StoreError> {
-    let Some((_, column, most, what)) = MOST_PARTS.iter().find(|(limited, ..)| *limited == row.table) else {
+    let Some((_, column, parent, most, what)) = MOST_PARTS.iter().find(|(limited, ..)| *limited == row.table) else {
         return Ok(());
     };
     let whole = row.text(column);
     let had = before.is_some_and(|before| before.deleted_at.is_none() && before.text(column) == whole);
-    if row.deleted_at.is_some() || had || tx.count_parts(row.table, column, &whole)? < *most {
+    if row.deleted_at.is_some() || had {
+        return Ok(());
+    }
+    // What went with it comes back with it.
+    let is_gone = tx.row(parent, &whole)?.is_some_and(|whole| whole.deleted_at.is_some());
+    if tx.count_parts(row.table, &row.scope, (column, &whole), is_gone)? < *most {
         return Ok(());
     }
     Err(refuse(format!("There are {most} {what} already; delete some first.")))

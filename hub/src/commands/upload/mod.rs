@@ -188,17 +188,17 @@ fn take_in(
     }
     let (user, author) = (by.user.to_string(), by.author());
     let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(session));
-    // Without numbers only an envelope as a whole can be told from another: from the last, and only while its rows stand as
-    // that left them. Else it is the same wish anew.
+    // Without numbers only an envelope as a whole can be told from another: from the last. Where its rows stand otherwise than
+    // that left them it may be the same wish anew; but what adds is never added twice.
     let last = (!envelope.is_numbered()).then(|| print(&envelope.batch.iter().map(|w| &w.raw).collect::<Vec<_>>()));
     let last_name = name(session, "whole");
+    let mut known: Vec<Outcome> = Vec::new();
     if let Some(last) = &last
-        && let Some((print, (mut outcomes, stood))) = tx.answer::<(Vec<Outcome>, String)>(&author, &last_name)?
+        && let Some((print, (outcomes, stood))) = tx.answer::<(Vec<Outcome>, String)>(&author, &last_name)?
         && print == *last
-        && stood == standing(tx, envelope, &outcomes)?
+        && (envelope.adds() || stood == standing(tx, envelope, &outcomes)?)
     {
-        outcomes.iter_mut().for_each(repeat);
-        return Ok(outcomes);
+        known = outcomes;
     }
     let client = envelope.client_id.clone().unwrap_or_else(|| session.to_owned());
     let mut uploader = Uploader::new(by, Arc::clone(envelope), client, stamps);
@@ -206,6 +206,11 @@ fn take_in(
     uploader.until = tx.head()?.saturating_add(MOST_CHANGES);
     for (n, written) in envelope.batch.iter().enumerate() {
         uploader.operation = n;
+        // What was set aside is tried anew: what stood in its way may be gone.
+        if let Some(outcome) = known.get(n).filter(|outcome| outcome.result != Fate::Quarantined) {
+            outcomes.push(Outcome { result: Fate::Duplicate, ..outcome.clone() });
+            continue;
+        }
         outcomes.push(uploader.take(tx, n, written)?);
     }
     uploader.fold_days(tx)?;

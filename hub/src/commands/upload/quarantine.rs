@@ -59,6 +59,7 @@ impl Uploader {
                 let own = self.client_id().is_some() && entry.opt_text("client_id").as_deref() == self.client_id();
                 if own || entry.hlc().is_none_or(|since| *since < stamp.at) {
                     settle::close(tx, &self.by, entry, Settlement::Dismissed)?;
+                    self.all_open = false;
                     if let Some(open) = self.open.get_mut(&home) {
                         *open = open.saturating_sub(1);
                     }
@@ -104,6 +105,10 @@ impl Uploader {
             && entry.text("operations").len() < MAX_ENTRY
         {
             let mut operations: Vec<Json> = serde_json::from_str(&entry.text("operations")).unwrap_or_default();
+            // Sent again by a client that numbers nothing, it is there already.
+            if written.op_id.is_none() && operations.contains(&written.raw) {
+                return Ok(entry.id);
+            }
             operations.push(parcel.put(tx, self, &entry.id)?);
             entry.set("operations", Value::from(Json::Array(operations).to_string()), &at);
             tx.put(&entry, Origin::Local)?;

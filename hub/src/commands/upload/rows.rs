@@ -41,7 +41,10 @@ pub(super) fn apply(
     }
     match (table.name, &known) {
         ("recovery_sessions", Some(_)) => return answer(tx, uploader, &id, operation),
-        ("conflicts", Some(_)) => return dismiss(tx, uploader, &id, operation),
+        ("conflicts", Some(_)) => {
+            uploader.all_open = false;
+            return dismiss(tx, uploader, &id, operation);
+        }
         ("recovery_sessions" | "conflicts", None) => return Err(refuse("The hub itself writes these.")),
         ("users", _) if id != uploader.by.user.as_str() => return Err(nothing_there()),
         ("users", _) if operation.deletes() => {

@@ -21,7 +21,7 @@ use super::{TlsError, certified, read};
 use crate::files::{create_private_dir, write_private};
 
 /// Certificate and key, mode 0600.
-const KEPT: &str = "authority.pem";
+pub(super) const KEPT: &str = "authority.pem";
 /// The certificate alone, to be trusted.
 pub(super) const PUBLIC: &str = "ca.pem";
 

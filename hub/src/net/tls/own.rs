@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
-use super::authority::{Authority, is_of_home, pem};
+use super::authority::{Authority, KEPT, is_of_home, pem};
 use super::{TlsError, certified, read};
 use crate::files::{create_private_dir, write_private};
 
@@ -64,6 +64,10 @@ pub(super) fn obtain(
     };
     let issued = if is_good(&issued, &authority) {
         issued
+    } else if configured.iter().all(|name| is_of_home(name)) {
+        // Whatever is the matter with it, phones trust it: it is never replaced for them to find out.
+        let reason = "what it issues is not valid; is it the one this hub made?".to_owned();
+        return Err(TlsError::Unusable { path: directory.join(KEPT), reason });
     } else {
         // It may not vouch for a name that came into the settings since. Nobody else may, either.
         tracing::warn!(
