@@ -16,7 +16,7 @@ use tokio::process::Command;
 const LONG: Duration = Duration::from_secs(90);
 
 /// Runs a peer to its end; gives what it printed, a JSON object a line.
-async fn peer(mut command: Command) -> Vec<Value> {
+pub(super) async fn peer(mut command: Command) -> Vec<Value> {
     let output = tokio::time::timeout(LONG, command.stdin(Stdio::null()).kill_on_drop(true).output());
     let output =
         output.await.expect("the peer ends").unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/setup"));
@@ -33,7 +33,7 @@ fn python(script: &str) -> Command {
     command
 }
 
-fn node(script: &str, house: &House) -> Command {
+pub(super) fn node(script: &str, house: &House) -> Command {
     let mut command = Command::new("node");
     command.arg(script).current_dir(workspace().join("tests/browser")).env("HUB_URL", house.url(""));
     command

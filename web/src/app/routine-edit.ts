@@ -203,7 +203,7 @@ export class KairosRoutineEdit extends HubPage {
     return html`<li class="edit-step ${this.held === step.habit_id ? "is-held" : ""}" data-testid="edit-step" data-habit-id=${step.habit_id}>
       <button type="button" class="round faint grip" data-testid="step-grip" aria-label=${words.move(step.name, i + 1, n)}
         @pointerdown=${(event: PointerEvent) => this.grab(event, step.habit_id)} @keydown=${(event: KeyboardEvent) => this.key(event, i)}>${grip()}</button>
-      <button type="button" class="edit-name" aria-expanded=${String(open)} aria-label=${words.more(step.name)}
+      <button type="button" class="edit-name" aria-expanded=${String(open)} title=${words.more(step.name)}
         @click=${() => this.paint(() => (this.open = open ? "" : step.habit_id))}>
         <span class="name">${step.name}</span>${line ? html`<span class="line">${line}</span>` : nothing}</button>
       <button type="button" class="round" data-testid="step-up" ?disabled=${i === 0} aria-label=${words.earlier(step.name)} @click=${go(i - 1)}>${up()}</button>

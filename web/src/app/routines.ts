@@ -85,7 +85,7 @@ export class KairosRoutineList extends HubPage {
     const edit = `#/routines/${routine.id}`;
     return html`<li class="routine" data-testid="routine" data-routine-id=${routine.id}>
       ${ready
-        ? html`<button class="tap" data-testid="routine-start" aria-label=${words.start(routine.name)} ?disabled=${this.working} @click=${() => this.start(routine)}>
+        ? html`<button class="tap" data-testid="routine-start" title=${words.start(routine.name)} ?disabled=${this.working} @click=${() => this.start(routine)}>
             <span class="routine-dot">${play()}</span>${text}</button>`
         : html`<a class="tap" href=${edit}><span class="routine-dot is-quiet">${plus()}</span>${text}</a>`}
       <a class="round faint" href=${edit} aria-label=${words.edit(routine.name)} title=${words.edit(routine.name)} data-testid="routine-edit">${pencil()}</a>

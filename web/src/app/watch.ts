@@ -93,7 +93,7 @@ export class KairosWatch extends View {
     const done = kind === "fresh";
     return html`<li data-testid="watch-item" data-habit-id=${item.habit_id} data-fresh=${String(done)}>
       <button class="watch-tap ${done ? "is-done" : ""}" ?disabled=${this.busy.has(item.habit_id)}
-        aria-label=${done ? words.undoOf(item.name) : t.complete(item.name)} @click=${() => (done ? this.undo(item) : this.tap(item))}>
+        title=${done ? words.undoOf(item.name) : t.complete(item.name)} @click=${() => (done ? this.undo(item) : this.tap(item))}>
         <span class="watch-dot">${done ? check() : nothing}</span>
         <span class="watch-name">${item.name}</span>
         ${done ? html`<span class="watch-undo">${count || nothing} ${t.undo}</span>` : count ? html`<span class="watch-count">${count}</span>` : nothing}
