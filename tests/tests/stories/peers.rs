@@ -137,6 +137,18 @@ async fn a_page_goes_on_without_the_hub_and_brings_each_deed_once() {
 }
 
 #[tokio::test]
+async fn no_screen_hinders_anybody_in_light_or_dark() {
+    let house = House::start().await;
+    let mut screens = node("screens.mjs", &house);
+    screens.env("SETUP_CODE", house.setup_code.clone().unwrap());
+    screens.env("HTTPS_HOST", format!("127.0.0.1:{}", house.ports.https));
+    if let Ok(shots) = std::env::var("KAIROS_TEST_SHOTS") {
+        screens.env("SHOTS", shots);
+    }
+    peer(screens).await;
+}
+
+#[tokio::test]
 async fn a_browser_sets_the_hub_up_and_a_mirror_shows_the_press() {
     let house = House::start().await;
     let shots = std::env::var("KAIROS_TEST_SHOTS").unwrap_or_default();
