@@ -58,8 +58,8 @@ export const hook = (page, name, more = "") => page.locator(`[data-testid="${nam
  * internet.
  */
 export async function run(viewport, script) {
-  let browser = null;
-  const profile = await mkdtemp(join(tmpdir(), "kairos-browser-"));
+  const browsers = [];
+  const profiles = [];
   const troubles = [];
   let code = 0;
   try {
@@ -68,26 +68,34 @@ export async function run(viewport, script) {
     // A persistent context is the one that takes a user data directory; this one is empty and goes at the end.
     const known = program();
     const rules = process.env.HOST_RULES ? [`--host-resolver-rules=${process.env.HOST_RULES}`] : [];
-    browser = await chromium.launchPersistentContext(profile, {
-      ...known,
-      viewport,
-      ignoreHTTPSErrors: process.env.INSECURE === "1",
-      ...(process.env.AGENT ? { userAgent: process.env.AGENT } : {}),
-      args: [...known.args, ...rules],
-    });
-    browser.setDefaultTimeout(patience());
-    const page = browser.pages()[0] ?? (await browser.newPage());
-    page.on("pageerror", (error) => troubles.push(`the page threw: ${error.message}`));
-    page.on("console", (message) => {
-      // A browser writes every 401 here; only the hub's content policy is a fault of the page.
-      if (/Content Security Policy/.test(message.text())) troubles.push(message.text());
-    });
-    // A page in plain http may ask whether it would reach the hub in https.
-    const home = [new URL(url()).host, process.env.HTTPS_HOST];
-    page.on("request", (request) => {
-      const asked = new URL(request.url());
-      if (/^(https?|wss?):$/.test(asked.protocol) && !home.includes(asked.host)) troubles.push(`the page asked ${asked.host}`);
-    });
+    /** The page of one more device, which shares nothing with the others. */
+    const another = async () => {
+      const profile = await mkdtemp(join(tmpdir(), "kairos-browser-"));
+      profiles.push(profile);
+      const browser = await chromium.launchPersistentContext(profile, {
+        ...known,
+        viewport,
+        ignoreHTTPSErrors: process.env.INSECURE === "1",
+        ...(process.env.AGENT ? { userAgent: process.env.AGENT } : {}),
+        args: [...known.args, ...rules],
+      });
+      browsers.push(browser);
+      browser.setDefaultTimeout(patience());
+      const page = browser.pages()[0] ?? (await browser.newPage());
+      page.on("pageerror", (error) => troubles.push(`the page threw: ${error.message}`));
+      page.on("console", (message) => {
+        // A browser writes every 401 here; only the hub's content policy is a fault of the page.
+        if (/Content Security Policy/.test(message.text())) troubles.push(message.text());
+      });
+      // A page in plain http may ask whether it would reach the hub in https.
+      const home = [new URL(url()).host, process.env.HTTPS_HOST];
+      page.on("request", (request) => {
+        const asked = new URL(request.url());
+        if (/^(https?|wss?):$/.test(asked.protocol) && !home.includes(asked.host)) troubles.push(`the page asked ${asked.host}`);
+      });
+      return page;
+    };
+    const page = await another();
     const shot = async (name) => {
       if (!shots) return;
       const path = join(shots, `${name}.png`);
@@ -96,7 +104,7 @@ export async function run(viewport, script) {
       say("shot", { path });
     };
     try {
-      await script(page, shot);
+      await script(page, shot, another);
     } catch (error) {
       await shot("trouble").catch(() => {});
       throw error;
@@ -109,8 +117,8 @@ export async function run(viewport, script) {
     const trouble = [error.message, ...troubles].join("; ").replace(/\u001b\[\d*m/g, "");
     say("done", { ok: false, trouble: trouble.slice(0, 2000) });
   } finally {
-    await browser?.close();
-    await rm(profile, { recursive: true, force: true });
+    for (const browser of browsers) await browser.close();
+    for (const profile of profiles) await rm(profile, { recursive: true, force: true });
   }
   process.exitCode = code;
 }

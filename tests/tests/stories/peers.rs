@@ -137,6 +137,21 @@ async fn a_page_goes_on_without_the_hub_and_brings_each_deed_once() {
 }
 
 #[tokio::test]
+async fn two_phones_that_differ_keep_both_words_and_a_neighbours_sees_neither() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let tea = ada.habit("Tea").await;
+    house.add_person(&ada, "bo@example.org").await;
+    let mut phones = node("two-phones.mjs", &house);
+    phones.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+    phones.env("HABIT_ID", &tea).env("OTHER_EMAIL", "bo@example.org");
+    phones.env("OTHER_PASSWORD", "another long password");
+    let said = peer(phones).await;
+    assert!(said.iter().any(|line| line["step"] == "PRIVATE"), "{said:?}");
+    assert_eq!(ada.item(&tea).await["done"], true);
+}
+
+#[tokio::test]
 async fn no_screen_hinders_anybody_in_light_or_dark() {
     let house = House::start().await;
     let mut screens = node("screens.mjs", &house);

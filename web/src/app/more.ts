@@ -2,8 +2,9 @@ import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { button, mirror } from "../icons";
 import { exchange, gear, key, next, person, shield, signOut, watch } from "../icons-pages";
-import { session } from "../session";
+import { api, session } from "../session";
 import { words } from "../texts/more";
+import { isTrusted, secureAddress, trustOf } from "../trust-probe";
 import "./more.css";
 import { pages } from "./pages";
 import { View } from "./view";
@@ -19,9 +20,23 @@ interface Way {
 
 /** Everything that is not needed each day. */
 export class KairosMore extends View {
+  /** The hub's address in https, once it is known that this browser reaches it there. */
+  private secure: string | null = null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (location.protocol === "http:") void this.look();
+  }
+
+  private async look(): Promise<void> {
+    const address = await trustOf(api).then(secureAddress, () => null);
+    if (address && (await isTrusted(address))) this.paint(() => (this.secure = address));
+  }
+
   protected override render(): TemplateResult {
     const admin = session.me?.role === "admin";
     return html`<header class="day"><div><p class="eyebrow">${session.me?.display_name ?? ""}</p><h1>${words.title}</h1></div></header>
+      ${this.secure ? html`<a class="primary wide" data-testid="go-secure" href="${this.secure}/">${shield()}${words.secure}</a>` : nothing}
       ${this.renderGroup(words.home, [
         { href: "#/devices", icon: button(), name: words.devices, line: words.devicesLine },
         { href: "/mirror", icon: mirror(), name: words.mirror, line: words.mirrorLine },

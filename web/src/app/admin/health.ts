@@ -4,6 +4,7 @@ import { warn } from "../../icons-pages";
 import { api } from "../../session";
 import { words } from "../../texts/admin";
 import type { Health } from "../../types";
+import { type Trust, trustOf } from "../../trust-probe";
 import { HubPage } from "../hub-page";
 
 const LOOK_MS = 10_000;
@@ -11,6 +12,7 @@ const LOOK_MS = 10_000;
 /** How each part of the hub is doing, in its own words where something wants a look. */
 export class KairosHealth extends HubPage {
   private health: Health | null = null;
+  private trust: Trust | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -26,7 +28,7 @@ export class KairosHealth extends HubPage {
   }
 
   protected override async load(): Promise<void> {
-    this.health = await api.bare<Health>("GET", "/health");
+    [this.health, this.trust] = await Promise.all([api.bare<Health>("GET", "/health"), trustOf(api)]);
   }
 
   protected override render(): TemplateResult {
@@ -40,7 +42,8 @@ export class KairosHealth extends HubPage {
       <section class="part" aria-label=${words.healthLead}>
         <h2>${words.healthLead}</h2>
         <ul class="card parts">${sorted(health).map(([name, part]) => this.renderPart(name, part))}</ul>
-      </section>`;
+      </section>
+      ${this.trust ? html`<p class="hint" data-testid="health-line">${words.lines[lineOf(this.trust)]} <a href="/trust">${words.toTrust}</a></p>` : nothing}`;
   }
 
   private renderPart(name: string, part: { status: string; reason?: string | null }): TemplateResult {
@@ -51,6 +54,11 @@ export class KairosHealth extends HubPage {
       <span class="words"><span class="part-name">${words.parts[name] ?? name}</span>${part.reason ? html`<span class="line">${part.reason}</span>` : nothing}</span>
       <span class="line part-state">${state}</span></li>`;
   }
+}
+
+/** How the home reaches the hub: in both ways, in TLS alone, or without it. */
+function lineOf(trust: Trust): keyof typeof words.lines {
+  return trust.certificates === "off" ? "plain" : trust.require_tls ? "secure" : "both";
 }
 
 /** What wants a look comes first, what is off last. */

@@ -1,0 +1,92 @@
+/**
+ * Two phones of one person, offline, say different things about one habit: both are kept, and the one that lost can be had back
+ * on either. Somebody else's phone sees nothing of it.
+ *
+ *   EMAIL=… PASSWORD=… HABIT_ID=… OTHER_EMAIL=… OTHER_PASSWORD=… HUB_URL=http://127.0.0.1:8420 [SHOTS=folder] node two-phones.mjs
+ *
+ * OTHER_EMAIL is a second account, without habits. Also read: CHROMIUM, TIMEOUT_MS.
+ */
+
+import { api, hook, patience, run, say, setting, token, Trouble, url } from "./hub.mjs";
+
+const habit = setting("HABIT_ID");
+const state = (page, word) => hook(page, "sync-state", `[data-state="${word}"]`).first().waitFor();
+const item = (page, done) => hook(page, "today-item", `[data-habit-id="${habit}"]${done === undefined ? "" : `[data-done="${done}"]`}`);
+
+async function signIn(page, email, password = setting("PASSWORD")) {
+  await page.goto(`${url()}/`);
+  await hook(page, "login-email").fill(email);
+  await hook(page, "login-password").fill(password);
+  await hook(page, "login-submit").click();
+  await state(page, "synced");
+}
+
+/** Calls the habit otherwise, on its own page. */
+async function rename(page, name) {
+  await page.goto(`${url()}/#/habits/${habit}/edit`);
+  await hook(page, "edit-name").fill(name);
+  await hook(page, "edit-save").click();
+  await state(page, "pending");
+}
+
+/** Waits until a phone's day calls the habit so. */
+async function named(page, name) {
+  await page.goto(`${url()}/#/today`);
+  await item(page).filter({ hasText: name }).waitFor();
+}
+
+await run({ width: 412, height: 915 }, async (one, shot, another) => {
+  const two = await another();
+  await signIn(one, setting("EMAIL"));
+  await signIn(two, setting("EMAIL"));
+  await item(one).waitFor();
+  await item(two).waitFor();
+
+  for (const page of [one, two]) await page.context().setOffline(true);
+  await rename(one, "Green tea");
+  await named(one, "Green tea");
+  await item(one).locator('[data-testid="today-complete"]').click();
+  await item(one, true).waitFor();
+  await rename(two, "Black coffee");
+  await named(two, "Black coffee");
+  say("SAID");
+
+  await one.context().setOffline(false);
+  await state(one, "synced");
+  await two.context().setOffline(false);
+  await state(two, "synced");
+  // The later word stands on both, and the deed with it.
+  await named(one, "Black coffee");
+  await item(two, true).waitFor();
+  say("MERGED");
+
+  for (const page of [one, two]) {
+    await page.goto(`${url()}/#/account`);
+    await hook(page, "conflict").filter({ hasText: "Green tea" }).waitFor();
+  }
+  await shot("two-phones-conflict");
+  await hook(one, "conflict").filter({ hasText: "Green tea" }).locator('[data-testid="conflict-restore"]').click();
+  await hook(two, "conflict").first().waitFor({ state: "detached" });
+  await named(one, "Green tea");
+  await named(two, "Green tea");
+  say("RESTORED");
+
+  // The same on both sides: what the hub has.
+  const bearer = await token();
+  const end = Date.now() + patience();
+  for (;;) {
+    const found = (await api("GET", `/api/habits/${habit}`, { token: bearer })).name;
+    if (found === "Green tea") break;
+    if (Date.now() > end) throw new Trouble(`the hub calls it ${found}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+
+  const theirs = await another();
+  await signIn(theirs, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
+  await theirs.goto(`${url()}/#/habits`);
+  await theirs.locator("#content").waitFor();
+  await new Promise((done) => setTimeout(done, 1_000));
+  const text = await theirs.locator("body").innerText();
+  if (/Green tea|Black coffee/.test(text)) throw new Trouble("somebody else's habit is seen");
+  say("PRIVATE");
+});
