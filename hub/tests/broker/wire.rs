@@ -25,7 +25,7 @@ impl House {
             Via::Tcp => Box::new(TcpStream::connect(self.mqtt).await.unwrap()),
             Via::Tls => {
                 let mut roots = rustls::RootCertStore::empty();
-                roots.add(self.tls.chain().remove(0)).unwrap();
+                roots.add(self.tls.authority().unwrap().certificate).unwrap();
                 let config =
                     rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                         .with_safe_default_protocol_versions()
