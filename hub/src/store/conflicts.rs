@@ -23,11 +23,11 @@ const MOST_SETTLED: i64 = if cfg!(test) { 20 } else { 10_000 };
 const SLICE: i64 = 500;
 
 impl Store {
-    #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
     /// Removes the oldest settled conflicts of scopes that have too many, in small steps between other work; gives how many.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; what was done before stays done.
+    #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
     pub async fn tidy_conflicts(&self) -> Result<usize, StoreError> {
         let mut gone = 0;
         loop {

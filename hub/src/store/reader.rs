@@ -187,10 +187,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn head(&self) -> Result<i64, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?
-            .query_row([], |row| row.get(0))?)
+        Ok(rows::head(self.connection)?)
     }
 
     /// Running checksum and count of one stream of a scope.

@@ -125,6 +125,11 @@ pub(super) fn select(
     Ok(rows)
 }
 
+/// The newest change's place in the log; 0 where there is none.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?.query_row([], |row| row.get(0))
+}
+
 /// Reads one row by its id.
 pub(super) fn by_id(connection: &Connection, table: &'static Table, id: &str) -> rusqlite::Result<Option<Row>> {
     Ok(select(connection, table, "WHERE id = ?1", [id])?.pop())

@@ -61,8 +61,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn head(&self) -> Result<i64, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM changes")?;
-        Ok(statement.query_row([], |row| row.get(0))?)
+        Ok(rows::head(self.connection)?)
     }
 
     /// Names the command whose changes follow, for the log.

@@ -53,8 +53,7 @@ impl Writer {
         migrations::migrate(&mut connection, path)?;
         let identity = meta::identity(&connection, clock.now()).map_err(sqlite)?;
         let high_water = meta::get(&connection, "hlc").map_err(sqlite)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let head =
-            connection.query_row("SELECT coalesce(max(seq), 0) FROM changes", [], |row| row.get(0)).map_err(sqlite)?;
+        let head = super::rows::head(&connection).map_err(sqlite)?;
         let hybrid = HybridClock::new(&identity.node, high_water);
         clock.resume_from(hybrid.last_millis());
         let known = Known::default();

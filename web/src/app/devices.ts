@@ -1,9 +1,10 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { locale, t } from "../i18n";
-import { button, check, copy, mirror, trash } from "../icons";
+import { button, mirror, trash } from "../icons";
 import { api, session, toast, toastError } from "../session";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
+import { copyText, renderSecret } from "./secret";
 import { field, View } from "./view";
 
 const LOOK_MS = 5_000;
@@ -23,16 +24,8 @@ export class KairosDevices extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     void this.load();
-    const timer = setInterval(() => document.hidden || void this.load(), LOOK_MS);
-    this.stop = () => clearInterval(timer);
+    this.every(LOOK_MS, () => document.hidden || void this.load());
     this.follow(session.model, "rows", () => void this.load());
-  }
-
-  private stop = () => {};
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.stop();
   }
 
   private async load(): Promise<void> {
@@ -114,18 +107,6 @@ export class KairosDevices extends View {
       toastError(error);
     }
     await this.load();
-  }
-
-  private copy(text: string): void {
-    // The clipboard interface exists on secure origins only; the old way works on both.
-    const area = document.createElement("textarea");
-    area.value = text;
-    area.className = "off-screen";
-    (this.querySelector("dialog[open]") ?? document.body).append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    if (done) this.paint(() => (this.copied = text));
   }
 
   protected override updated(): void {
@@ -226,21 +207,17 @@ export class KairosDevices extends View {
       this.fresh = null;
       this.copied = "";
     });
+    const take = (text: string) => copyText(text, this) && this.paint(() => (this.copied = text));
+    const secret = (label: string, text: string) => renderSecret(label, text, this.copied, take);
     return html`<dialog aria-labelledby="fresh-title" @close=${close}>
       <h2 id="fresh-title">${t.credentialsTitle(fresh.name)}</h2>
       <p class="lead">${t.credentialsLead}</p>
       <dl class="secrets">
-        ${this.renderSecret(t.topic, `${fresh.topic}/event`)} ${this.renderSecret(t.username, fresh.username)}
-        ${this.renderSecret(t.password, fresh.password)} ${this.renderSecret(t.tryIt, pressLine(location.hostname, fresh))}
+        ${secret(t.topic, `${fresh.topic}/event`)} ${secret(t.username, fresh.username)}
+        ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh))}
       </dl>
       <form method="dialog"><button class="primary wide">${t.done}</button></form>
     </dialog>`;
-  }
-
-  private renderSecret(label: string, text: string): TemplateResult {
-    return html`<dt>${label}</dt>
-      <dd><code>${text}</code><button class="round" aria-label="${this.copied === text ? t.copied : t.copy}: ${label}"
-        @click=${() => this.copy(text)}>${this.copied === text ? check() : copy()}</button></dd>`;
   }
 
   private renderRemoving(device: Device): TemplateResult {

@@ -28,15 +28,7 @@ export class KairosRoutineRun extends HubPage {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session.model, "rows", () => void this.refresh());
-    const timer = setInterval(() => this.run?.status === "IN_PROGRESS" && this.requestUpdate(), 1_000);
-    this.stop = () => clearInterval(timer);
-  }
-
-  private stop = () => {};
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.stop();
+    this.every(1_000, () => this.run?.status === "IN_PROGRESS" && this.requestUpdate());
   }
 
   protected override async load(): Promise<void> {

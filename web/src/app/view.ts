@@ -29,6 +29,12 @@ export abstract class View extends LitElement {
     this.leave.push(() => target.removeEventListener(type, heard));
   }
 
+  /** Does something again and again for as long as the element is in the page. */
+  protected every(ms: number, job: () => void): void {
+    const timer = setInterval(job, ms);
+    this.leave.push(() => clearInterval(timer));
+  }
+
   /** Does something when the hub, or the network at all, is there again. */
   protected whenBack(job: () => void): void {
     this.follow(window, "online", job);

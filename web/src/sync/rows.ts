@@ -1,13 +1,7 @@
 /** The rows the phone keeps, as far as it reads them: the columns of `docs/sync/schema.js`. Any column may be null. */
 
-export interface HabitRow {
-  id: string;
-  scope: string | null;
-  user_id: string | null;
-  created_at: number | null;
-  name: string | null;
-  anchor_behavior: string | null;
-  anchor_type: string | null;
+/** What is asked for, now or since a day: columns that habits and their dated schedules share. */
+interface Asked {
   kind: string | null;
   frequency: string | null;
   active_days: string | null;
@@ -17,6 +11,16 @@ export interface HabitRow {
   target_type: string | null;
   target_value: number | null;
   unit: string | null;
+}
+
+export interface HabitRow extends Asked {
+  id: string;
+  scope: string | null;
+  user_id: string | null;
+  created_at: number | null;
+  name: string | null;
+  anchor_behavior: string | null;
+  anchor_type: string | null;
   step: number | null;
   status: string | null;
   start_date: string | null;
@@ -26,18 +30,9 @@ export interface HabitRow {
   micro_active: number | null;
 }
 
-export interface ScheduleRow {
+export interface ScheduleRow extends Asked {
   habit_id: string | null;
   valid_from: string | null;
-  frequency: string | null;
-  active_days: string | null;
-  freq_num: number | null;
-  freq_den: number | null;
-  freq_window: string | null;
-  target_type: string | null;
-  target_value: number | null;
-  unit: string | null;
-  kind: string | null;
 }
 
 export interface PauseRow {

@@ -25,6 +25,9 @@ pub(super) const KEPT: &str = "authority.pem";
 /// The certificate alone, to be trusted.
 pub(super) const PUBLIC: &str = "ca.pem";
 
+/// Ends a certificate in text.
+const END: &str = "-----END CERTIFICATE-----";
+
 /// It lives from here to there whatever the clock shows: a Pi that does not know the time yet must not make one that nobody
 /// can use later, and a new one would have to be trusted anew on every phone. Seconds since 1970: 2025-01-01, 2049-12-31.
 const LIVES: (u64, u64) = (1_735_689_600, 2_524_521_600);
@@ -48,6 +51,8 @@ const HOME_ADDRESSES: [(IpAddr, u8); 9] = [
 /// An authority that can issue.
 pub(super) struct Authority {
     pub(super) certificate: CertificateDer<'static>,
+    /// The same as text.
+    pub(super) pem: String,
     pub(super) issuer: Issuer<'static, KeyPair>,
 }
 
@@ -55,17 +60,20 @@ impl Authority {
     /// The one that is kept; `None` when there is none yet.
     pub(super) fn load(directory: &Path) -> Result<Option<Self>, TlsError> {
         let path = directory.join(KEPT);
-        let pem = match read(&path) {
-            Ok(pem) => pem,
+        let kept = match read(&path) {
+            Ok(kept) => kept,
             Err(TlsError::File { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let unusable = |reason: String| TlsError::Unusable { path: path.clone(), reason };
-        let pair = certified(&pem, &pem).map_err(unusable)?;
-        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(error.to_string()))?;
+        let pair = certified(&kept, &kept).map_err(unusable)?;
+        let key = PrivateKeyDer::from_pem_slice(&kept).map_err(|error| unusable(error.to_string()))?;
         let key = KeyPair::try_from(&key).map_err(|error| unusable(format!("the key cannot be used: {error}")))?;
         let certificate = pair.cert.first().cloned().ok_or_else(|| unusable("there is no certificate in it".into()))?;
-        Ok(Some(Self { certificate, issuer: Issuer::new(params(&key), key) }))
+        // The certificate stands first.
+        let text = String::from_utf8_lossy(&kept);
+        let pem = text.split_inclusive(END).next().unwrap_or_default().trim_start().to_owned() + "\n";
+        Ok(Some(Self { certificate, pem, issuer: Issuer::new(params(&key), key) }))
     }
 
     /// Makes one that may vouch for the home and these names, and keeps it in place of the one that is there.
@@ -87,12 +95,13 @@ impl Authority {
             Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
         let certificate = params.self_signed(&key).map_err(failed)?;
         let path = directory.join(KEPT);
-        let kept = format!("{}{}", certificate.pem(), key.serialize_pem());
+        let pem = certificate.pem();
+        let kept = format!("{pem}{}", key.serialize_pem());
         create_private_dir(directory)
             .and_then(|()| write_private(&path, kept.as_bytes()))
-            .and_then(|()| write_private(&directory.join(PUBLIC), certificate.pem().as_bytes()))
+            .and_then(|()| write_private(&directory.join(PUBLIC), pem.as_bytes()))
             .map_err(|source| TlsError::File { path: path.clone(), source })?;
-        Ok(Self { certificate: certificate.der().clone(), issuer: Issuer::new(params, key) })
+        Ok(Self { certificate: certificate.der().clone(), pem, issuer: Issuer::new(params, key) })
     }
 
     /// Puts the copy for people and devices back where it is gone or another's.
@@ -102,8 +111,7 @@ impl Authority {
         if shown.as_ref() == Some(&self.certificate) {
             return Ok(());
         }
-        let pem = pem(&self.certificate);
-        write_private(&path, pem.as_bytes()).map_err(|source| TlsError::File { path, source })
+        write_private(&path, self.pem.as_bytes()).map_err(|source| TlsError::File { path, source })
     }
 }
 
@@ -140,17 +148,4 @@ fn lies_in(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
     };
     let ((ip, four), (network, of_four)) = (bits(ip), bits(network));
     four == of_four && (ip ^ network).checked_shr(128 - u32::from(prefix)).unwrap_or(0) == 0
-}
-
-/// A certificate as text.
-pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
-    use base64::Engine as _;
-    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.push_str(&String::from_utf8_lossy(line));
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
 }

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
-use super::authority::{Authority, KEPT, is_of_home, pem};
+use super::authority::{Authority, KEPT, is_of_home};
 use super::{TlsError, certified, read};
 use crate::files::{create_private_dir, write_private};
 
@@ -98,7 +98,7 @@ fn issue(authority: &Authority, names: &[String], now: u64) -> Result<String, Tl
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Kairos Hub");
     let certificate = params.signed_by(&key, &authority.issuer).map_err(failed)?;
-    Ok(format!("{}{}{}", certificate.pem(), pem(&authority.certificate), key.serialize_pem()))
+    Ok(format!("{}{}{}", certificate.pem(), authority.pem, key.serialize_pem()))
 }
 
 fn covers(key: &CertifiedKey, names: &[String]) -> bool {

@@ -151,9 +151,12 @@ fn a_public_name_of_the_settings_needs_an_authority_that_may_vouch_for_it() {
     assert!(takes(&authority, &tls, "kairos.local") && !takes(&before, &tls, "kairos.local"));
     let again = Tls::load(own_in(folder.path(), &["habits.example.org"]), NOW + DAY_MS).unwrap();
     assert_eq!(again.fingerprint(), tls.fingerprint());
-    let shown = std::fs::read_to_string(folder.path().join(authority::PUBLIC)).unwrap();
-    let bare = |text: &str| text.replace(['\r', '\n'], "");
-    assert_eq!(bare(&shown), bare(&authority::pem(&authority.certificate)));
+    let shown = CertificateDer::from_pem_file(folder.path().join(authority::PUBLIC)).unwrap();
+    assert_eq!(shown, authority.certificate);
+    // Gone, it is put back.
+    std::fs::remove_file(folder.path().join(authority::PUBLIC)).unwrap();
+    assert!(!tls.refresh(NOW).unwrap());
+    assert_eq!(CertificateDer::from_pem_file(folder.path().join(authority::PUBLIC)).unwrap(), authority.certificate);
 }
 
 #[test]

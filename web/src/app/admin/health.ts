@@ -16,15 +16,7 @@ export class KairosHealth extends HubPage {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    const timer = setInterval(() => document.hidden || void this.refresh(), LOOK_MS);
-    this.stop = () => clearInterval(timer);
-  }
-
-  private stop = () => {};
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.stop();
+    this.every(LOOK_MS, () => document.hidden || void this.refresh());
   }
 
   protected override async load(): Promise<void> {
