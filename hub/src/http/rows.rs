@@ -92,7 +92,7 @@ pub(in crate::http) fn page_of(
                 return Ok((items, Some(after)));
             }
             items.push(RowJson::from(&row));
-            after = row.id;
+            after = crate::store::place(&row);
         }
         if last {
             return Ok((items, None));

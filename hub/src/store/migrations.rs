@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_swept.sql"),
     include_str!("../../migrations/0009_large.sql"),
     include_str!("../../migrations/0010_pages.sql"),
+    include_str!("../../migrations/0011_days_by_date.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -46,6 +46,7 @@ pub use imports::{ImportNote, ImportRow, ImportState};
 pub use life::Life;
 pub use people::{Account, StoredCode};
 pub use reader::Snapshot;
+pub(crate) use reader::place;
 pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;

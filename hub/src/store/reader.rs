@@ -115,7 +115,7 @@ impl Snapshot<'_> {
         Ok(rows::select(self.connection, table, &format!("WHERE {column} = ?1 AND deleted_at IS NULL"), [value])?)
     }
 
-    /// The living rows of a table in the given scopes, at most `limit`, in the order of their ids, after `after`.
+    /// The living rows of a table in the given scopes, at most `limit`, in the order of their [`place`]s, after `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
@@ -128,14 +128,15 @@ impl Snapshot<'_> {
     ) -> Result<Vec<Row>, StoreError> {
         let mut found = Vec::new();
         for scope in scopes {
-            found.extend(rows::select(
-                self.connection,
-                table,
-                "WHERE scope = ?1 AND deleted_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3",
-                (scope.to_string(), after, bounded(limit)),
-            )?);
+            let scope = scope.to_string();
+            found.extend(if table == &COMPLETIONS {
+                let (date, id) = after.split_once(' ').unwrap_or_default();
+                rows::select(self.connection, table, DAYS, (scope, date, id, bounded(limit)))?
+            } else {
+                rows::select(self.connection, table, ROWS, (scope, after, bounded(limit)))?
+            });
         }
-        found.sort_by(|a, b| a.id.cmp(&b.id));
+        found.sort_by_cached_key(place);
         found.truncate(limit);
         Ok(found)
     }
@@ -274,6 +275,17 @@ impl Snapshot<'_> {
     }
 }
 
+/// A page of rows in the order of their ids.
+const ROWS: &str = "WHERE scope = ?1 AND deleted_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3";
+/// A page of days in the order of their dates: an index of their ids, which are random, would cost every press.
+const DAYS: &str =
+    "WHERE scope = ?1 AND deleted_at IS NULL AND date >= ?2 AND (date > ?2 OR id > ?3) ORDER BY date, id LIMIT ?4";
+
+/// Where a row stands among those of its table, for [`Snapshot::rows_in`] to go on after it.
+pub(crate) fn place(row: &Row) -> String {
+    if row.table == &COMPLETIONS { format!("{} {}", row.text("date"), row.id) } else { row.id.clone() }
+}
+
 /// The condition under which a row is alive in a scope.
 const ALIVE: &str = "WHERE scope = ?1 AND deleted_at IS NULL";
 
@@ -306,4 +318,63 @@ fn change(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Arc<Change>>> {
         encoded: OnceLock::new(),
         operation: OnceLock::new(),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use kairos_core::hlc::Hlc;
+    use kairos_core::ids::UserId;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::health::Board;
+    use crate::store::Store;
+    use kairos_core::change::Origin;
+
+    #[tokio::test]
+    async fn days_come_page_by_page_in_the_order_of_their_dates_and_none_is_sorted_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Clock::manual(1), &Board::default()).await.unwrap();
+        let people = ["ada", "bo"].map(|name| UserId::new(name).unwrap());
+        let scopes = people.clone().map(Scope::Person);
+        let expected = store
+            .write(move |tx| {
+                let at = Hlc::from_parts(1, 0, "a");
+                let mut places = Vec::new();
+                for n in 0..60 {
+                    let user = people[n % 2].clone();
+                    let id = format!("{:02}", (n * 37) % 60);
+                    let mut cell = Row::new(&COMPLETIONS, id, Scope::Person(user.clone()), user, 1);
+                    cell.set("habit_id", "h", &at);
+                    cell.set("date", format!("2026-11-{:02}", 1 + n % 7), &at);
+                    cell.set("type", "FULL", &at);
+                    tx.put(&cell, Origin::Local)?;
+                    places.push(place(&cell));
+                }
+                places.sort();
+                Ok(places)
+            })
+            .await
+            .unwrap();
+        let (seen, plan) = store
+            .read(move |snapshot| {
+                let (mut seen, mut after) = (Vec::new(), String::new());
+                loop {
+                    let page = snapshot.rows_in(&COMPLETIONS, &scopes, &after, 7)?;
+                    let Some(last) = page.last() else { break };
+                    after = place(last);
+                    seen.extend(page.iter().map(place));
+                }
+                let sql = format!("EXPLAIN QUERY PLAN SELECT id FROM completions {DAYS}");
+                let mut statement = snapshot.connection.prepare(&sql)?;
+                let plan = statement.query_map(("u:ada", "", "", 7), |row| row.get::<_, String>(3))?;
+                Ok((seen, plan.collect::<rusqlite::Result<Vec<_>>>()?.join("; ")))
+            })
+            .await
+            .unwrap();
+        assert_eq!(seen, expected);
+        assert!(plan.contains("completions_scope_day (scope=? AND date>?)"), "{plan}");
+        assert!(!plan.contains("FOR ORDER BY"), "{plan}");
+    }
 }
