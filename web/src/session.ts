@@ -29,9 +29,13 @@ export function toast(text: string, undo?: () => void, more: Pick<Toast, "label"
   dispatchEvent(new CustomEvent<Toast>("kairos-toast", { detail: undo ? { text, undo, ...more } : { text } }));
 }
 
-/** Shows what went wrong in the hub's own words. */
+/** What went wrong, in the hub's own words where it has any. */
+export function errorText(error: unknown): string {
+  return error instanceof Error && error.message ? error.message : t.somethingElse;
+}
+
 export function toastError(error: unknown): void {
-  toast(error instanceof Error && error.message ? error.message : t.somethingElse);
+  toast(errorText(error));
 }
 
 /** Somebody signed out, and the hub has not heard it yet. */

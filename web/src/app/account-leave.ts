@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { session, toastError } from "../session";
+import { session } from "../session";
 import { words } from "../texts/account";
 import { View } from "./view";
 
@@ -8,7 +8,6 @@ import { View } from "./view";
 export class KairosLeave extends View {
   /** Changes that wait are kept unless the person says otherwise; a device that others use, too, is left clean. */
   private keep = this.pending > 0;
-  private working = false;
 
   private get pending(): number {
     return session.sync?.waiting ?? 0;
@@ -20,13 +19,7 @@ export class KairosLeave extends View {
   }
 
   private async signOut(): Promise<void> {
-    this.paint(() => (this.working = true));
-    try {
-      await session.signOut(!this.keep);
-    } catch (error) {
-      toastError(error);
-      this.paint(() => (this.working = false));
-    }
+    await this.work(() => session.signOut(!this.keep));
   }
 
   protected override updated(): void {

@@ -17,8 +17,6 @@ const STEP = 30;
 /** Who one is, and what one likes to see. Both are the hub's to keep, so it has to be there for a change. */
 export class KairosProfile extends View {
   private preferences: Preferences | null = null;
-  private working = false;
-  private problem = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -35,37 +33,18 @@ export class KairosProfile extends View {
     }
   }
 
-  private async save(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
-    await this.work(async () => {
-      const changes = {
-        display_name: field(form, "name"), tz: field(form, "tz"), day_start_min: Number(field(form, "start")), week_start: Number(field(form, "week")),
-      };
-      session.changed(await api.patch<Me>("/api/me", changes));
-      toast(words.saved);
-    });
+  private async save(form: HTMLFormElement): Promise<void> {
+    const changes = {
+      display_name: field(form, "name"), tz: field(form, "tz"), day_start_min: Number(field(form, "start")), week_start: Number(field(form, "week")),
+    };
+    session.changed(await api.patch<Me>("/api/me", changes));
+    toast(words.saved);
   }
 
   private async prefer(name: keyof Preferences, on: boolean): Promise<void> {
     await this.work(async () => {
       this.preferences = await api.patch<Preferences>("/api/me/preferences", { [name]: on });
-    });
-  }
-
-  private async work(job: () => Promise<void>): Promise<void> {
-    if (this.working) return;
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      await job();
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+    }, "here");
   }
 
   protected override render(): TemplateResult {
@@ -73,7 +52,7 @@ export class KairosProfile extends View {
     if (!me) return html``;
     return html`<section class="account-part" aria-labelledby="profile-title">
         <h2 id="profile-title">${words.profileTitle}</h2>
-        <form class="card" @submit=${this.save}>
+        <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.save(form))}>
           <label class="field"><span>${words.name}</span><input name="name" data-testid="profile-name" required maxlength="100" autocomplete="name" .defaultValue=${me.display_name} /></label>
           <label class="field"><span>${words.tz}</span><select name="tz" data-testid="profile-tz">${zones(me.tz).map((tz) => option(tz, tz.replaceAll("_", " "), tz === me.tz))}</select></label>
           <div class="pair">

@@ -16,8 +16,6 @@ export class KairosBreaks extends View {
   private items: Break[] | null = null;
   private away = false;
   private adding = false;
-  private working = false;
-  private problem = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -43,26 +41,13 @@ export class KairosBreaks extends View {
     }
   }
 
-  private async add(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    if (this.working) return;
-    const form = event.target as HTMLFormElement;
+  private async add(form: HTMLFormElement): Promise<void> {
     const [to, reason] = [field(form, "to"), field(form, "reason")];
     const body = { from_date: field(form, "from"), ...(to ? { to_date: to } : {}), ...(reason ? { reason } : {}), ...(this.habit ? { habit_id: this.habit.id } : {}) };
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      const { id } = await api.post<Break>("/api/pauses", body);
-      this.adding = false;
-      toast(words.breakAdded, () => void this.drop(id).then(() => toast(words.breakRemoved)));
-      await this.load();
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+    const { id } = await api.post<Break>("/api/pauses", body);
+    this.adding = false;
+    toast(words.breakAdded, () => void this.drop(id).then(() => toast(words.breakRemoved)));
+    await this.load();
   }
 
   private async takeAway(one: Break): Promise<void> {
@@ -127,7 +112,7 @@ export class KairosBreaks extends View {
       this.problem = "";
     });
     if (!this.adding) return html`<button class="add" data-testid="break-add" @click=${toggle(true)}>${plus()}<span>${label}</span></button>`;
-    return html`<form class="card sheet" aria-label=${label} @submit=${this.add}>
+    return html`<form class="card sheet" aria-label=${label} @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.add(form))}>
       <div class="pair">
         <label class="field"><span>${words.from}</span><input name="from" type="date" required value=${session.model.today?.date ?? ""} data-testid="break-from" data-focus /></label>
         <label class="field"><span>${words.to}</span><input name="to" type="date" data-testid="break-to" /><small>${words.toHint}</small></label>

@@ -26,8 +26,6 @@ export class KairosDaySheet extends View {
   private cell: DayCell | null | undefined;
   private events: DayEvent[] | null = null;
   private away = false;
-  private busy = false;
-  private problem = "";
   private share = PART;
   /** A finger that opened the sheet by a long press is lifted over its backdrop: only a press that began there closes. */
   private outside = false;
@@ -81,25 +79,13 @@ export class KairosDaySheet extends View {
     }
   }
 
-  private async work(job: () => Promise<unknown>): Promise<void> {
-    if (this.busy) return;
-    this.paint(() => {
-      this.busy = true;
-      this.problem = "";
-    });
-    try {
-      await job();
-      this.querySelector("dialog")?.close();
-    } catch (error) {
-      // Said here: a toast lies under an open dialog.
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.busy = false));
-    }
+  /** What is said against it is said here: a toast lies under an open dialog. */
+  private async settle(job: () => Promise<unknown>): Promise<void> {
+    if (await this.work(job, "here")) this.querySelector("dialog")?.close();
   }
 
   private run(command: HabitCommand, deed: DeedBody, say: (after: TodayItem) => string): void {
-    void this.work(() => act({ habit_id: this.habit.id, date: this.date }, command, deed, say));
+    void this.settle(() => act({ habit_id: this.habit.id, date: this.date }, command, deed, say));
   }
 
   private amountSay = (after: TodayItem): string => t.didAdd(after.name, this.amountOf(after.value));
@@ -141,7 +127,7 @@ export class KairosDaySheet extends View {
     const was = this.cell?.note ?? null;
     const of = { habit_id: this.habit.id, date: this.date };
     const told = () => dispatchEvent(new CustomEvent("kairos-deed"));
-    void this.work(async () => {
+    void this.settle(async () => {
       await session.model.note(of, note, was);
       told();
       toast(note ? words.noteSaved : words.noteGone, () => {
@@ -158,7 +144,7 @@ export class KairosDaySheet extends View {
     return html`<dialog class="day-sheet" data-testid="day-sheet" aria-labelledby="day-sheet-title" @close=${() => this.dispatchEvent(new Event("closed"))}
         @pointerdown=${(event: Event) => (this.outside = event.target === event.currentTarget)}
         @click=${(event: Event) => this.outside && event.target === event.currentTarget && (event.target as HTMLDialogElement).close()}>
-      <div class="day-sheet-body" aria-busy=${this.busy ? "true" : "false"}>
+      <div class="day-sheet-body" aria-busy=${this.working ? "true" : "false"}>
         <form method="dialog" class="day-sheet-head">
           <div><p class="eyebrow">${this.isToday ? `${t.today}, ` : ""}${date}</p>
             <h2 id="day-sheet-title">${this.habit.name}</h2><p class="lead" data-testid="day-line">${this.line}</p></div>
@@ -172,7 +158,7 @@ export class KairosDaySheet extends View {
 
   private renderDeeds(): TemplateResult {
     const back = this.said
-      ? html`<button class="quiet wide" data-testid="day-undo" ?disabled=${this.busy} @click=${() => this.run("undo", {}, (after) => t.didUndo(after.name))}>
+      ? html`<button class="quiet wide" data-testid="day-undo" ?disabled=${this.working} @click=${() => this.run("undo", {}, (after) => t.didUndo(after.name))}>
           ${this.habit.kind === "measurable" ? words.takeBackLast : t.undo}</button>`
       : nothing;
     switch (this.habit.kind) {
@@ -181,12 +167,12 @@ export class KairosDaySheet extends View {
       case "avoid":
         return html`<p class="hint">${words.keepLead}</p>
           ${this.type === null
-            ? html`<button class="quiet soft wide" data-testid="day-lapse" ?disabled=${this.busy} @click=${() => this.run("lapse", {}, (after) => words.didHappen(after.name))}>${words.itHappened}</button>`
+            ? html`<button class="quiet soft wide" data-testid="day-lapse" ?disabled=${this.working} @click=${() => this.run("lapse", {}, (after) => words.didHappen(after.name))}>${words.itHappened}</button>`
             : back}`;
       default:
         return html`${this.type === "FULL"
           ? nothing
-          : html`<button class="primary wide" data-testid="day-full" ?disabled=${this.busy} @click=${() => this.run("complete", {}, (after) => t.didComplete(after.name))}>
+          : html`<button class="primary wide" data-testid="day-full" ?disabled=${this.working} @click=${() => this.run("complete", {}, (after) => t.didComplete(after.name))}>
               ${check()}<span>${t.done}</span></button>`}
           ${back} ${this.renderPart()}`;
     }
@@ -198,7 +184,7 @@ export class KairosDaySheet extends View {
       <h3 id="day-part">${words.inPart}</h3>
       <div class="part-row">
         <input type="range" min="5" max="95" step="5" .value=${String(this.share)} aria-labelledby="day-part" aria-valuetext=${words.percent(this.share)} data-testid="day-percent" @input=${set} />
-        <button class="chip" data-testid="day-part" ?disabled=${this.busy} @click=${() => this.run("complete", { percent: this.share }, (after) => t.didAdd(after.name, words.percent(this.share)))}>
+        <button class="chip" data-testid="day-part" ?disabled=${this.working} @click=${() => this.run("complete", { percent: this.share }, (after) => t.didAdd(after.name, words.percent(this.share)))}>
           ${words.savePart(this.share)}</button>
       </div>
     </section>`;
@@ -216,14 +202,14 @@ export class KairosDaySheet extends View {
       this.run("complete", key === "set" ? { set: given ?? 0 } : { value: given ?? step ?? 1 }, this.amountSay);
     };
     return html`${whole
-        ? html`<button class="primary wide" data-testid="day-full" ?disabled=${this.busy} @click=${() => this.run("complete", { set: target }, this.amountSay)}>
+        ? html`<button class="primary wide" data-testid="day-full" ?disabled=${this.working} @click=${() => this.run("complete", { set: target }, this.amountSay)}>
             ${check()}<span>${words.allOfIt(unit ? `${amount(target)} ${unit}` : amount(target))}</span></button>`
         : nothing}
       <form class="amount-row" @submit=${(event: SubmitEvent) => { event.preventDefault(); say("value")(event); }}>
         <label class="field"><span>${words.howMuch}</span>
           <input data-testid="day-amount" name="amount" type="number" inputmode="decimal" min="0" max="1000000" step="any" placeholder=${amount(step ?? 1)} autocomplete="off" /></label>
-        <button type="submit" class="chip" data-testid="day-add" ?disabled=${this.busy}>${words.addIt}</button>
-        <button type="button" class="chip" data-testid="day-set" ?disabled=${this.busy} @click=${say("set")}>${words.setIt}</button>
+        <button type="submit" class="chip" data-testid="day-add" ?disabled=${this.working}>${words.addIt}</button>
+        <button type="button" class="chip" data-testid="day-set" ?disabled=${this.working} @click=${say("set")}>${words.setIt}</button>
       </form>`;
   }
 
@@ -234,8 +220,8 @@ export class KairosDaySheet extends View {
       <h3 id="day-rest">${words.rest}</h3>
       <p class="hint">${words.restLead}</p>
       <div class="ideas">
-        <button class="chip" data-testid="day-skip" ?disabled=${this.busy} @click=${() => skip()}>${words.restPlain}</button>
-        ${Object.entries(words.reasons).map(([reason, text]) => html`<button class="chip" data-reason=${reason} ?disabled=${this.busy} @click=${() => skip(reason)}>${text}</button>`)}
+        <button class="chip" data-testid="day-skip" ?disabled=${this.working} @click=${() => skip()}>${words.restPlain}</button>
+        ${Object.entries(words.reasons).map(([reason, text]) => html`<button class="chip" data-reason=${reason} ?disabled=${this.working} @click=${() => skip(reason)}>${text}</button>`)}
       </div>
     </section>`;
   }
@@ -245,7 +231,7 @@ export class KairosDaySheet extends View {
     return html`<form @submit=${this.saveNote}>
       <label class="field"><span>${words.note}</span>
         <textarea data-testid="day-note" name="note" rows="2" maxlength="2000" .defaultValue=${this.cell?.note ?? ""}></textarea></label>
-      <button class="quiet wide" data-testid="day-note-save" ?disabled=${this.busy}>${words.noteSave}</button>
+      <button class="quiet wide" data-testid="day-note-save" ?disabled=${this.working}>${words.noteSave}</button>
     </form>`;
   }
 

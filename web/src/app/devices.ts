@@ -14,8 +14,6 @@ export class KairosDevices extends View {
   private devices: Device[] | null = null;
   private habits: Habit[] = [];
   private form: "button" | "mirror" | null = null;
-  private working = false;
-  private problem = "";
   private fresh: (DeviceCredentials & { name: string }) | null = null;
   private removing: Device | null = null;
   /** Which text was copied last; said where the eye is, since a toast lies under an open dialog. */
@@ -43,22 +41,10 @@ export class KairosDevices extends View {
     }
   }
 
-  private async work(event: SubmitEvent, job: (form: HTMLFormElement) => Promise<void>): Promise<void> {
-    event.preventDefault();
-    if (this.working) return;
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      await job(event.target as HTMLFormElement);
-      this.form = null;
-      await this.load();
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+  private async add(form: HTMLFormElement): Promise<void> {
+    await (this.form === "button" ? this.addButton(form) : this.addMirror(form));
+    this.form = null;
+    await this.load();
   }
 
   private async addButton(form: HTMLFormElement): Promise<void> {
@@ -100,12 +86,10 @@ export class KairosDevices extends View {
 
   private async revoke(device: Device): Promise<void> {
     this.paint(() => (this.removing = null));
-    try {
+    await this.work(async () => {
       await api.delete(`/api/devices/${device.device_id}`);
       toast(t.revoked(device.name));
-    } catch (error) {
-      toastError(error);
-    }
+    });
     await this.load();
   }
 
@@ -177,7 +161,7 @@ export class KairosDevices extends View {
     const title = asButton ? t.addButton : t.addMirror;
     return html`<section class="card sheet" aria-label=${title}>
       <h2>${title}</h2>
-      <form @submit=${(event: SubmitEvent) => this.work(event, (form) => (asButton ? this.addButton(form) : this.addMirror(form)))}>
+      <form @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.add(form))}>
         ${asButton
           ? html`<label class="field"><span>${t.deviceName}</span><input name="name" required maxlength="100" placeholder=${t.deviceNameExample} autocomplete="off" data-focus /></label>`
           : html`<label class="field"><span>${t.mirrorCode}</span><input class="code" name="code" required minlength="8" maxlength="12" placeholder="K7MF-2QXD" autocomplete="off" autocapitalize="characters" spellcheck="false" data-focus /></label>

@@ -8,25 +8,9 @@ import { field, View } from "./view";
 /** The door: first run, first habit, sign-in. */
 
 abstract class Gate extends View {
-  private problem = "";
-  private working = false;
-
-  /** Runs a form once, shows what the hub says if it refuses, and moves on if it does not. */
-  protected async submit(event: SubmitEvent, work: (form: HTMLFormElement) => Promise<void>): Promise<void> {
-    event.preventDefault();
-    if (this.working) return;
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      await work(event.target as HTMLFormElement);
-      this.dispatchEvent(new Event("done"));
-    } catch (error) {
-      this.paint(() => (this.problem = error instanceof Error && error.message ? error.message : t.somethingElse));
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+  /** Moves on when the hub took what the form says. */
+  protected async pass(event: SubmitEvent, job: (form: HTMLFormElement) => Promise<void>): Promise<void> {
+    if (await this.submit(event, job)) this.dispatchEvent(new Event("done"));
   }
 
   protected renderSubmit(label: string, hook: string): TemplateResult {
@@ -42,7 +26,7 @@ export class KairosSetup extends Gate {
   protected override render(): TemplateResult {
     return html`<main class="gate">
       <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(1, 2)}</p><h1>${t.setupTitle}</h1></header>
-      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.create(form))}>
+      <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => this.create(form))}>
         <label class="field"><span>${t.setupCode}</span>
           <input data-testid="setup-code" name="code" .value=${this.code} required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint" ?data-focus=${!this.code} />
           <small id="code-hint">${t.setupCodeHint}</small></label>
@@ -88,7 +72,7 @@ export class KairosLogin extends Gate {
   protected override render(): TemplateResult {
     return html`<main class="gate">
       <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1></header>
-      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
+      <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
         <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
         <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>
         ${this.renderSubmit(t.signIn, "login-submit")}

@@ -18,9 +18,7 @@ export class KairosHabitEdit extends View {
   declare small: boolean;
   private habit: Habit | null | undefined;
   private away = false;
-  private working = false;
   private removing = false;
-  private problem = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -48,23 +46,11 @@ export class KairosHabitEdit extends View {
     return `#/habits/${encodeURIComponent(this.habitId)}`;
   }
 
-  private async save(event: SubmitEvent, habit: Habit): Promise<void> {
-    event.preventDefault();
-    if (this.working) return;
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      const patch = changes(habit, this.read(event.target as HTMLFormElement, habit));
-      if (Object.keys(patch).length > 0) await session.model.changeHabit(habit.id, patch);
-      toast(words.saved(patch.name ?? habit.name));
-      location.hash = this.home;
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+  private async save(form: HTMLFormElement, habit: Habit): Promise<void> {
+    const patch = changes(habit, this.read(form, habit));
+    if (Object.keys(patch).length > 0) await session.model.changeHabit(habit.id, patch);
+    toast(words.saved(patch.name ?? habit.name));
+    location.hash = this.home;
   }
 
   private read(form: HTMLFormElement, habit: Habit): HabitPatch {
@@ -80,25 +66,20 @@ export class KairosHabitEdit extends View {
 
   private async turn(habit: Habit, status: Habit["status"], said: string): Promise<void> {
     const was = habit.status;
-    try {
+    await this.work(async () => {
       await session.model.changeHabit(habit.id, { status });
       toast(said, () => void session.model.changeHabit(habit.id, { status: was }).then(() => this.load(), toastError));
       await this.load();
-    } catch (error) {
-      toastError(error);
-    }
+    });
   }
 
   private async erase(habit: Habit): Promise<void> {
-    try {
+    await this.work(async () => {
       await api.delete(`/api/habits/${encodeURIComponent(habit.id)}`);
       toast(words.removed(habit.name));
       location.hash = "#/habits";
-    } catch (error) {
-      toastError(error);
-    } finally {
-      this.paint(() => (this.removing = false));
-    }
+    });
+    this.paint(() => (this.removing = false));
   }
 
   protected override render(): TemplateResult {
@@ -112,7 +93,7 @@ export class KairosHabitEdit extends View {
   }
 
   private renderForm(habit: Habit): TemplateResult {
-    return html`<form class="card" @submit=${(event: SubmitEvent) => this.save(event, habit)}>
+    return html`<form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.save(form, habit))}>
       ${this.small ? this.renderSmall(habit) : nothing}
       <label class="field"><span>${words.name}</span>
         <input name="name" data-testid="edit-name" required maxlength="100" autocomplete="off" value=${habit.name} /></label>

@@ -11,11 +11,9 @@ export class KairosHabitForm extends View {
   static override properties = { first: { type: Boolean } };
   /** The first habit ever: only the sentence, no options. */
   declare first: boolean;
-  private working = false;
-  private problem = "";
 
   protected override render(): TemplateResult {
-    return html`<form @submit=${this.submit}>
+    return html`<form @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.make(form))}>
       <label class="field"><span>${t.habitName}</span>
         <input data-testid="habit-name" name="name" required maxlength="100" placeholder=${t.habitNameExample} autocomplete="off" autocapitalize="none" data-focus /></label>
       <label class="field"><span>${t.anchor}</span>
@@ -34,26 +32,13 @@ export class KairosHabitForm extends View {
     if (input) input.value = idea;
   }
 
-  private async submit(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    if (this.working) return;
-    const form = event.target as HTMLFormElement;
+  private async make(form: HTMLFormElement): Promise<void> {
     const name = field(form, "name");
     // It is typed inside a sentence and stands alone afterwards.
     const said: NewHabit = { name: name.charAt(0).toUpperCase() + name.slice(1), anchor_behavior: field(form, "anchor") };
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      const row = await session.model.addHabit(this.first ? said : { ...readFields(new FormData(form), null), ...said });
-      form.reset();
-      this.dispatchEvent(new CustomEvent<Habit>("done", { detail: row }));
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+    const row = await session.model.addHabit(this.first ? said : { ...readFields(new FormData(form), null), ...said });
+    form.reset();
+    this.dispatchEvent(new CustomEvent<Habit>("done", { detail: row }));
   }
 }
 

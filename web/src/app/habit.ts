@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { amount, locale, t } from "../i18n";
 import { leaf, pencil } from "../icons";
-import { api, session, toast, toastError } from "../session";
+import { api, session, toast } from "../session";
 import { words } from "../texts/history";
 import type { DayCell, Habit, List, Square, Statistics } from "../types";
 import "./day-sheet";
@@ -98,13 +98,11 @@ export class KairosHabit extends View {
   }
 
   private async wake(habit: Habit): Promise<void> {
-    try {
+    await this.work(async () => {
       await session.model.changeHabit(habit.id, { status: "ACTIVE" });
       toast(words.resumed(habit.name));
       await this.load();
-    } catch (error) {
-      toastError(error);
-    }
+    });
   }
 
   protected override render(): TemplateResult {

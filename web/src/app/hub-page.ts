@@ -15,9 +15,6 @@ export abstract class HubPage extends View {
   declare words: string[];
   /** The hub did not answer the last time. */
   protected away = false;
-  /** A deed is on its way; buttons wait for it. */
-  protected working = false;
-  protected problem = "";
   private loading: Promise<void> | null = null;
   private again = false;
   private wasLive = true;
@@ -64,25 +61,6 @@ export abstract class HubPage extends View {
       if (!this.away) toastError(error);
     }
     this.requestUpdate();
-  }
-
-  /** Does one thing at a time; what the hub says against it stands in `problem`, or in a toast. */
-  protected async work(job: () => Promise<void>, say: "toast" | "here" = "toast"): Promise<boolean> {
-    if (this.working) return false;
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
-      await job();
-      return true;
-    } catch (error) {
-      if (say === "toast") toastError(error);
-      else this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-      return false;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
   }
 
   /** What stands there before the page knows anything. */

@@ -1,6 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { leaf } from "../icons";
-import { t } from "../i18n";
 import { api, session, toast } from "../session";
 import { words } from "../texts/recovery";
 import type { List, Offer, WayBack } from "../types";
@@ -13,8 +12,6 @@ const LATER = "kairos.recovery-later";
 export class KairosRecovery extends View {
   private offers: Offer[] = [];
   private open = false;
-  private working = false;
-  private problem = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -52,24 +49,15 @@ export class KairosRecovery extends View {
   }
 
   private async answer(offer: Offer, action: WayBack): Promise<void> {
-    if (this.working) return;
     const form = this.querySelector("form");
     const blockers = form ? new FormData(form).getAll("blocker").map(String) : [];
     const notes = form ? field(form, "notes") : "";
-    this.paint(() => {
-      this.working = true;
-      this.problem = "";
-    });
-    try {
+    await this.work(async () => {
       await api.post(`/api/recovery/${offer.id}/answer`, { action, ...(blockers.length ? { blockers } : {}), ...(notes ? { notes } : {}) });
       this.offers = this.offers.filter((other) => other.id !== offer.id);
       this.open = false;
       this.say(offer, action);
-    } catch (error) {
-      this.problem = error instanceof Error && error.message ? error.message : t.somethingElse;
-    } finally {
-      this.paint(() => (this.working = false));
-    }
+    }, "here");
   }
 
   private say(offer: Offer, action: WayBack): void {

@@ -63,9 +63,7 @@ export class KairosRoutineEdit extends HubPage {
   // ---- saving
 
   private async save(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    const saved = await this.work(() => this.draft.write(api), "here");
-    if (!saved) return;
+    if (!(await this.submit(event, () => this.draft.write(api)))) return;
     toast(words.saved(this.draft.name));
     location.hash = "#/routines";
   }

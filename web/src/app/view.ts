@@ -1,10 +1,16 @@
 import { LitElement } from "lit";
-import { session } from "../session";
+import { errorText, session, toastError } from "../session";
 
 const focused = new WeakSet<HTMLElement>();
 
 /** An element in the page's own DOM: labels, ids and focus work as in plain HTML, and one style sheet serves all. */
 export abstract class View extends LitElement {
+  /** A deed is on its way; buttons wait for it. */
+  protected working = false;
+  /** What was said against the last one, where the page has a place for it. */
+  protected problem = "";
+  private leave: (() => void)[] = [];
+
   protected override createRenderRoot(): HTMLElement {
     return this;
   }
@@ -46,7 +52,30 @@ export abstract class View extends LitElement {
     });
   }
 
-  private leave: (() => void)[] = [];
+  /** Does one thing at a time; what is said against it stands in `problem`, or in a toast. */
+  protected async work(job: () => Promise<unknown>, say: "toast" | "here" = "toast"): Promise<boolean> {
+    if (this.working) return false;
+    this.paint(() => {
+      this.working = true;
+      this.problem = "";
+    });
+    try {
+      await job();
+      return true;
+    } catch (error) {
+      if (say === "toast") toastError(error);
+      else this.problem = errorText(error);
+      return false;
+    } finally {
+      this.paint(() => (this.working = false));
+    }
+  }
+
+  /** Does what a form asks for. */
+  protected submit(event: SubmitEvent, job: (form: HTMLFormElement) => Promise<unknown>): Promise<boolean> {
+    event.preventDefault();
+    return this.work(() => job(event.target as HTMLFormElement), "here");
+  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();

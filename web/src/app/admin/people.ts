@@ -24,13 +24,11 @@ export class KairosPeople extends HubPage {
   }
 
   private async add(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
-    const fresh = { name: field(form, "name"), email: field(form, "email"), password: this.password };
-    const added = await this.work(async () => {
+    const added = await this.submit(event, async (form) => {
+      const fresh = { name: field(form, "name"), email: field(form, "email"), password: this.password };
       await api.post("/api/users", { display_name: fresh.name, email: fresh.email, password: fresh.password, role: field(form, "role") });
       this.welcome = fresh;
-    }, "here");
+    });
     if (!added) return;
     this.paint(() => {
       this.adding = false;

@@ -33,11 +33,9 @@ export class KairosTokens extends HubPage {
   }
 
   private async add(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    const name = field(event.target as HTMLFormElement, "name");
-    const added = await this.work(async () => {
-      this.fresh = await api.post<{ name: string; token: string }>("/api/tokens", { name });
-    }, "here");
+    const added = await this.submit(event, async (form) => {
+      this.fresh = await api.post<{ name: string; token: string }>("/api/tokens", { name: field(form, "name") });
+    });
     if (!added) return;
     this.paint(() => (this.adding = false));
     await this.refresh();
