@@ -1,6 +1,6 @@
 import type { Api } from "./api";
 import { randomId } from "./ids";
-import type { DayCell, Habit, HabitCommand, HabitPatch, List, NewHabit, Receipt, Today, TodayItem } from "./types";
+import type { Break, DayCell, Habit, HabitCommand, HabitPatch, List, NewBreak, NewHabit, Receipt, Today, TodayItem } from "./types";
 
 /**
  * What the screens of habits stand on: one view of the day and of the habits, whichever layer brings it.
@@ -19,6 +19,10 @@ export interface Model extends EventTarget {
   act(of: { habit_id: string; date: string }, command: HabitCommand, deed?: DeedBody): Promise<Receipt>;
   addHabit(fields: NewHabit): Promise<Habit>;
   changeHabit(id: string, fields: HabitPatch): Promise<void>;
+  /** All breaks, past ones too. */
+  breaks(): Promise<Break[]>;
+  addBreak(fields: NewBreak): Promise<Break>;
+  dropBreak(id: string): Promise<void>;
   /** Where a person may write a note on a day; `was` is the one they saw, so that another's is never written over unseen. */
   note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void>;
   /** What stands on a habit's days, oldest first; a layer without it leaves that to the hub (`app/days.ts`). */
@@ -82,6 +86,18 @@ export class CurrentModel extends EventTarget implements Model {
     return this.layer.changeHabit(...of);
   }
 
+  breaks(): ReturnType<Model["breaks"]> {
+    return this.layer.breaks();
+  }
+
+  addBreak(...of: Parameters<Model["addBreak"]>): ReturnType<Model["addBreak"]> {
+    return this.layer.addBreak(...of);
+  }
+
+  dropBreak(...of: Parameters<Model["dropBreak"]>): ReturnType<Model["dropBreak"]> {
+    return this.layer.dropBreak(...of);
+  }
+
   note(...of: Parameters<Model["note"]>): ReturnType<Model["note"]> {
     return this.layer.note(...of);
   }
@@ -124,6 +140,24 @@ export class LiveModel extends EventTarget implements Model {
 
   async changeHabit(id: string, fields: HabitPatch): Promise<void> {
     await this.api.patch(`/api/habits/${id}`, fields);
+  }
+
+  async breaks(): Promise<Break[]> {
+    const all: Break[] = [];
+    for (let after: string | null = ""; after !== null; ) {
+      const page: { items: Break[]; next?: string | null } = await this.api.get(`/api/pauses${after ? `?after=${encodeURIComponent(after)}` : ""}`);
+      all.push(...page.items);
+      after = page.next ?? null;
+    }
+    return all;
+  }
+
+  addBreak(fields: NewBreak): Promise<Break> {
+    return this.api.post<Break>("/api/pauses", fields);
+  }
+
+  async dropBreak(id: string): Promise<void> {
+    await this.api.delete(`/api/pauses/${encodeURIComponent(id)}`);
   }
 
   /** Words on a day are columns of its row; the door for rows is the one phones upload through. */

@@ -128,12 +128,15 @@ export interface Statistics {
 }
 
 /** Days on which nothing is asked for; of one habit, or of all. */
-export interface Break {
-  id: string;
+export interface NewBreak {
   habit_id: string | null;
   from_date: string;
   to_date: string | null;
   reason: string | null;
+}
+
+export interface Break extends NewBreak {
+  id: string;
 }
 
 export type WayBack = "RESUME" | "SIMPLIFY" | "PAUSE" | "ARCHIVE" | "FRESH_START";

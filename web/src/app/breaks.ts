@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { calendar, plus, trash } from "../icons";
-import { api, session, toast, toastError } from "../session";
+import { session, toast, toastError } from "../session";
 import { words } from "../texts/habits";
 import { words as history } from "../texts/history";
 import type { Break, Habit } from "../types";
@@ -26,14 +26,9 @@ export class KairosBreaks extends View {
 
   private async load(): Promise<void> {
     try {
-      const items: Break[] = [];
-      for (let after: string | null = ""; after !== null; ) {
-        const page: { items: Break[]; next?: string | null } = await api.get(`/api/pauses${after ? `?after=${encodeURIComponent(after)}` : ""}`);
-        items.push(...page.items);
-        after = page.next ?? null;
-      }
+      const items = await session.model.breaks();
       this.paint(() => {
-        this.items = items.filter((one) => one.habit_id === null || one.habit_id === this.habit?.id).sort((a, b) => b.from_date.localeCompare(a.from_date));
+        this.items = items.filter((one) => !one.habit_id || one.habit_id === this.habit?.id).sort((a, b) => b.from_date.localeCompare(a.from_date));
         this.away = false;
       });
     } catch {
@@ -42,34 +37,29 @@ export class KairosBreaks extends View {
   }
 
   private async add(form: HTMLFormElement): Promise<void> {
-    const [to, reason] = [field(form, "to"), field(form, "reason")];
-    const body = { from_date: field(form, "from"), ...(to ? { to_date: to } : {}), ...(reason ? { reason } : {}), ...(this.habit ? { habit_id: this.habit.id } : {}) };
-    const { id } = await api.post<Break>("/api/pauses", body);
+    const [from_date, to, reason] = [field(form, "from"), field(form, "to"), field(form, "reason")];
+    if (to && to < from_date) throw new Error(words.order);
+    const { id } = await session.model.addBreak({ habit_id: this.habit?.id ?? null, from_date, to_date: to || null, reason: reason || null });
     this.adding = false;
-    toast(words.breakAdded, () => void this.drop(id).then(() => toast(words.breakRemoved)));
+    toast(words.breakAdded, () => void this.drop(id).then((gone) => gone && toast(words.breakRemoved)));
     await this.load();
   }
 
-  private async takeAway(one: Break): Promise<void> {
-    const { habit_id, from_date, to_date, reason } = one;
-    if (!(await this.drop(one.id))) return;
+  private async takeAway({ id, habit_id, from_date, to_date, reason }: Break): Promise<void> {
+    if (!(await this.drop(id))) return;
     toast(words.breakRemoved, () => {
-      api.post("/api/pauses", { habit_id, from_date, to_date, reason }).then(() => {
+      session.model.addBreak({ habit_id, from_date, to_date, reason }).then(() => {
         toast(words.breakAdded);
         return this.load();
       }, toastError);
     });
   }
 
-  private async drop(id: string): Promise<boolean> {
-    try {
-      await api.delete(`/api/pauses/${encodeURIComponent(id)}`);
+  private drop(id: string): Promise<boolean> {
+    return this.work(async () => {
+      await session.model.dropBreak(id);
       await this.load();
-      return true;
-    } catch (error) {
-      toastError(error);
-      return false;
-    }
+    });
   }
 
   protected override render(): TemplateResult {
@@ -94,10 +84,10 @@ export class KairosBreaks extends View {
 
   private renderBreak(one: Break): TemplateResult {
     const span = this.spanOf(one);
-    const of = one.habit_id === null && this.habit ? words.forAll : "";
+    const of = !one.habit_id && this.habit ? words.forAll : "";
     const reason = one.reason === "travel" ? words.travel : (one.reason ?? "");
     // The open break of a habit that rests is ended by going on, not taken away.
-    const rests = one.habit_id !== null && one.to_date === null && this.habit?.status !== "ACTIVE";
+    const rests = one.habit_id && one.to_date === null && this.habit?.status !== "ACTIVE";
     const line = [reason, of].filter(Boolean).join(" · ");
     return html`<li class="row">${calendar()}
       <span class="words"><span class="name">${span}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span>

@@ -69,14 +69,14 @@ export class Sync extends EventTarget {
     private readonly db: PowerSyncDatabase,
     me: Me,
     private readonly token: () => Promise<string | null>,
-    hub: Pick<Model, "act">,
+    hub: Pick<Model, "act" | "addBreak">,
   ) {
     super();
     this.model = new SyncModel(db, me, Date.now, hub);
   }
 
   /** Opens the database. Nothing is asked of the hub. */
-  static async open(me: Me, token: () => Promise<string | null>, hub: Pick<Model, "act">): Promise<Sync> {
+  static async open(me: Me, token: () => Promise<string | null>, hub: Pick<Model, "act" | "addBreak">): Promise<Sync> {
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
     await db.init();
     // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother

@@ -1,6 +1,6 @@
 import { cellId, timedId } from "../ids";
 import type { DeedBody, Model } from "../model";
-import type { DayCell, Habit, HabitCommand, HabitPatch, Me, NewHabit, Receipt, Today, TodayItem } from "../types";
+import type { Break, DayCell, Habit, HabitCommand, HabitPatch, Me, NewBreak, NewHabit, Receipt, Today, TodayItem } from "../types";
 import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
 import { actorOf, cellsOf, type DayRows, habitOf, inOrder, itemOf, planOf, todayOf, typeOf } from "./day";
 import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
@@ -52,8 +52,8 @@ export class SyncModel extends EventTarget implements Model {
     private readonly store: Store,
     private readonly me: Pick<Me, "user_id" | "tz" | "day_start_min" | "week_start">,
     private readonly now: () => number = Date.now,
-    /** Takes back what only the hub knows: a deed by the id it has there. */
-    private readonly hub?: Pick<Model, "act">,
+    /** Does what only the hub can: takes a deed back by the id it has there, or gives a person a break from what all do. */
+    private readonly hub?: Pick<Model, "act" | "addBreak">,
   ) {
     super();
     this.person = me;
@@ -203,7 +203,7 @@ export class SyncModel extends EventTarget implements Model {
       );
     } else if (!shape && verb === "undo" && !words && cell.energy_level === null) {
       // Words stay when a deed is taken back; a row without any goes.
-      await writer.execute("UPDATE completions SET _deleted = TRUE, _metadata = ? WHERE id = ?", [meant, cell.id]);
+      await this.remove(writer, "completions", cell.id, meant);
     } else {
       await writer.execute(
         "UPDATE completions SET type = ?, partial_percent = ?, amount = ?, skip_reason = ?, note = ?, completed_at = ?, _metadata = ? WHERE id = ?",
@@ -226,27 +226,67 @@ export class SyncModel extends EventTarget implements Model {
   }
 
   async addHabit(fields: NewHabit): Promise<Habit> {
+    const id = await this.insert("habits", { status: "ACTIVE", ...fields });
+    return habitOf(await this.habit(id));
+  }
+
+  /** Makes a row of the person's own. */
+  private async insert(table: "habits" | "pauses", fields: object): Promise<string> {
     const id = timedId(this.now());
-    const columns = { scope: `u:${this.me.user_id}`, user_id: this.me.user_id, created_at: this.now(), status: "ACTIVE", ...fields };
+    const columns = { scope: `u:${this.me.user_id}`, user_id: this.me.user_id, created_at: this.now(), ...fields };
     const names = Object.keys(columns).map(column);
     await this.store.writeTransaction((writer) =>
-      writer.execute(`INSERT INTO habits (id, ${names.join(", ")}, _metadata) VALUES (?, ${names.map(() => "?").join(", ")}, ?)`, [
-        id, ...Object.values(columns), JSON.stringify({ at: this.now() }),
+      writer.execute(`INSERT INTO ${table} (id, ${names.join(", ")}, _metadata) VALUES (?, ${names.map(() => "?").join(", ")}, ?)`, [
+        id, ...Object.values(columns), this.moment,
       ]),
     );
     await this.load();
-    return habitOf(await this.habit(id));
+    return id;
+  }
+
+  /** When it is written, as the hub wants to know. */
+  private get moment(): string {
+    return JSON.stringify({ at: this.now() });
   }
 
   async changeHabit(id: string, fields: HabitPatch): Promise<void> {
     const names = Object.keys(fields).map(column);
     if (names.length === 0) return;
     // In one statement: what belongs together must come to the hub together.
-    await this.store.writeTransaction((writer) =>
-      writer.execute(`UPDATE habits SET ${names.map((name) => `${name} = ?`).join(", ")}, _metadata = ? WHERE id = ?`, [
-        ...Object.values(fields), JSON.stringify({ at: this.now() }), id,
-      ]),
-    );
+    await this.store.writeTransaction(async (writer) => {
+      if (fields.status === "ACTIVE") await this.endRest(writer, id);
+      await writer.execute(`UPDATE habits SET ${names.map((name) => `${name} = ?`).join(", ")}, _metadata = ? WHERE id = ?`, [
+        ...Object.values(fields), this.moment, id,
+      ]);
+    });
+    await this.load();
+  }
+
+  /** Who goes on has had their break until yesterday. The hub would say so; here it is to be seen without it, too. */
+  private async endRest(writer: Writer, habit: string): Promise<void> {
+    for (const { id, from_date } of await writer.getAll<{ id: string; from_date: string }>(sql.RESTS, [habit])) {
+      if (from_date >= toText(this.present)) await this.remove(writer, "pauses", id);
+      else await writer.execute("UPDATE pauses SET to_date = ?, _metadata = ? WHERE id = ?", [toText(this.present - 1), this.moment, id]);
+    }
+  }
+
+  private async remove(writer: Writer, table: "completions" | "pauses", id: string, meant = this.moment): Promise<void> {
+    await writer.execute(`UPDATE ${table} SET _deleted = TRUE, _metadata = ? WHERE id = ?`, [meant, id]);
+  }
+
+  breaks(): Promise<Break[]> {
+    return this.store.getAll<Break>(sql.PAUSES);
+  }
+
+  async addBreak(fields: NewBreak): Promise<Break> {
+    const of = fields.habit_id ? await this.habit(fields.habit_id) : null;
+    // What a phone writes to a habit of the household is the household's; the hub knows a break of one's own.
+    if (this.hub && of?.scope?.startsWith("h:")) return this.hub.addBreak(fields);
+    return { ...fields, id: await this.insert("pauses", fields) };
+  }
+
+  async dropBreak(id: string): Promise<void> {
+    await this.store.writeTransaction((writer) => this.remove(writer, "pauses", id));
     await this.load();
   }
 
@@ -266,7 +306,7 @@ export class SyncModel extends EventTarget implements Model {
     const habit = await this.habit(of.habit_id);
     const actor = actorOf(habit, this.me.user_id);
     const id = await cellId(habit.id, of.date, actor);
-    const at = JSON.stringify({ at: this.now() });
+    const at = this.moment;
     await this.store.writeTransaction(async (writer) => {
       const cells = await writer.getAll<CellRow>(sql.CELLS, [habit.id, of.date]);
       const cell = cells.find((cell) => (cell.actor ?? "") === actor);
@@ -276,7 +316,7 @@ export class SyncModel extends EventTarget implements Model {
           id, habit.id, of.date, actor, note, at,
         ]);
       } else if (!note && typeOf(cell) === null && cell.energy_level === null) {
-        await writer.execute("UPDATE completions SET _deleted = TRUE, _metadata = ? WHERE id = ?", [at, cell.id]);
+        await this.remove(writer, "completions", cell.id, at);
       } else {
         await writer.execute("UPDATE completions SET note = ?, _metadata = ? WHERE id = ?", [note || null, at, cell.id]);
       }

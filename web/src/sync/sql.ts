@@ -10,6 +10,9 @@ export const HABITS = "SELECT * FROM habits";
 export const HABIT = "SELECT * FROM habits WHERE id = ?";
 export const SCHEDULES = "SELECT * FROM habit_schedules";
 export const PAUSES = "SELECT * FROM pauses";
+/** A habit's own break without an end, while it rests. */
+export const RESTS = `SELECT p.id, p.from_date FROM pauses p JOIN habits h ON h.id = p.habit_id AND h.scope = p.scope
+  WHERE p.habit_id = ? AND p.to_date IS NULL AND h.status <> 'ACTIVE'`;
 export const PROFILE = "SELECT id, display_name, tz, day_start_min, week_start FROM users WHERE id = ?";
 
 const CELL = "SELECT id, habit_id, date, actor, type, partial_percent, amount, skip_reason, energy_level, note, source FROM completions";

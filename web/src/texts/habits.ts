@@ -73,7 +73,7 @@ const en = {
   removeBreak: (span: string) => `Take away the break ${span}`,
   breakAdded: "The break is noted.",
   breakRemoved: "The break is taken away.",
-  noBreaks: "No break is noted.",
+  order: "The last day is not before the first.",
 };
 
 const de: typeof en = {
@@ -148,7 +148,7 @@ const de: typeof en = {
   removeBreak: (span) => `Die Pause ${span} wegnehmen`,
   breakAdded: "Die Pause ist notiert.",
   breakRemoved: "Die Pause ist weggenommen.",
-  noBreaks: "Keine Pause ist notiert.",
+  order: "Der letzte Tag liegt nicht vor dem ersten.",
 };
 
 export const words = texts("habits", en, de);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Model } from "../../src/model";
 import { SyncModel } from "../../src/sync/model";
 import { type Database, openDatabase } from "./database";
 
@@ -29,6 +30,12 @@ async function model(): Promise<SyncModel> {
   const made = new SyncModel(db, ME, () => now);
   await made.load();
   return made;
+}
+
+/** The hub, as far as a test asks it. */
+function hub(answers: Partial<Pick<Model, "act" | "addBreak">>): Pick<Model, "act" | "addBreak"> {
+  const silent = () => Promise.reject(new Error("not asked"));
+  return { act: silent, addBreak: silent, ...answers };
 }
 
 /** What was meant by what waits to be sent. */
@@ -155,7 +162,7 @@ describe("a tap", () => {
   it("of another, named by the hub's id, is taken back by the hub", async () => {
     await habit();
     const asked: unknown[] = [];
-    const made = new SyncModel(db, ME, () => now, { act: (...of) => (asked.push(of), Promise.reject(new Error("away"))) });
+    const made = new SyncModel(db, ME, () => now, hub({ act: (...of) => (asked.push(of), Promise.reject(new Error("away"))) }));
     await made.load();
     await expect(made.act(of, "undo", { event_id: "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f" })).rejects.toThrow("away");
     expect(asked).toEqual([[of, "undo", { event_id: "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f" }]]);
@@ -286,5 +293,65 @@ describe("habits", () => {
     await made.changed(["completions"]);
     await made.changed(["habits", "completions"]);
     expect(heard).toEqual(["today", "today", "rows"]);
+  });
+});
+
+describe("breaks", () => {
+  const rest = (more: Record<string, unknown> = {}) =>
+    had("pauses", { id: "rest", scope: "u:ada", user_id: "ada", habit_id: HABIT, from_date: "2026-11-20", ...more });
+
+  it("end with yesterday as soon as a habit goes on, without the hub", async () => {
+    await habit({ status: "PAUSED" });
+    await rest();
+    const made = await model();
+    expect(made.today?.items).toEqual([]);
+    await made.changeHabit(HABIT, { status: "ACTIVE" });
+    expect(made.today?.items).toMatchObject([{ habit_id: HABIT, due: true }]);
+    expect(await made.breaks()).toMatchObject([{ id: "rest", from_date: "2026-11-20", to_date: "2026-11-23" }]);
+    // The break first: a hub that hears of the habit alone would end it by its own clock.
+    expect(await db.queue()).toMatchObject([
+      { op: "PATCH", type: "pauses", data: { to_date: "2026-11-23" }, old: { to_date: null }, metadata: JSON.stringify({ at: NOW }) },
+      { op: "PATCH", type: "habits", data: { status: "ACTIVE" }, old: { status: "PAUSED" } },
+    ]);
+  });
+
+  it("that began today were none when a habit goes on", async () => {
+    await habit({ status: "ARCHIVED" });
+    await rest({ from_date: DATE });
+    const made = await model();
+    await made.changeHabit(HABIT, { status: "ACTIVE" });
+    expect(made.today?.items).toHaveLength(1);
+    expect(await made.breaks()).toEqual([]);
+  });
+
+  it("of one's own choice stay: of a habit that was active, of everything, with an end", async () => {
+    await habit();
+    await rest();
+    await rest({ id: "all", habit_id: null });
+    await rest({ id: "past", from_date: "2026-11-02", to_date: "2026-11-03" });
+    await (await model()).changeHabit(HABIT, { status: "ACTIVE", name: "Tea" });
+    expect(await db.queue()).toMatchObject([{ type: "habits" }]);
+  });
+
+  it("can be made and taken away here", async () => {
+    await habit();
+    const made = await model();
+    const { id } = await made.addBreak({ habit_id: null, from_date: "2026-11-22", to_date: null, reason: "a cold" });
+    expect(made.today?.items).toEqual([]);
+    expect(await made.breaks()).toMatchObject([{ id, habit_id: null, from_date: "2026-11-22", reason: "a cold" }]);
+    await made.dropBreak(id);
+    expect(made.today?.items).toHaveLength(1);
+    expect(await db.queue()).toMatchObject([
+      { op: "PUT", type: "pauses", id, data: { scope: "u:ada", user_id: "ada", from_date: "2026-11-22", reason: "a cold" } }, { op: "DELETE", type: "pauses", id },
+    ]);
+  });
+
+  it("of one's own from what a household does are asked of the hub", async () => {
+    await habit({ scope: "h:home" });
+    const wish = { habit_id: HABIT, from_date: DATE, to_date: null, reason: null };
+    const made = new SyncModel(db, ME, () => now, hub({ addBreak: (fields) => Promise.resolve({ ...fields, id: "b" }) }));
+    await made.load();
+    expect(await made.addBreak(wish)).toEqual({ ...wish, id: "b" });
+    expect(await db.queue()).toEqual([]);
   });
 });
