@@ -23,7 +23,7 @@ export interface Model extends EventTarget {
   breaks(): Promise<Break[]>;
   addBreak(fields: NewBreak): Promise<Break>;
   dropBreak(id: string): Promise<void>;
-  /** Where a person may write a note on a day; `was` is the one they saw, so that another's is never written over unseen. */
+  /** Where a person may write a note on a day; `was` is the one they saw: another's, which they did not, is kept under conflicts. */
   note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void>;
   /** What stands on a habit's days, oldest first; a layer without it leaves that to the hub (`app/days.ts`). */
   days?(habit_id: string, from: string, to: string): Promise<DayCell[]>;

@@ -27,6 +27,8 @@ export class KairosDaySheet extends View {
   private events: DayEvent[] | null = null;
   private away = false;
   private share = PART;
+  /** The note that stood there when somebody began to write; undefined while nobody does. */
+  private seen: string | null | undefined;
   /** A finger that opened the sheet by a long press is lifted over its backdrop: only a press that began there closes. */
   private outside = false;
 
@@ -121,10 +123,14 @@ export class KairosDaySheet extends View {
     return this.isToday ? words.open : words.nothing;
   }
 
+  private get note(): string | null {
+    return this.cell?.note ?? null;
+  }
+
   private saveNote(event: SubmitEvent): void {
     event.preventDefault();
     const note = field(event.target as HTMLFormElement, "note");
-    const was = this.cell?.note ?? null;
+    const was = this.seen === undefined ? this.note : this.seen;
     const of = { habit_id: this.habit.id, date: this.date };
     const told = () => dispatchEvent(new CustomEvent("kairos-deed"));
     void this.settle(async () => {
@@ -230,7 +236,7 @@ export class KairosDaySheet extends View {
     if (this.cell === undefined) return html`<p class="hint" role="status">${this.away ? words.needsHub : t.loading}</p>`;
     return html`<form @submit=${this.saveNote}>
       <label class="field"><span>${words.note}</span>
-        <textarea data-testid="day-note" name="note" rows="2" maxlength="2000" .defaultValue=${this.cell?.note ?? ""}></textarea></label>
+        <textarea data-testid="day-note" name="note" rows="2" maxlength="2000" .defaultValue=${this.note ?? ""} @input=${() => this.seen === undefined && (this.seen = this.note)}></textarea></label>
       <button class="quiet wide" data-testid="day-note-save" ?disabled=${this.working}>${words.noteSave}</button>
     </form>`;
   }

@@ -4,6 +4,7 @@ import { PowerSyncDatabase } from "@powersync/web";
 import type { Model } from "../model";
 import type { Me } from "../types";
 import { SyncModel } from "./model";
+import { asSeen } from "./seen";
 import * as sql from "./sql";
 import { Calm, stateOf, type SyncState } from "./state";
 
@@ -28,6 +29,10 @@ function fileOf(user: string): string {
 class Connector extends HubConnector {
   override async fetchCredentials() {
     return { ...(await super.fetchCredentials()), endpoint: location.origin };
+  }
+
+  protected override ask(method: string, path: string, body?: object): Promise<unknown> {
+    return super.ask(method, path, body && "batch" in body ? { ...body, batch: (body.batch as object[]).map(asSeen) } : body);
   }
 }
 

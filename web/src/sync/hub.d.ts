@@ -9,6 +9,6 @@ declare module "@hub/connector.js" {
     constructor(hub: string, token: () => string | null | Promise<string | null>);
     fetchCredentials(): Promise<PowerSyncCredentials>;
     uploadData(database: CommonPowerSyncDatabase): Promise<void>;
-    protected ask(method: string, path: string, body?: unknown): Promise<unknown>;
+    protected ask(method: string, path: string, body?: object): Promise<unknown>;
   }
 }

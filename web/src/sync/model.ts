@@ -302,11 +302,11 @@ export class SyncModel extends EventTarget implements Model {
       }));
   }
 
-  async note(of: { habit_id: string; date: string }, note: string): Promise<void> {
+  async note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void> {
     const habit = await this.habit(of.habit_id);
     const actor = actorOf(habit, this.me.user_id);
     const id = await cellId(habit.id, of.date, actor);
-    const at = this.moment;
+    const at = JSON.stringify({ at: this.now(), ...(was === undefined ? {} : { seen: { note: was } }) });
     await this.store.writeTransaction(async (writer) => {
       const cells = await writer.getAll<CellRow>(sql.CELLS, [habit.id, of.date]);
       const cell = cells.find((cell) => (cell.actor ?? "") === actor);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Model } from "../../src/model";
 import { SyncModel } from "../../src/sync/model";
+import { asSeen } from "../../src/sync/seen";
 import { type Database, openDatabase } from "./database";
 
 const ME = { user_id: "ada", tz: "Europe/Berlin", day_start_min: 240, week_start: 1 };
@@ -283,6 +284,18 @@ describe("habits", () => {
     expect((await db.queue()).map(({ op, metadata }) => [op, metadata])).toEqual([
       ["PUT", JSON.stringify({ at: NOW })], ["DELETE", JSON.stringify({ at: NOW })],
     ]);
+  });
+
+  it("take with their words what the person had read", async () => {
+    await habit();
+    await had("completions", { id: "c", habit_id: HABIT, date: DATE, actor: "", note: "Theirs", type: "FULL", source: "app" });
+    const made = await model();
+    // Theirs came in while somebody wrote into an empty field.
+    await made.note(of, "Mine", null);
+    expect((await db.queue()).map(asSeen)).toMatchObject([{ op: "PATCH", data: { note: "Mine" }, old: { note: null } }]);
+    await db.execute("DELETE FROM ps_crud");
+    await made.note(of, "", "Mine");
+    expect((await db.queue()).map(asSeen)).toMatchObject([{ op: "PATCH", data: { note: null }, old: { note: "Mine" } }]);
   });
 
   it("say that they changed", async () => {
