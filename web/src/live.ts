@@ -1,4 +1,5 @@
 import { randomId } from "./ids";
+import { Patience } from "./patience";
 import type {
   ChangeEvent, HabitCommand, Position, Receipt, ServerMessage, SubscribeResult, TableRow, WireError,
 } from "./types";
@@ -17,8 +18,6 @@ export const PING_MS = 20_000;
 export const PATIENCE_MS = 10_000;
 /** Calls waiting at once; one more is refused at once instead of piling up. */
 export const MAX_CALLS = 16;
-const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 15_000;
 /** A connection that lived this long was a good one: the next attempt may be quick again. */
 const STABLE_MS = 5_000;
 /** The hub's close code for "signed out or revoked". */
@@ -68,12 +67,6 @@ interface Call {
   deadline: ReturnType<typeof setTimeout>;
 }
 
-/** Waits 0.5–15 s, doubling, and never twice the same: a whole house must not come back in one instant. */
-export function backoff(attempt: number, random: () => number): number {
-  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt + 1, 10));
-  return BACKOFF_MIN_MS + random() * (ceiling - BACKOFF_MIN_MS);
-}
-
 export class Live<T> {
   /** When the hub last said anything (ms since epoch); null before the first word. */
   lastContact: number | null = null;
@@ -81,42 +74,40 @@ export class Live<T> {
 
   private position: Position | null = null;
   private socket: Socket | null = null;
-  private attempt = 0;
   private refused = false;
   private nextId = 1;
   private subscribeId = 0;
   private calls: Call[] = [];
-  private retry: ReturnType<typeof setTimeout> | undefined;
-  private patience: ReturnType<typeof setTimeout> | undefined;
+  private readonly patience: Patience;
+  /** Until when the hub is to say something; undefined while nothing is asked. */
+  private deadline: ReturnType<typeof setTimeout> | undefined;
   private pinger: ReturnType<typeof setInterval> | undefined;
   private stable: ReturnType<typeof setTimeout> | undefined;
   /** Counts starts and stops, so that a token that arrives late finds nothing to do. */
   private run = 0;
 
-  constructor(private readonly options: LiveOptions<T>) {}
+  constructor(private readonly options: LiveOptions<T>) {
+    this.patience = new Patience(() => this.connect(), options.random);
+  }
 
   start(): void {
     if (this.state !== "stopped") return;
-    this.attempt = 0;
+    this.patience.reset();
     this.connect();
   }
 
   stop(): void {
     this.run += 1;
     this.release();
-    clearTimeout(this.retry);
+    this.patience.stop();
     for (const call of this.calls.splice(0)) this.settle(call).reject(new CallError("stopped", ""));
     this.setState("stopped");
   }
 
-  /** Looks now instead of at the next timer: the page became visible, or the network came back. */
+  /** Looks now instead of at the next timer: something is new (`onSigns`). */
   nudge(): void {
-    if (this.state === "waiting") {
-      clearTimeout(this.retry);
-      this.connect();
-    } else if (this.state === "live") {
-      this.ping();
-    }
+    if (this.state === "waiting") this.patience.nudge();
+    else if (this.state === "live" && this.deadline === undefined && Date.now() - (this.lastContact ?? 0) > STABLE_MS) this.ping();
   }
 
   /**
@@ -184,7 +175,7 @@ export class Live<T> {
       return;
     }
     this.lastContact = Date.now();
-    clearTimeout(this.patience);
+    this.settled();
     switch (message.type) {
       case "auth_required":
         this.expect();
@@ -224,7 +215,7 @@ export class Live<T> {
       this.position = { epoch: result.epoch, seq: result.seq };
     }
     clearTimeout(this.stable);
-    this.stable = setTimeout(() => (this.attempt = 0), STABLE_MS);
+    this.stable = setTimeout(() => this.patience.reset(), STABLE_MS);
     clearInterval(this.pinger);
     this.pinger = setInterval(() => this.ping(), PING_MS);
     if (result.rows) this.options.onRows?.(result.rows);
@@ -265,8 +256,13 @@ export class Live<T> {
 
   /** Gives the hub `PATIENCE_MS` to say something, whatever it is. */
   private expect(): void {
-    clearTimeout(this.patience);
-    this.patience = setTimeout(() => this.drop(false), PATIENCE_MS);
+    this.settled();
+    this.deadline = setTimeout(() => this.drop(false), PATIENCE_MS);
+  }
+
+  private settled(): void {
+    clearTimeout(this.deadline);
+    this.deadline = undefined;
   }
 
   private send(message: object): void {
@@ -286,7 +282,7 @@ export class Live<T> {
 
   /** Lets go of the socket first, so that nothing it still says is heard. */
   private release(): void {
-    clearTimeout(this.patience);
+    this.settled();
     clearTimeout(this.stable);
     clearInterval(this.pinger);
     for (const call of this.calls) call.id = null;
@@ -298,10 +294,8 @@ export class Live<T> {
   }
 
   private wait(): void {
-    clearTimeout(this.retry);
     this.setState("waiting");
-    this.retry = setTimeout(() => this.connect(), backoff(this.attempt, this.options.random ?? Math.random));
-    this.attempt += 1;
+    this.patience.wait();
   }
 }
 

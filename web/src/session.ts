@@ -83,6 +83,12 @@ export class Session extends EventTarget {
     return this.sync !== null && this.current.stands(this.sync.model);
   }
 
+  /** Looks for the hub now, where it was away. */
+  nudge(): void {
+    this.live.nudge();
+    this.sync?.nudge();
+  }
+
   async start(): Promise<void> {
     await this.greet();
     if (this.sync) return;

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { ApiError } from "../api";
 import { lang, t } from "../i18n";
 import { leaf, mark, more, steps, sun } from "../icons";
+import { onSigns, Patience } from "../patience";
 import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
@@ -16,7 +17,6 @@ import "./today";
 
 type Stage = "trust" | "loading" | "offline" | "setup" | "first" | "login" | "in";
 
-const RETRY_MS = 3_000;
 /** A screen as narrow as this is worn on a wrist. */
 const WATCH = "(max-width: 260px)";
 
@@ -26,6 +26,7 @@ export class KairosApp extends View {
   /** Pages whose code is here. */
   private readonly loaded = new Set<Page>([pages["today"] as Page]);
   private shown: PageElement | null = null;
+  private readonly patience = new Patience(() => void this.begin());
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -38,8 +39,10 @@ export class KairosApp extends View {
     this.follow(window, "hashchange", () => this.turn());
     this.follow(window, "kairos-signed-out", () => this.signedOut());
     this.follow(window, "storage", (event) => forgottenElsewhere(event as StorageEvent) && this.signedOut());
-    this.follow(window, "online", () => session.live.nudge());
-    this.follow(document, "visibilitychange", () => document.hidden || session.live.nudge());
+    onSigns(() => {
+      this.patience.nudge();
+      session.nudge();
+    });
     this.follow(session, "state", () => this.requestUpdate());
     void this.begin();
     void startShell();
@@ -69,6 +72,7 @@ export class KairosApp extends View {
     try {
       await session.endLeft();
       const { needed } = await api.bare<{ needed: boolean }>("GET", "/api/setup");
+      this.patience.reset();
       if (needed) return this.go("setup");
       if (await api.refresh()) await this.enter();
       else this.go("login");
@@ -104,7 +108,7 @@ export class KairosApp extends View {
       this.go("login");
     } else {
       this.go("offline");
-      setTimeout(() => void this.begin(), RETRY_MS);
+      this.patience.wait();
     }
   }
 

@@ -3,6 +3,7 @@ import { Api } from "../api";
 import { check, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
 import { CallError, Live, liveUrl } from "../live";
+import { onSigns } from "../patience";
 import type { TodayItem, WallView } from "../types";
 import { reloadWhenUpdated } from "./fresh";
 import { beKiosk } from "./kiosk";
@@ -42,8 +43,7 @@ export class KairosMirror extends LitElement {
     document.documentElement.lang = lang;
     beKiosk();
     setInterval(() => this.tick(), 1_000);
-    addEventListener("online", () => this.live?.nudge());
-    document.addEventListener("visibilitychange", () => document.hidden || this.live?.nudge());
+    onSigns(() => this.live?.nudge());
     this.tick();
     void this.begin();
   }

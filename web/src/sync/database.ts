@@ -3,10 +3,11 @@ import { schema } from "@hub/schema.js";
 import { PowerSyncDatabase } from "@powersync/web";
 import type { Model } from "../model";
 import type { Me } from "../types";
+import { Patience } from "../patience";
 import { SyncModel } from "./model";
 import { asSeen } from "./seen";
 import * as sql from "./sql";
-import { Calm, stateOf, type SyncState } from "./state";
+import { Calm, stateOf, type Status, type SyncState } from "./state";
 
 /**
  * The phone's own database and its way to the hub. This module is loaded late, and only where the page can keep data.
@@ -16,6 +17,7 @@ import { Calm, stateOf, type SyncState } from "./state";
  */
 
 const UPLOAD_MS = 100;
+/** How long the SDK waits after an upload that a hub which is there could not take. The SDK knows one length, and no growing. */
 const RETRY_MS = 1000;
 /** How often it is looked whether a new day has begun. */
 const TURN_MS = 20_000;
@@ -69,6 +71,11 @@ export class Sync extends EventTarget {
   private pendingCount = 0;
   private readonly calm = new Calm(() => this.dispatchEvent(new Event("state")));
   private readonly ended = new AbortController();
+  private readonly patience = new Patience(() => this.connect());
+  /** A try is under way: an error that is told before it begins is of the last one. */
+  private trying = false;
+  /** What went wrong since the hub was last there. */
+  private failed: Status["downloadError"];
 
   private constructor(
     private readonly db: PowerSyncDatabase,
@@ -108,6 +115,8 @@ export class Sync extends EventTarget {
 
   /** Begins to sync, and goes on until the end. Of several tabs on a phone one syncs, so nobody may wait for this. */
   connect(): void {
+    this.patience.stop();
+    this.trying = false;
     const connector = new Connector(location.origin, async () => (await this.token()) ?? "");
     const options = { crudUploadThrottleMs: UPLOAD_MS, retryDelayMs: RETRY_MS };
     this.db.connect(connector, options).catch((error: unknown) => console.warn(error));
@@ -115,8 +124,33 @@ export class Sync extends EventTarget {
 
   /** Looks now instead of at the next try. */
   async again(): Promise<void> {
+    this.patience.reset();
     await this.db.disconnect();
     this.connect();
+  }
+
+  /** Something is new (`onSigns`): where it waits for a hub that is away, it looks. */
+  nudge(): void {
+    this.patience.nudge();
+  }
+
+  /**
+   * The SDK asks a hub that is away every second, for ever. So it is let go after each try that found none, and begins the next
+   * one when it is time. Of several tabs each does, and the one that begins first tries for all.
+   */
+  private mind(status: Status): void {
+    if (status.connected) {
+      this.trying = false;
+      this.failed = undefined;
+      this.patience.reset();
+    } else if (status.connecting) {
+      this.trying = true;
+    } else if (this.trying && status.downloadError) {
+      this.trying = false;
+      this.failed = status.downloadError;
+      this.patience.wait();
+      this.db.disconnect().catch((error: unknown) => console.warn(error));
+    }
   }
 
   firstSync(): Promise<void> {
@@ -150,7 +184,10 @@ export class Sync extends EventTarget {
   }
 
   private tell(): void {
-    if (!this.ended.signal.aborted) this.calm.hear(stateOf(this.db.currentStatus, this.pendingCount, navigator.onLine));
+    if (this.ended.signal.aborted) return;
+    const status = this.db.currentStatus;
+    this.mind(status);
+    this.calm.hear(stateOf(status, this.pendingCount, navigator.onLine, this.failed));
   }
 
   async pending(): Promise<Pending[]> {
@@ -185,6 +222,7 @@ export class Sync extends EventTarget {
   async close(wipe: boolean): Promise<void> {
     this.ended.abort();
     this.calm.stop();
+    this.patience.stop();
     if (wipe) await this.db.disconnectAndClear();
     else await this.db.disconnect();
     await this.db.close();

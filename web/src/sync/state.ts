@@ -39,9 +39,12 @@ export function troubleOf(error: { message?: string } | undefined): Trouble | nu
   return status === 0 ? "away" : "unavailable";
 }
 
-/** `online` is what the browser says. A hub on this very machine is there without a network, so a connection weighs more. */
-export function stateOf(status: Status, pending: number, online: boolean): SyncState {
-  const told = troubleOf(status.uploadError) ?? troubleOf(status.downloadError);
+/**
+ * `online` is what the browser says. A hub on this very machine is there without a network, so a connection weighs more.
+ * `failed` is what went wrong last, until there is a connection again: a new try alone changes nothing.
+ */
+export function stateOf(status: Status, pending: number, online: boolean, failed?: Status["downloadError"]): SyncState {
+  const told = troubleOf(status.uploadError) ?? troubleOf(status.downloadError) ?? (status.connected ? null : troubleOf(failed));
   const away = status.connected ? !online && told === "away" : !online || told === "away";
   const trouble: Trouble | null = away ? "away" : told === "away" ? null : told;
   const as = (word: Word) => ({ word, pending, trouble, last: status.lastSyncedAt?.getTime() ?? null });

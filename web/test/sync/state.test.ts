@@ -27,6 +27,12 @@ describe("the six states", () => {
     expect(stateOf(status, pending, online)).toEqual({ word, pending, trouble, last: 5000 });
   });
 
+  it("stays with what went wrong while it tries again", () => {
+    const trying = { ...WELL, connected: false, connecting: true };
+    expect(stateOf(trying, 0, true, { message: "Failed to fetch" })).toMatchObject({ word: "offline", trouble: "away" });
+    expect(stateOf(WELL, 0, true, { message: "Failed to fetch" })).toMatchObject({ word: "synced", trouble: null });
+  });
+
   it("takes no number in a message for an answer that is none", () => {
     expect(troubleOf({ message: "timeout after 15000 ms" })).toBe("away");
     expect(troubleOf(undefined)).toBe(null);
