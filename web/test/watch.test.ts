@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { type Fresh, rows, tally } from "../src/app/watch-logic";
-import type { Today, TodayItem } from "../src/types";
+import { type Fresh, rows, tally, toDo } from "../src/app/watch-logic";
+import type { Habit, Today, TodayItem } from "../src/types";
 
 function item(habit_id: string, more: Partial<TodayItem> = {}): TodayItem {
   return { habit_id, name: habit_id, kind: "boolean", due: true, done: false, type: null, value: null, target: null, unit: null, date: "2026-11-24", ...more };
@@ -24,4 +24,11 @@ it("keeps what was just done in its place until it is settled", () => {
 
 it("is empty when nothing is left", () => {
   expect(show(today(item("a", { done: true })), new Map(), ["a"])).toEqual([]);
+});
+
+it("has nothing to do for who stays away from something", () => {
+  const habits = new Map([["b", { kind: "measurable", target_type: "at_most" } as Habit], ["c", { kind: "measurable", target_type: "at_least" } as Habit]]);
+  const day = toDo(today(item("a", { kind: "avoid" }), item("b", { kind: "measurable" }), item("c", { kind: "measurable" }), item("d")), habits);
+  expect(show(day, new Map(), [])).toEqual(["c:open", "d:open"]);
+  expect(tally(day)).toEqual({ done: 0, total: 2, open: 2 });
 });

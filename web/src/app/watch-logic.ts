@@ -1,4 +1,5 @@
-import type { Today, TodayItem } from "../types";
+import type { Habit, Today, TodayItem } from "../types";
+import { staysAway } from "./days";
 
 /** Habits on a watch at once. */
 export const ROWS = 3;
@@ -10,6 +11,11 @@ export interface Fresh {
 }
 
 export type Row = { kind: "open"; item: TodayItem } | { kind: "fresh"; item: TodayItem };
+
+/** The day without what somebody stays away from: a day without a word is kept, so there is nothing to do and to count. */
+export function toDo(today: Today, habits: ReadonlyMap<string, Habit>): Today {
+  return { ...today, items: today.items.filter((item) => item.kind !== "avoid" && !staysAway(habits.get(item.habit_id))) };
+}
 
 function isOpen(item: TodayItem): boolean {
   return item.due && !item.done && item.type !== "SKIPPED";

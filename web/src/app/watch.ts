@@ -4,10 +4,10 @@ import { amount, t } from "../i18n";
 import { check, leaf } from "../icons";
 import { session, toastError } from "../session";
 import { words } from "../texts/watch";
-import type { TodayItem } from "../types";
+import type { Habit, TodayItem } from "../types";
 import { View } from "./view";
 import "./watch.css";
-import { type Fresh, type Row, rows, tally } from "./watch-logic";
+import { type Fresh, type Row, rows, tally, toDo } from "./watch-logic";
 
 /** How long an undo is offered. */
 const UNDO_MS = 5_000;
@@ -17,11 +17,23 @@ export class KairosWatch extends View {
   private fresh = new Map<string, Fresh>();
   private busy = new Set<string>();
   private standing: string[] = [];
+  private habits = new Map<string, Habit>();
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(session.model, "today", () => this.requestUpdate());
-    if (!session.model.today) void session.model.habits().then(() => this.requestUpdate(), () => {});
+    this.follow(session.model, "rows", () => void this.load());
+    void this.load();
+  }
+
+  /** That an amount is not to be passed stands in the habit, not in the day. */
+  private async load(): Promise<void> {
+    try {
+      const habits = await session.model.habits();
+      this.paint(() => (this.habits = new Map(habits.map((habit) => [habit.id, habit]))));
+    } catch {
+      // The hub is away; the next change of rows asks again.
+    }
   }
 
   /** It keeps its place from the tap on: the day's view arrives before the answer does. */
@@ -68,8 +80,9 @@ export class KairosWatch extends View {
   }
 
   protected override render(): TemplateResult {
-    const today = session.model.today;
-    if (!today) return html`<p class="lead watch-quiet" role="status">${t.loading}</p>`;
+    const day = session.model.today;
+    if (!day) return html`<p class="lead watch-quiet" role="status">${t.loading}</p>`;
+    const today = toDo(day, this.habits);
     const list = rows(today, this.fresh, this.standing);
     this.standing = list.map((row) => row.item.habit_id);
     const { done, total, open } = tally(today);
