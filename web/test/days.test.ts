@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addDays, amountText, cellText, inOrder, look, lookOf, staysAway, stretch, weekday } from "../src/app/days";
+import { addDays, amountText, cellText, inOrder, look, lookOf, staysAway, stretch, sums, weekday } from "../src/app/days";
+import { words } from "../src/texts/history";
 import type { DayCell, Habit, Square, TodayItem } from "../src/types";
 
 const habit = (more: Partial<Habit> = {}): Habit => ({
@@ -55,6 +56,16 @@ describe("the look of a day", () => {
     ["skipped", true, { type: "SKIPPED" }, habit(), "skipped"],
   ])("on the map: %s, due %s, %o", (state, due, of, whose, expected) => {
     expect(lookOf({ date: "2026-11-30", due, state }, of === null ? undefined : cell(of), whose)).toBe(expected);
+  });
+
+  it("of an amount that was not all of it is a part, whatever the hub's square says, and no day that was done", () => {
+    const glasses = habit({ kind: "measurable", target_value: 8, unit: "glasses" });
+    const looks = [cell({ type: "FULL", value: 8 }), cell({ type: "PARTIAL", value: 3 }), cell({ type: "PARTIAL", value: 7 })].map((of) =>
+      lookOf({ date: of.date, due: true, state: "done" }, of, glasses),
+    );
+    expect(looks).toEqual(["done", "part", "part"]);
+    expect(sums(looks)).toEqual({ done: 1, part: 2, skipped: 0 });
+    expect(words.mapLabel(sums(looks))).toBe("Done on 1 day, in part on 2, left out on 0.");
   });
 
   it("stands in the person's order", () => {

@@ -67,6 +67,12 @@ export function lookOf(square: Square, cell: DayCell | undefined, habit: Habit):
   return square.due ? "none" : "free";
 }
 
+/** How many days of each kind there are. A part is said as what it is: of an amount it is not done, and nothing tells the two apart. */
+export function sums(looks: Look[]): { done: number; part: number; skipped: number } {
+  const count = (of: Look) => looks.filter((look) => look === of).length;
+  return { done: count("done"), part: count("part"), skipped: count("skipped") };
+}
+
 /** "3 of 8 glasses". */
 export function amountText(value: number | null, of: { target: number | null; unit: string | null }, atMost = false): string {
   const said = amount(value ?? 0);

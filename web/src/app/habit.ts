@@ -173,7 +173,8 @@ export class KairosHabit extends View {
 
   private renderDay(habit: Habit, day: MapDay, cell: DayCell | undefined): TemplateResult {
     // Without its target: that may have been another one then.
-    const said = cellText(cell ?? null, habit, { target: null, unit: habit.unit });
+    const text = cellText(cell ?? null, habit, { target: null, unit: habit.unit });
+    const said = day.look === "part" && habit.kind === "measurable" ? `${words.inPart}: ${text}` : text;
     const quiet = { done: words.kept, open: words.open, paused: words.break, free: words.free } as Record<string, string>;
     return html`<li><button class="row day-row" data-testid="habit-day" data-date=${day.date} @click=${() => this.pick(day.date)}>
       <span class="square is-${day.look}"></span>

@@ -7,7 +7,7 @@ import { words } from "../texts/habits";
 import { words as history } from "../texts/history";
 import type { Habit, Today, TodayItem } from "../types";
 import "./breaks";
-import { addDays, dateText, inOrder, look, type Look, stretch } from "./days";
+import { addDays, dateText, inOrder, look, type Look, stretch, sums } from "./days";
 import "./habit";
 import "./habit-edit";
 import "./habit-form";
@@ -106,8 +106,7 @@ export class KairosHabitList extends View {
       const items = date === today.date ? today.items : this.past.get(date);
       return [date, look(items?.find((item) => item.habit_id === habit.id), habit, date === today.date)];
     });
-    const done = looks.filter(([, one]) => one === "done" || one === "part").length;
-    return html`<span class="week" role="img" aria-label=${words.weekLabel(done)}>
+    return html`<span class="week" role="img" aria-label=${words.weekLabel(sums(looks.map(([, one]) => one)))}>
       ${looks.map(([date, one]) => html`<span class="week-day"><span class="square is-${one}"></span><small>${dateText(date, { weekday: "narrow" })}</small></span>`)}
     </span>`;
   }

@@ -1,6 +1,6 @@
 import { html, svg, type SVGTemplateResult, type TemplateResult } from "lit";
 import { words } from "../texts/history";
-import { addDays, dateText, type Look, stretch, weekday, weekdayNames } from "./days";
+import { addDays, dateText, type Look, stretch, sums, weekday, weekdayNames } from "./days";
 import { View } from "./view";
 import "./heatmap.css";
 
@@ -50,7 +50,7 @@ export class KairosHeatmap extends View {
   }
 
   private get label(): string {
-    return words.mapLabel(count(this.days, "done", "part"), count(this.days, "skipped"));
+    return words.mapLabel(sums(this.days.map(({ look }) => look)));
   }
 
   private renderWeekdays(): SVGTemplateResult[] {
@@ -84,7 +84,7 @@ export class KairosHeatmap extends View {
   }
 
   private renderLegend(): TemplateResult {
-    const shown = (["done", "part", "skipped", "paused", "open", "none", "free"] as Look[]).filter((look) => count(this.days, look) > 0);
+    const shown = (["done", "part", "skipped", "paused", "open", "none", "free"] as Look[]).filter((look) => this.days.some((day) => day.look === look));
     return html`<ul class="legend" aria-hidden="true">${shown.map((look) => html`<li><svg width="20" height="20" class="cell is-${look}">${shape(look)}</svg>${words.legend[look]}</li>`)}</ul>`;
   }
 
@@ -92,14 +92,10 @@ export class KairosHeatmap extends View {
   private renderWords(): TemplateResult {
     const months = new Map<string, MapDay[]>();
     for (const day of this.days) months.set(day.date.slice(0, 7), [...(months.get(day.date.slice(0, 7)) ?? []), day]);
-    const lines = [...months].reverse().map(([month, days]) => words.mapMonth(dateText(`${month}-01`, { month: "long", year: "numeric" }), count(days, "done", "part"), count(days, "skipped")));
+    const lines = [...months].reverse().map(([month, days]) => words.mapMonth(dateText(`${month}-01`, { month: "long", year: "numeric" }), sums(days.map(({ look }) => look))));
     return html`<details class="fold"><summary>${words.mapText}</summary>
       <p class="hint">${this.label}</p><ul class="map-words">${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
   }
-}
-
-function count(days: MapDay[], ...looks: Look[]): number {
-  return days.filter((day) => looks.includes(day.look)).length;
 }
 
 /** Its form tells what it means, its colour only helps. */

@@ -7,7 +7,7 @@ const en = {
   lead: "All that you do, and would like to do.",
   resting: (n: number) => `On a break (${n})`,
   archived: (n: number) => `Put away (${n})`,
-  weekLabel: (done: number) => `Done on ${done} of the last 7 days`,
+  weekLabel: ({ done, part }: { done: number; part: number }) => `Done on ${done} of the last 7 days${part ? `, in part on ${part}` : ""}`,
 
   editTitle: "Change",
   name: "I want to",
@@ -82,7 +82,7 @@ const de: typeof en = {
   lead: "Alles, was du tust und tun möchtest.",
   resting: (n) => `In Pause (${n})`,
   archived: (n) => `Weggelegt (${n})`,
-  weekLabel: (done) => `An ${done} der letzten 7 Tage erledigt`,
+  weekLabel: ({ done, part }) => `An ${done} der letzten 7 Tage erledigt${part ? `, an ${part} zum Teil` : ""}`,
 
   editTitle: "Ändern",
   name: "Ich möchte",

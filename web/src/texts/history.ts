@@ -1,5 +1,10 @@
 import { texts } from "../texts";
 
+const days = (n: number) => (n === 1 ? "1 day" : `${n} days`);
+const tagen = (n: number) => (n === 1 ? "1 Tag" : `${n} Tagen`);
+
+type Sums = Record<"done" | "part" | "skipped", number>;
+
 /** A day of a habit, and how its days went. */
 const en = {
   // The sheet of a day
@@ -81,8 +86,9 @@ const en = {
   score: "Strength",
   scoreLead: "0 to 100, as Loop counts",
   map: "The last months",
-  mapLabel: (done: number, skipped: number) => `Done on ${done} days, left out on ${skipped}.`,
-  mapMonth: (month: string, done: number, skipped: number) => `${month}: done on ${done} days${skipped ? `, left out on ${skipped}` : ""}`,
+  mapLabel: ({ done, part, skipped }: Sums) => `Done on ${days(done)}${part ? `, in part on ${part}` : ""}, left out on ${skipped}.`,
+  mapMonth: (month: string, { done, part, skipped }: Sums) =>
+    `${month}: done on ${days(done)}${part ? `, in part on ${part}` : ""}${skipped ? `, left out on ${skipped}` : ""}`,
   mapText: "In words",
   legend: { done: "done", part: "in part", skipped: "left out", paused: "a break", open: "open", none: "nothing noted", free: "a free day" } as Record<string, string>,
   recent: "Days",
@@ -172,8 +178,9 @@ const de: typeof en = {
   score: "Stärke",
   scoreLead: "0 bis 100, wie Loop zählt",
   map: "Die letzten Monate",
-  mapLabel: (done, skipped) => `An ${done} Tagen erledigt, an ${skipped} ausgelassen.`,
-  mapMonth: (month, done, skipped) => `${month}: an ${done} Tagen erledigt${skipped ? `, an ${skipped} ausgelassen` : ""}`,
+  mapLabel: ({ done, part, skipped }) => `An ${tagen(done)} erledigt${part ? `, an ${part} zum Teil` : ""}, an ${skipped} ausgelassen.`,
+  mapMonth: (month, { done, part, skipped }) =>
+    `${month}: an ${tagen(done)} erledigt${part ? `, an ${part} zum Teil` : ""}${skipped ? `, an ${skipped} ausgelassen` : ""}`,
   mapText: "In Worten",
   legend: { done: "erledigt", part: "zum Teil", skipped: "ausgelassen", paused: "eine Pause", open: "offen", none: "nichts notiert", free: "ein freier Tag" },
   recent: "Tage",
