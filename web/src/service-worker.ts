@@ -37,7 +37,7 @@ const shell = __SHELL__;
 const PREFIX = "kairos-shell-";
 const CACHE = PREFIX + shell.version;
 /** Addresses under which the hub gives the same page. */
-const PAGES = ["/", "/index.html", "/admin", "/trust"];
+const PAGES = ["/", "/index.html", "/admin", "/trust", "/watch"];
 const FILES = new Set(shell.files.map((file) => `/${file}`));
 const LATE = new Set(shell.late.map((file) => `/${file}`));
 

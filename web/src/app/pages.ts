@@ -15,10 +15,10 @@ export interface PageElement extends HTMLElement {
   words?: string[];
 }
 
-const here = () => Promise.resolve();
+const loaded = () => Promise.resolve();
 
 export const pages: Record<string, Page> = {
-  today: { tag: "kairos-today", tab: "today", load: here },
+  today: { tag: "kairos-today", tab: "today", load: loaded },
   habits: { tag: "kairos-habits", tab: "habits", load: () => import("./habits") },
   devices: { tag: "kairos-devices", tab: "more", load: () => import("./devices") },
   account: { tag: "kairos-account", tab: "more", load: () => import("./account") },
@@ -33,6 +33,16 @@ export const pages: Record<string, Page> = {
 export interface Place {
   page: Page;
   words: string[];
+}
+
+/** Paths under which the hub gives the same page, and where they lead. */
+const PATHS: Record<string, string> = { "/admin": "#/devices", "/watch": "#/watch" };
+/** A screen as narrow as this is worn on a wrist. */
+const WRIST = "(max-width: 260px)";
+
+/** Where an address leads: by its hash, else by its path, else by the screen that asks. */
+export function here(at: Pick<Location, "hash" | "pathname">, is: (media: string) => boolean): Place {
+  return place(at.hash || PATHS[at.pathname] || (is(WRIST) ? "#/watch" : ""));
 }
 
 /** Where a hash leads; today, when it leads nowhere. */

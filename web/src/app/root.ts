@@ -7,7 +7,7 @@ import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
 import { forgottenElsewhere } from "../sync/able";
-import { type Page, type PageElement, pages, type Place, place, type Tab } from "./pages";
+import { here, type Page, type PageElement, pages, type Place, type Tab } from "./pages";
 import { startShell } from "./shell";
 import { badge } from "./sync-badge";
 import { View } from "./view";
@@ -17,8 +17,6 @@ import "./today";
 
 type Stage = "trust" | "loading" | "offline" | "setup" | "first" | "login" | "in";
 
-/** A screen as narrow as this is worn on a wrist. */
-const WATCH = "(max-width: 260px)";
 
 /** Decides what a person sees: the first run, the sign-in, or the two pages. */
 export class KairosApp extends View {
@@ -128,11 +126,8 @@ export class KairosApp extends View {
     return this.shown;
   }
 
-  /** Without a hash a watch begins with the view made for it. */
   private get here(): Place {
-    if (location.hash !== "") return place(location.hash);
-    if (location.pathname === "/admin") return place("#/devices");
-    return place(matchMedia(WATCH).matches ? "#/watch" : "");
+    return here(location, (media) => matchMedia(media).matches);
   }
 
   protected override render(): TemplateResult {
