@@ -79,6 +79,7 @@ export class KairosConflicts extends View {
   }
 
   private async settle(entry: Entry, restore: boolean): Promise<void> {
+    if (this.busy.has(entry.id)) return;
     this.paint(() => this.busy.add(entry.id));
     try {
       const path = `/api/conflicts/${encodeURIComponent(entry.id)}`;
@@ -115,8 +116,8 @@ export class KairosConflicts extends View {
           : html`<dt>${words.stands}</dt><dd>${entry.stands}</dd>`}
       </dl>
       <div class="pair">
-        <button class="quiet" ?disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.settle(entry, false)}>${words.dismiss}</button>
-        <button class="primary" ?disabled=${busy} data-testid="conflict-restore" @click=${() => this.settle(entry, true)}>${entry.aside ? words.apply : words.restore}</button>
+        <button class="quiet" aria-disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.settle(entry, false)}>${words.dismiss}</button>
+        <button class="primary" aria-disabled=${busy} data-testid="conflict-restore" @click=${() => this.settle(entry, true)}>${entry.aside ? words.apply : words.restore}</button>
       </div>
     </li>`;
   }

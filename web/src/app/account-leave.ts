@@ -22,12 +22,6 @@ export class KairosLeave extends View {
     await this.work(() => session.signOut(!this.keep));
   }
 
-  protected override updated(): void {
-    super.updated();
-    const dialog = this.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
-  }
-
   protected override render(): TemplateResult {
     const { pending } = this;
     return html`<dialog aria-labelledby="leave-title" @close=${() => this.dispatchEvent(new Event("close"))}>
@@ -40,7 +34,7 @@ export class KairosLeave extends View {
         : nothing}
       <div class="pair">
         <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>
-        <button class="primary wide" data-testid="leave-submit" ?disabled=${this.working} @click=${this.signOut}>${t.signOut}</button>
+        <button class="primary wide" data-testid="leave-submit" aria-disabled=${this.working} @click=${this.signOut}>${t.signOut}</button>
       </div>
     </dialog>`;
   }

@@ -61,14 +61,15 @@ export class KairosProfile extends View {
           </div>
           <p class="hint">${words.dayStartHint}</p>
           <p class="problem" role="alert">${this.problem}</p>
-          <button class="primary wide" data-testid="profile-save" ?disabled=${this.working}>${t.save}</button>
+          <button class="primary wide" data-testid="profile-save" aria-disabled=${this.working}>${t.save}</button>
         </form>
       </section>
       ${this.preferences ? this.renderPreferences(this.preferences) : nothing}`;
   }
 
   private renderPreferences(preferences: Preferences): TemplateResult {
-    const tick = (name: keyof Preferences, text: string) => html`<label class="tick"><input type="checkbox" data-testid=${name} .checked=${preferences[name]} ?disabled=${this.working}
+    const tick = (name: keyof Preferences, text: string) => html`<label class="tick"><input type="checkbox" data-testid=${name} .checked=${preferences[name]} aria-disabled=${this.working}
+      @click=${(event: Event) => this.working && event.preventDefault()}
       @change=${(event: Event) => this.prefer(name, (event.target as HTMLInputElement).checked)} /><span>${text}</span></label>`;
     return html`<section class="account-part" aria-labelledby="preferences-title">
       <h2 id="preferences-title">${words.preferencesTitle}</h2>

@@ -65,6 +65,7 @@ export class KairosAccount extends View {
   }
 
   private async syncNow(): Promise<void> {
+    if (this.looking) return;
     this.paint(() => (this.looking = true));
     try {
       await session.sync?.again();
@@ -94,7 +95,7 @@ export class KairosAccount extends View {
       ${sync
         ? html`<p data-testid="sync-detail">${detail(state)}</p>
             ${shellRefused() ? html`<p>${words.untrusted} <a href="/trust">${words.untrustedHow}</a></p>` : nothing}
-            <button class="quiet" data-testid="sync-now" ?disabled=${this.looking} @click=${this.syncNow}>${this.looking ? words.looking : words.syncNow}</button>`
+            <button class="quiet" data-testid="sync-now" aria-disabled=${this.looking} @click=${this.syncNow}>${this.looking ? words.looking : words.syncNow}</button>`
         : canSync()
           ? html`<p>${words.opening}</p>`
           : this.renderNowhere()}

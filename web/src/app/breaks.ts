@@ -109,7 +109,7 @@ export class KairosBreaks extends View {
       </div>
       <label class="field"><span>${words.reason}</span><input name="reason" maxlength="200" placeholder=${words.reasonExample} autocomplete="off" /></label>
       <p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" data-testid="break-submit" ?disabled=${this.working}>${label}</button>
+      <button class="primary wide" data-testid="break-submit" aria-disabled=${this.working}>${label}</button>
       <button type="button" class="quiet wide" @click=${toggle(false)}>${t.cancel}</button>
     </form>`;
   }

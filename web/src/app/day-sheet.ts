@@ -40,12 +40,6 @@ export class KairosDaySheet extends View {
     void this.load();
   }
 
-  protected override updated(): void {
-    super.updated();
-    const dialog = this.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
-  }
-
   private async load(): Promise<void> {
     try {
       const [[cell], found] = await Promise.all([cells(this.habit.id, this.date, this.date), this.find()]);
@@ -164,7 +158,7 @@ export class KairosDaySheet extends View {
 
   private renderDeeds(): TemplateResult {
     const back = this.said
-      ? html`<button class="quiet wide" data-testid="day-undo" ?disabled=${this.working} @click=${() => this.run("undo", {}, (after) => t.didUndo(after.name))}>
+      ? html`<button class="quiet wide" data-testid="day-undo" aria-disabled=${this.working} @click=${() => this.run("undo", {}, (after) => t.didUndo(after.name))}>
           ${this.habit.kind === "measurable" ? words.takeBackLast : t.undo}</button>`
       : nothing;
     switch (this.habit.kind) {
@@ -173,12 +167,12 @@ export class KairosDaySheet extends View {
       case "avoid":
         return html`<p class="hint">${words.keepLead}</p>
           ${this.type === null
-            ? html`<button class="quiet soft wide" data-testid="day-lapse" ?disabled=${this.working} @click=${() => this.run("lapse", {}, (after) => words.didHappen(after.name))}>${words.itHappened}</button>`
+            ? html`<button class="quiet soft wide" data-testid="day-lapse" aria-disabled=${this.working} @click=${() => this.run("lapse", {}, (after) => words.didHappen(after.name))}>${words.itHappened}</button>`
             : back}`;
       default:
         return html`${this.type === "FULL"
           ? nothing
-          : html`<button class="primary wide" data-testid="day-full" ?disabled=${this.working} @click=${() => this.run("complete", {}, (after) => t.didComplete(after.name))}>
+          : html`<button class="primary wide" data-testid="day-full" aria-disabled=${this.working} @click=${() => this.run("complete", {}, (after) => t.didComplete(after.name))}>
               ${check()}<span>${t.done}</span></button>`}
           ${back} ${this.renderPart()}`;
     }
@@ -190,7 +184,7 @@ export class KairosDaySheet extends View {
       <h3 id="day-part">${words.inPart}</h3>
       <div class="part-row">
         <input type="range" min="5" max="95" step="5" .value=${String(this.share)} aria-labelledby="day-part" aria-valuetext=${words.percent(this.share)} data-testid="day-percent" @input=${set} />
-        <button class="chip" data-testid="day-part" ?disabled=${this.working} @click=${() => this.run("complete", { percent: this.share }, (after) => t.didAdd(after.name, words.percent(this.share)))}>
+        <button class="chip" data-testid="day-part" aria-disabled=${this.working} @click=${() => this.run("complete", { percent: this.share }, (after) => t.didAdd(after.name, words.percent(this.share)))}>
           ${words.savePart(this.share)}</button>
       </div>
     </section>`;
@@ -208,14 +202,14 @@ export class KairosDaySheet extends View {
       this.run("complete", key === "set" ? { set: given ?? 0 } : { value: given ?? step ?? 1 }, this.amountSay);
     };
     return html`${whole
-        ? html`<button class="primary wide" data-testid="day-full" ?disabled=${this.working} @click=${() => this.run("complete", { set: target }, this.amountSay)}>
+        ? html`<button class="primary wide" data-testid="day-full" aria-disabled=${this.working} @click=${() => this.run("complete", { set: target }, this.amountSay)}>
             ${check()}<span>${words.allOfIt(unit ? `${amount(target)} ${unit}` : amount(target))}</span></button>`
         : nothing}
       <form class="amount-row" @submit=${(event: SubmitEvent) => { event.preventDefault(); say("value")(event); }}>
         <label class="field"><span>${words.howMuch}</span>
           <input data-testid="day-amount" name="amount" type="number" inputmode="decimal" min="0" max="1000000" step="any" placeholder=${amount(step ?? 1)} autocomplete="off" /></label>
-        <button type="submit" class="chip" data-testid="day-add" ?disabled=${this.working}>${words.addIt}</button>
-        <button type="button" class="chip" data-testid="day-set" ?disabled=${this.working} @click=${say("set")}>${words.setIt}</button>
+        <button type="submit" class="chip" data-testid="day-add" aria-disabled=${this.working}>${words.addIt}</button>
+        <button type="button" class="chip" data-testid="day-set" aria-disabled=${this.working} @click=${say("set")}>${words.setIt}</button>
       </form>`;
   }
 
@@ -226,8 +220,8 @@ export class KairosDaySheet extends View {
       <h3 id="day-rest">${words.rest}</h3>
       <p class="hint">${words.restLead}</p>
       <div class="ideas">
-        <button class="chip" data-testid="day-skip" ?disabled=${this.working} @click=${() => skip()}>${words.restPlain}</button>
-        ${Object.entries(words.reasons).map(([reason, text]) => html`<button class="chip" data-reason=${reason} ?disabled=${this.working} @click=${() => skip(reason)}>${text}</button>`)}
+        <button class="chip" data-testid="day-skip" aria-disabled=${this.working} @click=${() => skip()}>${words.restPlain}</button>
+        ${Object.entries(words.reasons).map(([reason, text]) => html`<button class="chip" data-reason=${reason} aria-disabled=${this.working} @click=${() => skip(reason)}>${text}</button>`)}
       </div>
     </section>`;
   }
@@ -237,7 +231,7 @@ export class KairosDaySheet extends View {
     return html`<form @submit=${this.saveNote}>
       <label class="field"><span>${words.note}</span>
         <textarea data-testid="day-note" name="note" rows="2" maxlength="2000" .defaultValue=${this.note ?? ""} @input=${() => this.seen === undefined && (this.seen = this.note)}></textarea></label>
-      <button class="quiet wide" data-testid="day-note-save" ?disabled=${this.working}>${words.noteSave}</button>
+      <button class="quiet wide" data-testid="day-note-save" aria-disabled=${this.working}>${words.noteSave}</button>
     </form>`;
   }
 

@@ -93,11 +93,6 @@ export class KairosDevices extends View {
     await this.load();
   }
 
-  protected override updated(): void {
-    super.updated();
-    for (const dialog of this.querySelectorAll("dialog")) if (!dialog.open) dialog.showModal();
-  }
-
   protected override render(): TemplateResult {
     const shown = this.devices?.filter((d) => d.status !== "revoked");
     return html`
@@ -169,7 +164,7 @@ export class KairosDevices extends View {
               <p class="hint">${t.mirrorShowsMe}</p>
               <label class="tick"><input type="checkbox" name="acts" checked /><span>${t.mirrorActs}</span></label>`}
         <p class="problem" role="alert">${this.problem}</p>
-        <button class="primary wide" ?disabled=${this.working}>${asButton ? t.add : t.approve}</button>
+        <button class="primary wide" aria-disabled=${this.working}>${asButton ? t.add : t.approve}</button>
       </form>
       <button class="quiet wide" @click=${() => this.paint(() => (this.form = null))}>${t.cancel}</button>
     </section>`;

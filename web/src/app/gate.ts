@@ -15,7 +15,7 @@ abstract class Gate extends View {
 
   protected renderSubmit(label: string, hook: string): TemplateResult {
     return html`<p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" data-testid=${hook} ?disabled=${this.working}>${label}</button>`;
+      <button class="primary wide" data-testid=${hook} aria-disabled=${this.working}>${label}</button>`;
   }
 }
 

@@ -36,12 +36,6 @@ export class KairosHabitEdit extends View {
     }
   }
 
-  protected override updated(): void {
-    super.updated();
-    const dialog = this.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
-  }
-
   private get home(): string {
     return `#/habits/${encodeURIComponent(this.habitId)}`;
   }
@@ -82,6 +76,10 @@ export class KairosHabitEdit extends View {
     this.paint(() => (this.removing = false));
   }
 
+  protected override refuge(): (Element | null)[] {
+    return [this.querySelector(".states button")];
+  }
+
   protected override render(): TemplateResult {
     const { habit } = this;
     if (habit === null) return html`<div class="empty">${leaf()}<h2>${history.noSuch}</h2><p>${history.noSuchLead}</p><p><a class="quiet" href="#/habits">${history.toHabits}</a></p></div>`;
@@ -107,7 +105,7 @@ export class KairosHabitEdit extends View {
       ${this.small ? nothing : this.renderSmall(habit)}
       <p class="hint">${words.dated}</p>
       <p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" data-testid="edit-save" ?disabled=${this.working}>${t.save}</button>
+      <button class="primary wide" data-testid="edit-save" aria-disabled=${this.working}>${t.save}</button>
       <a class="quiet wide" href=${this.home}>${t.cancel}</a>
     </form>`;
   }

@@ -23,7 +23,7 @@ export class KairosHabitForm extends View {
       </div>
       ${this.first ? nothing : html`<kairos-habit-fields .habit=${null}></kairos-habit-fields>`}
       <p class="problem" role="alert">${this.problem}</p>
-      <button class="primary wide" data-testid="habit-submit" ?disabled=${this.working}>${this.first ? t.start : t.add}</button>
+      <button class="primary wide" data-testid="habit-submit" aria-disabled=${this.working}>${this.first ? t.start : t.add}</button>
     </form>`;
   }
 

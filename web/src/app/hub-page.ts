@@ -87,9 +87,4 @@ export abstract class HubPage extends View {
       </div>
     </dialog>`;
   }
-
-  protected override updated(): void {
-    super.updated();
-    for (const dialog of this.querySelectorAll("dialog")) if (!dialog.open) dialog.showModal();
-  }
 }

@@ -95,7 +95,7 @@ export class KairosRecovery extends View {
         </form>
       </details>
       <ul class="ways">
-        ${ways.map(([way, [title, lead]]) => html`<li><button class="way" data-testid="recovery-${way}" ?disabled=${this.working} @click=${() => this.answer(offer, way)}>
+        ${ways.map(([way, [title, lead]]) => html`<li><button class="way" data-testid="recovery-${way}" aria-disabled=${this.working} @click=${() => this.answer(offer, way)}>
           <b>${title}</b><span>${lead}</span></button></li>`)}
       </ul>
       <p class="problem" role="alert">${this.problem}</p>`;

@@ -7,6 +7,7 @@ import { api, session, toastError } from "../session";
 import { words as habits } from "../texts/habits";
 import { words } from "../texts/more";
 import { forgottenElsewhere } from "../sync/able";
+import { arrive } from "./focus";
 import { here, type Page, type PageElement, pages, type Place, type Tab } from "./pages";
 import { startShell } from "./shell";
 import { badge } from "./sync-badge";
@@ -52,14 +53,20 @@ export class KairosApp extends View {
   }
 
   private go(stage: Stage): void {
+    // Who has just signed in begins to read; a page that opens is read from its top by itself.
+    if (stage === "in" && this.stage !== "loading") this.turn();
     this.paint(() => (this.stage = stage));
   }
 
+  /** A page that is turned is read from its top, by eye and by screen reader. */
   private turn(): void {
     this.requestUpdate();
     scrollTo(0, 0);
-    // A page turned by its tab is read from its top, by eye and by screen reader.
-    void this.updateComplete.then(() => this.querySelector<HTMLElement>("#content")?.focus({ preventScroll: true }));
+    // The page before is gone only when all has been drawn.
+    setTimeout(() => {
+      const content = this.querySelector<HTMLElement>("#content");
+      if (content) arrive(content);
+    });
   }
 
   private async begin(): Promise<void> {
@@ -128,6 +135,11 @@ export class KairosApp extends View {
 
   private get here(): Place {
     return here(location, (media) => matchMedia(media).matches);
+  }
+
+  /** Where pages change, `arrive` says what is read. */
+  protected override refuge(): [] {
+    return [];
   }
 
   protected override render(): TemplateResult {

@@ -140,6 +140,10 @@ export class KairosRoutineEdit extends HubPage {
     for (const type of ["pointerup", "pointercancel", "blur"]) addEventListener(type, drop, { signal: end.signal });
   }
 
+  protected override refuge(): (Element | null)[] {
+    return [this.querySelector("[data-testid=routine-add-step]")];
+  }
+
   private addStep(event: Event): void {
     const select = event.target as HTMLSelectElement;
     const habit = this.habits?.find((h) => h.id === select.value);
@@ -173,7 +177,7 @@ export class KairosRoutineEdit extends HubPage {
         </section>
         ${this.renderSteps(this.habits)} ${this.renderVariants()}
         <p class="problem" role="alert">${this.problem}</p>
-        <button class="primary wide" data-testid="routine-save" ?disabled=${this.working}>${t.save}</button>
+        <button class="primary wide" data-testid="routine-save" aria-disabled=${this.working}>${t.save}</button>
       </form>
       ${this.draft.routine && !this.isNew ? this.renderEnd(this.draft.routine) : nothing}
       <p class="off-screen" aria-live="polite">${this.told}</p>`;
@@ -248,8 +252,8 @@ export class KairosRoutineEdit extends HubPage {
 
   private renderEnd(routine: Routine): TemplateResult {
     return html`<div class="edit-end">
-        <button class="quiet" ?disabled=${this.working} @click=${this.putAway}>${routine.status === "ARCHIVED" ? words.bringBack : words.putAway}</button>
-        <button class="quiet" data-testid="routine-delete" ?disabled=${this.working} @click=${() => this.paint(() => (this.asks = true))}>${trash()}${words.delete}</button>
+        <button class="quiet" aria-disabled=${this.working} @click=${this.putAway}>${routine.status === "ARCHIVED" ? words.bringBack : words.putAway}</button>
+        <button class="quiet" data-testid="routine-delete" aria-disabled=${this.working} @click=${() => this.paint(() => (this.asks = true))}>${trash()}${words.delete}</button>
       </div>
       ${this.asks
         ? this.renderAsk({ title: words.deleteAsk(routine.name), text: words.deleteLead, yes: hub.delete, hook: "routine-delete-yes" }, () => void this.delete(), () => this.paint(() => (this.asks = false)))

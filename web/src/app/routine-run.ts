@@ -142,9 +142,9 @@ export class KairosRoutineRun extends HubPage {
         </header>
         ${isThrough(run) ? this.renderThrough() : this.renderStep(run)}
         <div class="run-more">
-          ${paused || isThrough(run) ? nothing : html`<button class="quiet" data-testid="run-pause" ?disabled=${this.working} @click=${() => this.move("pause")}>${pause()}${words.pause}</button>`}
-          ${answered > 0 && !isThrough(run) ? html`<button class="quiet" data-testid="run-finish-here" ?disabled=${this.working} @click=${() => this.move("finish")}>${check()}${words.finishHere}</button>` : nothing}
-          <button class="quiet" data-testid="run-leave" ?disabled=${this.working} @click=${() => (answered > 0 ? this.paint(() => (this.asksToLeave = true)) : this.move("abandon"))}>${words.leave}</button>
+          ${paused || isThrough(run) ? nothing : html`<button class="quiet" data-testid="run-pause" aria-disabled=${this.working} @click=${() => this.move("pause")}>${pause()}${words.pause}</button>`}
+          ${answered > 0 && !isThrough(run) ? html`<button class="quiet" data-testid="run-finish-here" aria-disabled=${this.working} @click=${() => this.move("finish")}>${check()}${words.finishHere}</button>` : nothing}
+          <button class="quiet" data-testid="run-leave" aria-disabled=${this.working} @click=${() => (answered > 0 ? this.paint(() => (this.asksToLeave = true)) : this.move("abandon"))}>${words.leave}</button>
         </div>
       </section>
       ${this.asksToLeave
@@ -170,7 +170,7 @@ export class KairosRoutineRun extends HubPage {
         <p class="lead">${paused ? words.restsLead : after ? words.then(after.name ?? "…") : words.last}</p>
       </div>
       ${paused
-        ? html`<button class="primary wide run-big" data-testid="run-resume" ?disabled=${this.working} @click=${() => this.move("resume")}>${play()}${words.goOn}</button>`
+        ? html`<button class="primary wide run-big" data-testid="run-resume" aria-disabled=${this.working} @click=${() => this.move("resume")}>${play()}${words.goOn}</button>`
         : this.renderAnswers(step?.habit_id ?? "")}`;
   }
 
@@ -191,15 +191,15 @@ export class KairosRoutineRun extends HubPage {
     const habit = this.habits.get(habitId);
     const counted = habit?.kind === "measurable";
     return html`${counted ? this.renderAmount(habit) : nothing}
-      <button class="primary wide run-big" data-testid="run-done" ?disabled=${this.working} @click=${this.done}>${check()}${words.done}</button>
+      <button class="primary wide run-big" data-testid="run-done" aria-disabled=${this.working} @click=${this.done}>${check()}${words.done}</button>
       ${this.partly
         ? html`<div class="ideas run-parts" role="group" aria-label=${words.partly}>${PARTS.map(
-            (n) => html`<button class="chip" ?disabled=${this.working} @click=${() => this.answer("partial", n)}>${words.percent(n)}</button>`,
+            (n) => html`<button class="chip" aria-disabled=${this.working} @click=${() => this.answer("partial", n)}>${words.percent(n)}</button>`,
           )}</div>`
         : nothing}
       <div class="run-side">
-        <button class="quiet" data-testid="run-skip" ?disabled=${this.working} @click=${() => this.answer("skip")}>${forward()}${words.skip}</button>
-        ${counted ? nothing : html`<button class="quiet" data-testid="run-partly" aria-expanded=${String(this.partly)} ?disabled=${this.working} @click=${() => this.paint(() => (this.partly = !this.partly))}>${words.partly}</button>`}
+        <button class="quiet" data-testid="run-skip" aria-disabled=${this.working} @click=${() => this.answer("skip")}>${forward()}${words.skip}</button>
+        ${counted ? nothing : html`<button class="quiet" data-testid="run-partly" aria-expanded=${String(this.partly)} aria-disabled=${this.working} @click=${() => this.paint(() => (this.partly = !this.partly))}>${words.partly}</button>`}
       </div>`;
   }
 
@@ -216,7 +216,7 @@ export class KairosRoutineRun extends HubPage {
 
   private renderThrough(): TemplateResult {
     return html`<div class="run-now">${leaf()}<h1 class="run-name">${words.through}</h1><p class="lead">${words.throughLead}</p></div>
-      <button class="primary wide run-big" data-testid="run-finish" ?disabled=${this.working} @click=${() => this.move("finish")}>${check()}${words.finish}</button>`;
+      <button class="primary wide run-big" data-testid="run-finish" aria-disabled=${this.working} @click=${() => this.move("finish")}>${check()}${words.finish}</button>`;
   }
 
   private renderSummary(run: Run): TemplateResult {
@@ -229,7 +229,7 @@ export class KairosRoutineRun extends HubPage {
       </section>
       ${this.undone ? nothing : html`<ul class="card run-list">${run.steps.map((step) => this.renderResult(step))}</ul>`}
       <a class="primary wide" href="#/today">${t.today}</a>
-      ${undoable ? html`<button class="quiet wide" data-testid="run-undo" ?disabled=${this.working} @click=${this.undo}>${words.undoAll}</button>` : nothing}`;
+      ${undoable ? html`<button class="quiet wide" data-testid="run-undo" aria-disabled=${this.working} @click=${this.undo}>${words.undoAll}</button>` : nothing}`;
   }
 
   private renderResult(step: RunStep): TemplateResult {

@@ -85,7 +85,7 @@ export class KairosRoutineList extends HubPage {
     const edit = `#/routines/${routine.id}`;
     return html`<li class="routine" data-testid="routine" data-routine-id=${routine.id}>
       ${ready
-        ? html`<button class="tap" data-testid="routine-start" title=${words.start(routine.name)} ?disabled=${this.working} @click=${() => this.start(routine)}>
+        ? html`<button class="tap" data-testid="routine-start" title=${words.start(routine.name)} aria-disabled=${this.working} @click=${() => this.start(routine)}>
             <span class="routine-dot">${play()}</span>${text}</button>`
         : html`<a class="tap" href=${edit}><span class="routine-dot is-quiet">${plus()}</span>${text}</a>`}
       <a class="round faint" href=${edit} aria-label=${words.edit(routine.name)} title=${words.edit(routine.name)} data-testid="routine-edit">${pencil()}</a>
@@ -98,7 +98,7 @@ export class KairosRoutineList extends HubPage {
     const whole = { id: undefined, name: words.whole };
     const ways = routine.variants.some((v) => v.is_default) ? routine.variants : [whole, ...routine.variants];
     return html`<div class="ways">${ways.map(
-      (way) => html`<button class="chip" data-testid="routine-way" ?disabled=${this.working} aria-label=${words.startVariant(routine.name, way.name)}
+      (way) => html`<button class="chip" data-testid="routine-way" aria-disabled=${this.working} aria-label=${words.startVariant(routine.name, way.name)}
         @click=${() => this.start(routine, way.id)}>${way.name}</button>`,
     )}</div>`;
   }

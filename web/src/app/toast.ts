@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import type { Toast } from "../session";
+import { origin } from "./focus";
 import { View } from "./view";
 
 /** How long an undo is offered. */
@@ -11,6 +12,8 @@ export class KairosToast extends View {
   private toast: Toast | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private count = 0;
+  /** What was used for what the line tells of: it gets the focus when the line and its button are gone. */
+  private from: Element | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -18,6 +21,7 @@ export class KairosToast extends View {
   }
 
   private open(toast: Toast): void {
+    if (!this.contains(document.activeElement)) this.from = origin();
     this.paint(() => {
       this.toast = toast;
       this.count += 1;
@@ -38,6 +42,10 @@ export class KairosToast extends View {
   private shut(): void {
     clearTimeout(this.timer);
     this.paint(() => (this.toast = null));
+  }
+
+  protected override refuge(): (Element | null)[] {
+    return [this.from];
   }
 
   private undo(): void {

@@ -143,14 +143,14 @@ export class KairosToday extends View {
         @pointerdown=${(event: PointerEvent) => this.press.down(event, open)} @pointermove=${(event: PointerEvent) => this.press.move(event)}
         @pointerup=${() => this.press.stop()} @pointercancel=${() => this.press.stop()} @contextmenu=${(event: Event) => this.press.menu(event, open)}
         @click=${{ handleEvent: (event: Event) => this.press.swallow(event), capture: true }}>
-      <button class="tap" data-testid="today-complete" ?disabled=${busy} @click=${() => (away ? open() : this.toggle(item))} aria-label=${label}>
+      <button class="tap" data-testid="today-complete" aria-disabled=${busy} @click=${() => (away ? open() : this.toggle(item))} aria-label=${label}>
         ${this.renderDot(item, away)}
         <span class="words"><span class="name">${item.name}</span> ${line ? html`<span class="line">${line}</span>` : nothing}</span>
       </button>
       ${item.kind === "measurable" && !skipped
         ? html`<span class="steps">
-            ${item.value ? html`<button class="round less" ?disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
-            <button class="round" ?disabled=${busy} aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
+            ${item.value ? html`<button class="round less" aria-disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
+            <button class="round" aria-disabled=${busy} aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
           </span>`
         : nothing}
       <button class="round faint" data-testid="today-more" aria-haspopup="dialog" aria-label=${words.more(item.name)} @click=${open}>${dots()}</button>

@@ -158,7 +158,7 @@ export class KairosTransfer extends HubPage {
     const empty = outlook.habits === 0 && outlook.entries === 0;
     return html`<div class="card outlook" data-testid="import-outlook">
       <p class="eyebrow">${file.name} · ${size(file.size)}</p>
-      <h3>${words.from(outlook.source)}</h3>
+      <h3 tabindex="-1" data-focus>${words.from(outlook.source)}</h3>
       ${empty
         ? html`<p>${words.nothing}</p>`
         : html`<p class="outlook-sum"><b>${words.habits(outlook.habits, count(outlook.habits))}</b> <b>${words.days(outlook.entries, count(outlook.entries))}</b></p>
@@ -171,8 +171,8 @@ export class KairosTransfer extends HubPage {
               ${outlook.more_remarks > 0 ? html`<li>${words.moreRemarks(outlook.more_remarks)}</li>` : nothing}</ul></details>`
         : nothing}
       <div class="pair">
-        <button class="quiet" ?disabled=${this.working} @click=${this.clear}>${t.cancel}</button>
-        <button class="primary" data-testid="import-take" ?disabled=${this.working || empty} @click=${this.take}>${words.take}</button>
+        <button class="quiet" aria-disabled=${this.working} @click=${this.clear}>${t.cancel}</button>
+        <button class="primary" data-testid="import-take" ?disabled=${empty} aria-disabled=${this.working} @click=${this.take}>${words.take}</button>
       </div>
     </div>`;
   }
@@ -196,7 +196,7 @@ export class KairosTransfer extends HubPage {
       <span class="row-icon">${icon()}</span>
       <span class="words"><span class="name">${name}</span><span class="line">${this.stateText(one)}</span>
         ${one.at ? html`<span class="line">${moment(one.at)}</span>` : nothing}</span>
-      ${one.state === "done" ? html`<button class="quiet" data-testid="import-undo" ?disabled=${this.working} aria-label=${words.undoOf(name)} @click=${() => this.paint(() => (this.asks = one))}>${words.undo}</button>` : nothing}
+      ${one.state === "done" ? html`<button class="quiet" data-testid="import-undo" aria-disabled=${this.working} aria-label=${words.undoOf(name)} @click=${() => this.paint(() => (this.asks = one))}>${words.undo}</button>` : nothing}
       ${one.state === "running" && one.total > 0 ? this.renderProgress(one) : nothing}
     </li>`;
   }
@@ -229,7 +229,7 @@ export class KairosTransfer extends HubPage {
     return html`<section class="part" aria-label=${words.exportTitle}>
       <h2>${words.exportTitle}</h2>
       <p class="hint" role="status">${this.saving ? words.preparing : words.exportLead}</p>
-      <ul class="list">${ways.map(([format, name, line]) => html`<li><button class="row export" data-testid="export-${format}" ?disabled=${this.saving !== null} @click=${() => this.save(format)}>
+      <ul class="list">${ways.map(([format, name, line]) => html`<li><button class="row export" data-testid="export-${format}" aria-disabled=${this.saving !== null} @click=${() => this.save(format)}>
         <span class="row-icon">${download()}</span><span class="words"><span class="name">${name}</span><span class="line">${line}</span></span></button></li>`)}</ul>
     </section>`;
   }

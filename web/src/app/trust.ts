@@ -32,6 +32,7 @@ export class KairosTrust extends View {
   }
 
   private async try(address: string): Promise<void> {
+    if (this.state === "checking") return;
     this.paint(() => (this.state = "checking"));
     const trusted = await isTrusted(address);
     this.paint(() => (this.state = trusted ? "yes" : "no"));
@@ -91,7 +92,7 @@ export class KairosTrust extends View {
   private renderCheck(address: string): TemplateResult {
     const text = { unknown: "", checking: words.checking, no: words.notYet, yes: words.works }[this.state];
     return html`<p role="status" class=${this.state === "no" ? "hint" : "lead"}>${text || nothing}</p>
-      <button class="quiet wide" data-testid="trust-check" ?disabled=${this.state === "checking"} @click=${() => void this.try(address)}>${words.check}</button>`;
+      <button class="quiet wide" data-testid="trust-check" aria-disabled=${this.state === "checking"} @click=${() => void this.try(address)}>${words.check}</button>`;
   }
 }
 

@@ -1,5 +1,6 @@
-import { LitElement } from "lit";
+import { LitElement, type PropertyValues } from "lit";
 import { errorText, session, toastError } from "../session";
+import { giveBack, lost, openDialog, origin } from "./focus";
 
 const focused = new WeakSet<HTMLElement>();
 
@@ -10,17 +11,36 @@ export abstract class View extends LitElement {
   /** What was said against the last one, where the page has a place for it. */
   protected problem = "";
   private leave: (() => void)[] = [];
+  /** What had the focus before the last update. */
+  private had: Element | null = null;
 
   protected override createRenderRoot(): HTMLElement {
     return this;
   }
 
-  /** Puts the cursor into the field marked `data-focus` when it first appears, and never again while someone types. */
+  protected override update(changed: PropertyValues): void {
+    const { activeElement } = document;
+    this.had = this.contains(activeElement) ? activeElement : null;
+    super.update(changed);
+  }
+
+  /**
+   * Opens dialogs, and puts the cursor into the field marked `data-focus` when it first appears, and never again while someone
+   * types. Where what had the focus has gone with this update, something near gets it.
+   */
   protected override updated(): void {
+    for (const dialog of this.querySelectorAll("dialog")) openDialog(dialog, () => this.refuge());
     const wanted = this.querySelector<HTMLElement>("[data-focus]");
-    if (!wanted || focused.has(wanted)) return;
-    focused.add(wanted);
-    wanted.focus();
+    if (wanted && !focused.has(wanted)) {
+      focused.add(wanted);
+      wanted.focus();
+    }
+    if (this.had && lost()) giveBack([this.had, origin(this.had), ...(this.had.tagName === "H1" ? [] : this.refuge())]);
+  }
+
+  /** What gets the focus when what had it is gone. */
+  protected refuge(): (Element | null)[] {
+    return [".add", "h1", "h2"].map((near) => this.querySelector(near));
   }
 
   /** Changes plain fields and renders once afterwards. */

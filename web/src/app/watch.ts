@@ -105,7 +105,7 @@ export class KairosWatch extends View {
     const count = counted ? `${amount(item.value ?? 0)} / ${amount(item.target ?? 0)}` : "";
     const done = kind === "fresh";
     return html`<li data-testid="watch-item" data-habit-id=${item.habit_id} data-fresh=${String(done)}>
-      <button class="watch-tap ${done ? "is-done" : ""}" ?disabled=${this.busy.has(item.habit_id)}
+      <button class="watch-tap ${done ? "is-done" : ""}" aria-disabled=${this.busy.has(item.habit_id)}
         title=${done ? words.undoOf(item.name) : t.complete(item.name)} @click=${() => (done ? this.undo(item) : this.tap(item))}>
         <span class="watch-dot">${done ? check() : nothing}</span>
         <span class="watch-name">${item.name}</span>

@@ -43,6 +43,7 @@ export class KairosBackups extends HubPage {
   }
 
   private async make(): Promise<void> {
+    if (this.making) return;
     await this.work(async () => {
       const answer = await api.post<Backup | { status: string }>("/api/backups", {}, MAKE_MS);
       this.making = "status" in answer;
@@ -92,7 +93,7 @@ export class KairosBackups extends HubPage {
     const busy = this.working || this.making;
     return html`${head}
       <p class="hint page-lead" role="status">${busy ? words.backupMaking : this.fetching ? words.downloading : words.backupsLead}</p>
-      <button class="add first" data-testid="backup-now" ?disabled=${busy} @click=${this.make}>${plus()}<span>${words.backupNow}</span></button>
+      <button class="add first" data-testid="backup-now" aria-disabled=${busy} @click=${this.make}>${plus()}<span>${words.backupNow}</span></button>
       <ul class="list backups">${repeat(this.backups, (backup) => backup.name, (backup) => this.renderBackup(backup))}</ul>
       ${this.asks ? this.renderRestore(this.asks) : nothing}`;
   }
@@ -104,8 +105,8 @@ export class KairosBackups extends HubPage {
     return html`<li class="row" data-testid="backup" data-verified=${String(backup.verified)}>
       <span class="row-icon ${harmed ? "is-warn" : ""}">${harmed ? warn() : box()}</span>
       <span class="words"><span class="name">${when}</span><span class="line">${size(backup.bytes)} · <span class=${harmed ? "is-warn" : ""}>${state}</span></span></span>
-      <button class="round" data-testid="backup-download" ?disabled=${this.fetching !== ""} title=${words.download} aria-label=${words.downloadOf(when)} @click=${() => this.fetch(backup)}>${download()}</button>
-      <button class="quiet" data-testid="backup-restore" ?disabled=${this.working || harmed} aria-label=${words.restoreOf(when)} @click=${() => this.paint(() => {
+      <button class="round" data-testid="backup-download" aria-disabled=${this.fetching !== ""} title=${words.download} aria-label=${words.downloadOf(when)} @click=${() => this.fetch(backup)}>${download()}</button>
+      <button class="quiet" data-testid="backup-restore" ?disabled=${harmed} aria-disabled=${this.working} aria-label=${words.restoreOf(when)} @click=${() => this.paint(() => {
         this.asks = backup;
         this.sure = false;
       })}>${words.restore}</button>
@@ -123,7 +124,7 @@ export class KairosBackups extends HubPage {
       <label class="tick"><input type="checkbox" data-testid="restore-sure" .checked=${this.sure} @change=${(event: Event) => this.paint(() => (this.sure = (event.target as HTMLInputElement).checked))} /><span>${words.restoreSure}</span></label>
       <div class="pair">
         <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>
-        <button class="primary wide" data-testid="restore-yes" ?disabled=${!this.sure || this.working} @click=${() => this.restore(backup)}>${words.restore}</button>
+        <button class="primary wide" data-testid="restore-yes" ?disabled=${!this.sure} aria-disabled=${this.working} @click=${() => this.restore(backup)}>${words.restore}</button>
       </div>
     </dialog>`;
   }

@@ -69,8 +69,8 @@ export class KairosPeople extends HubPage {
       ${own
         ? nothing
         : person.disabled
-          ? html`<button class="quiet" data-testid="person-enable" ?disabled=${this.working} aria-label=${words.enableOf(name)} @click=${() => this.set(person, "enable")}>${words.enable}</button>`
-          : html`<button class="quiet" data-testid="person-disable" ?disabled=${this.working} aria-label=${words.disableOf(name)} @click=${() => this.paint(() => (this.asks = person))}>${words.disable}</button>`}
+          ? html`<button class="quiet" data-testid="person-enable" aria-disabled=${this.working} aria-label=${words.enableOf(name)} @click=${() => this.set(person, "enable")}>${words.enable}</button>`
+          : html`<button class="quiet" data-testid="person-disable" aria-disabled=${this.working} aria-label=${words.disableOf(name)} @click=${() => this.paint(() => (this.asks = person))}>${words.disable}</button>`}
     </li>`;
   }
 
@@ -88,7 +88,7 @@ export class KairosPeople extends HubPage {
         <label class="field"><span>${words.role}</span>
           <select name="role"><option value="member">${words.member}</option><option value="admin">${words.admin}</option></select></label>
         <p class="problem" role="alert">${this.problem}</p>
-        <button class="primary wide" data-testid="person-submit" ?disabled=${this.working}>${t.add}</button>
+        <button class="primary wide" data-testid="person-submit" aria-disabled=${this.working}>${t.add}</button>
       </form>
       <button class="quiet wide" @click=${() => this.paint(() => (this.adding = false))}>${t.cancel}</button>
     </section>`;

@@ -67,7 +67,7 @@ export class KairosTokens extends HubPage {
       <span class="words"><span class="name">${token.name}</span>
         <span class="line">${token.last_used_at ? words.used(moment(token.last_used_at)) : words.unused}</span>
         <span class="line">${words.made(moment(token.created_at))}</span></span>
-      <button class="quiet" data-testid="token-revoke" ?disabled=${this.working} aria-label=${words.revokeOf(token.name)} @click=${() => this.paint(() => (this.asks = token))}>${words.revoke}</button>
+      <button class="quiet" data-testid="token-revoke" aria-disabled=${this.working} aria-label=${words.revokeOf(token.name)} @click=${() => this.paint(() => (this.asks = token))}>${words.revoke}</button>
     </li>`;
   }
 
@@ -77,7 +77,7 @@ export class KairosTokens extends HubPage {
       <form @submit=${this.add}>
         <label class="field"><span>${words.tokenName}</span><input name="name" data-testid="token-name" required maxlength="100" placeholder=${words.tokenExample} autocomplete="off" data-focus /></label>
         <p class="problem" role="alert">${this.problem}</p>
-        <button class="primary wide" data-testid="token-submit" ?disabled=${this.working}>${t.add}</button>
+        <button class="primary wide" data-testid="token-submit" aria-disabled=${this.working}>${t.add}</button>
       </form>
       <button class="quiet wide" @click=${() => this.paint(() => (this.adding = false))}>${t.cancel}</button>
     </section>`;
