@@ -4,6 +4,7 @@ import { locale, t } from "../i18n";
 import { button, mirror, trash } from "../icons";
 import { api, session, toast, toastError } from "../session";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
+import { lookFirst } from "./focus";
 import { copyText, renderSecret } from "./secret";
 import { field, View } from "./view";
 
@@ -126,7 +127,7 @@ export class KairosDevices extends View {
   private renderBinding(device: Device, key: string): TemplateResult {
     const bound = device.bindings.find((b) => b.trigger === "press" && b.button === key)?.habit_id ?? "";
     return html`<label class="binding"><span>${t.pressOf(key)}</span>
-      <select @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
+      <select @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
         <option value="" ?selected=${!bound}>${t.nothing}</option>
         ${this.habits.map((habit) => html`<option value=${habit.id} ?selected=${habit.id === bound}>${habit.name}</option>`)}
       </select></label>`;

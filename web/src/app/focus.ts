@@ -54,3 +54,14 @@ export function arrive(content: HTMLElement): void {
   awaited.observe(content, { childList: true, subtree: true });
   look();
 }
+
+/**
+ * For a list whose choice is taken at once: an arrow opens it instead of taking the next, so that one can look before one
+ * chooses.
+ */
+export function lookFirst(event: KeyboardEvent): void {
+  const list = event.target as HTMLSelectElement;
+  if (!/^Arrow(Up|Down)$/.test(event.key) || !CSS.supports("selector(:open)") || list.matches(":open")) return;
+  event.preventDefault();
+  list.showPicker();
+}

@@ -8,6 +8,7 @@ import { api, session, toast, toastError } from "../session";
 import { hub } from "../texts/hub";
 import { words } from "../texts/routines";
 import type { Habit, PartOfDay, Routine, RoutineStep } from "../types";
+import { lookFirst } from "./focus";
 import { minutes } from "./format";
 import { HubPage } from "./hub-page";
 import { Draft, type Way } from "./routine-draft";
@@ -190,7 +191,7 @@ export class KairosRoutineEdit extends HubPage {
       <p class="hint">${this.draft.steps.length > 0 ? words.orderHint : words.noSteps}</p>
       <ol class="list">${repeat(this.draft.steps, (step) => step.habit_id, (step, i) => this.renderStep(step, i))}</ol>
       <label class="field edit-add"><span>${words.addStep}</span>
-        <select data-testid="routine-add-step" ?disabled=${left.length === 0} @change=${this.addStep}>
+        <select data-testid="routine-add-step" ?disabled=${left.length === 0} @keydown=${lookFirst} @change=${this.addStep}>
           <option value="">${words.choose}</option>
           ${left.map((habit) => html`<option value=${habit.id}>${habit.name}</option>`)}
         </select></label>

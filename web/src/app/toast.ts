@@ -18,6 +18,15 @@ export class KairosToast extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(window, "kairos-toast", (event) => this.open((event as CustomEvent<Toast>).detail));
+    this.follow(window, "keydown", (event) => this.key(event as KeyboardEvent));
+  }
+
+  /** The line is short-lived and at the end of the page: too far for a keyboard, but for the keys that mean just this. */
+  private key(event: KeyboardEvent): void {
+    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || !this.toast?.undo || this.toast.label) return;
+    if ((event.target as Element).matches("input, textarea, dialog *")) return;
+    event.preventDefault();
+    this.undo();
   }
 
   private open(toast: Toast): void {
@@ -60,7 +69,7 @@ export class KairosToast extends View {
       ${toast
         ? html`<div class="toast ${this.count % 2 ? "odd" : "even"}">
             <span>${toast.text}</span>
-            ${toast.undo ? html`<button class="toast-undo" @click=${this.undo}>${toast.label ?? t.undo}</button>` : nothing}
+            ${toast.undo ? html`<button class="toast-undo" aria-keyshortcuts=${toast.label ? nothing : "Control+Z"} @click=${this.undo}>${toast.label ?? t.undo}</button>` : nothing}
           </div>`
         : nothing}
     </div>`;

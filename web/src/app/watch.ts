@@ -87,7 +87,7 @@ export class KairosWatch extends View {
     this.standing = list.map((row) => row.item.habit_id);
     const { done, total, open } = tally(today);
     const beyond = open - list.filter((row) => row.kind === "open").length;
-    return html`<section class="watch" aria-label=${words.title}>
+    return html`<section class="watch"><h1 class="off-screen">${words.title}</h1>
       <a class="watch-head" href="#/today" aria-label="${words.toToday}. ${total > 0 ? t.progressLabel(done, total) : words.none}">
         <span>${total > 0 ? words.of(done, total) : ""}</span>
         <svg viewBox="0 0 24 24" aria-hidden="true"><circle class="ring-all" cx="12" cy="12" r="9" />

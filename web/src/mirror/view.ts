@@ -1,4 +1,4 @@
-import { html, LitElement, nothing, svg, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type PropertyValues, svg, type TemplateResult } from "lit";
 import { Api } from "../api";
 import { check, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
@@ -142,11 +142,13 @@ export class KairosMirror extends LitElement {
     });
   }
 
-  private async takeBack(): Promise<void> {
+  private async takeBack(event: MouseEvent): Promise<void> {
     const touch: Touch | null = this.undo.take();
     if (!touch) return;
     const { habitId, date, eventId } = touch;
     await this.act(habitId, async (live) => void (await live.call("undo", habitId, { date, ...(eventId ? { event_id: eventId } : {}) })));
+    // The button is gone; who came by keyboard goes on with the habit.
+    if (event.detail === 0) this.rowOf(habitId)?.focus();
   }
 
   /** One deed on a habit at a time; what the hub says against it is said at the foot. */
@@ -162,6 +164,18 @@ export class KairosMirror extends LitElement {
     } finally {
       this.paint(() => this.busy.delete(habitId));
     }
+  }
+
+  private rowOf(habitId: string): HTMLElement | null {
+    return this.querySelector<HTMLElement>(`[data-habit-id="${habitId}"] button`);
+  }
+
+  /** Rows are drawn anew in their places, and the focus goes with the habit: whoever presses twice means the same one twice. */
+  protected override update(changed: PropertyValues): void {
+    const row = document.activeElement?.closest<HTMLElement>("[data-habit-id]");
+    const habitId = row?.dataset["habitId"];
+    super.update(changed);
+    if (habitId && row?.dataset["habitId"] !== habitId) this.rowOf(habitId)?.focus();
   }
 
   protected override render(): TemplateResult {
@@ -218,7 +232,7 @@ export class KairosMirror extends LitElement {
     const classes = `wall-item ${state} ${this.joy.has(item.habit_id) ? "joy" : ""} ${this.busy.has(item.habit_id) ? "busy" : ""}`;
     const part = item.target ? Math.min(1, (item.value ?? 0) / item.target) : 0;
     return html`<li data-testid="mirror-item" data-habit-id=${item.habit_id} data-done=${String(item.done)}>
-      <button class=${classes} ?disabled=${item.done} @click=${() => this.touch(item)}>
+      <button class=${classes} aria-disabled=${item.done} @click=${() => this.touch(item)}>
         <span class="wall-ring">
           <svg viewBox="0 0 48 48" aria-hidden="true">
             <circle class="ring-all" cx="24" cy="24" r="20" />
