@@ -1,10 +1,9 @@
 import { HubConnector } from "@hub/connector.js";
 import { schema } from "@hub/schema.js";
 import { PowerSyncDatabase } from "@powersync/web";
-import type { Model } from "../model";
-import type { Me } from "../types";
 import { Patience } from "../patience";
-import { SyncModel } from "./model";
+import type { Me } from "../types";
+import { type Hub, SyncModel } from "./model";
 import { asSeen } from "./seen";
 import * as sql from "./sql";
 import { Calm, stateOf, type Status, type SyncState } from "./state";
@@ -81,14 +80,14 @@ export class Sync extends EventTarget {
     private readonly db: PowerSyncDatabase,
     me: Me,
     private readonly token: () => Promise<string | null>,
-    hub: Pick<Model, "act" | "addBreak">,
+    hub: Hub,
   ) {
     super();
     this.model = new SyncModel(db, me, Date.now, hub);
   }
 
   /** Opens the database. Nothing is asked of the hub. */
-  static async open(me: Me, token: () => Promise<string | null>, hub: Pick<Model, "act" | "addBreak">): Promise<Sync> {
+  static async open(me: Me, token: () => Promise<string | null>, hub: Hub): Promise<Sync> {
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
     await db.init();
     // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother

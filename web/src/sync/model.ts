@@ -7,6 +7,7 @@ import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, s
 import { LONGEST_PERIOD } from "./due";
 import type { CellRow, HabitRow, PauseRow, ProfileRow, ScheduleRow } from "./rows";
 import * as sql from "./sql";
+import { change, insert, remove } from "./write";
 
 /** The part of the database that is used here, so that tests can bring another. */
 export interface Reader {
@@ -18,6 +19,9 @@ export interface Writer extends Reader {
 export interface Store extends Reader {
   writeTransaction<R>(work: (writer: Writer) => Promise<R>): Promise<R>;
 }
+
+/** What of the hub is asked directly. */
+export type Hub = Pick<Model, "act" | "addBreak" | "dropBreak">;
 
 /** How many deeds can be taken back one by one; older ones all at once. */
 const REMEMBERED = 50;
@@ -53,7 +57,7 @@ export class SyncModel extends EventTarget implements Model {
     private readonly me: Pick<Me, "user_id" | "tz" | "day_start_min" | "week_start">,
     private readonly now: () => number = Date.now,
     /** Does what only the hub can: takes a deed back by the id it has there, or gives a person a break from what all do. */
-    private readonly hub?: Pick<Model, "act" | "addBreak">,
+    private readonly hub?: Hub,
   ) {
     super();
     this.person = me;
@@ -191,24 +195,16 @@ export class SyncModel extends EventTarget implements Model {
     note: string | undefined,
   ): Promise<void> {
     const meant = JSON.stringify({ verb, ...(value === undefined ? {} : { value }), at: this.now() });
-    const stands = shapeOf(shape);
-    const values = [stands.type, stands.partial_percent, stands.amount, stands.skip_reason];
     const words = note === undefined ? (cell?.note ?? null) : note || null;
+    const stands = { ...shapeOf(shape), note: words, completed_at: this.now() };
     if (!cell) {
-      if (!shape && !words) return;
-      await writer.execute(
-        `INSERT INTO completions (id, habit_id, date, actor, type, partial_percent, amount, skip_reason, completed_by, completed_at, note, _metadata)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        [key.id, key.habit_id, key.date, key.actor, ...values, this.me.user_id, this.now(), words, meant],
-      );
+      const { id, ...of } = key;
+      if (shape || words) await insert(writer, "completions", id, { ...of, ...stands, completed_by: this.me.user_id }, meant);
     } else if (!shape && verb === "undo" && !words && cell.energy_level === null) {
       // Words stay when a deed is taken back; a row without any goes.
-      await this.remove(writer, "completions", cell.id, meant);
+      await remove(writer, "completions", cell.id, meant);
     } else {
-      await writer.execute(
-        "UPDATE completions SET type = ?, partial_percent = ?, amount = ?, skip_reason = ?, note = ?, completed_at = ?, _metadata = ? WHERE id = ?",
-        [...values, words, this.now(), meant, cell.id],
-      );
+      await change(writer, "completions", cell.id, stands, meant);
     }
   }
 
@@ -226,22 +222,22 @@ export class SyncModel extends EventTarget implements Model {
   }
 
   async addHabit(fields: NewHabit): Promise<Habit> {
-    const id = await this.insert("habits", { status: "ACTIVE", ...fields });
+    const id = await this.make("habits", { status: "ACTIVE", ...fields });
     return habitOf(await this.habit(id));
   }
 
   /** Makes a row of the person's own. */
-  private async insert(table: "habits" | "pauses", fields: object): Promise<string> {
+  private async make(table: "habits" | "pauses", fields: object): Promise<string> {
     const id = timedId(this.now());
     const columns = { scope: `u:${this.me.user_id}`, user_id: this.me.user_id, created_at: this.now(), ...fields };
-    const names = Object.keys(columns).map(column);
-    await this.store.writeTransaction((writer) =>
-      writer.execute(`INSERT INTO ${table} (id, ${names.join(", ")}, _metadata) VALUES (?, ${names.map(() => "?").join(", ")}, ?)`, [
-        id, ...Object.values(columns), this.moment,
-      ]),
-    );
-    await this.load();
+    await this.write((writer) => insert(writer, table, id, columns, this.moment));
     return id;
+  }
+
+  /** Writes, and reads the day anew. */
+  private async write(work: (writer: Writer) => Promise<void>): Promise<void> {
+    await this.store.writeTransaction(work);
+    await this.load();
   }
 
   /** When it is written, as the hub wants to know. */
@@ -250,44 +246,40 @@ export class SyncModel extends EventTarget implements Model {
   }
 
   async changeHabit(id: string, fields: HabitPatch): Promise<void> {
-    const names = Object.keys(fields).map(column);
-    if (names.length === 0) return;
-    // In one statement: what belongs together must come to the hub together.
-    await this.store.writeTransaction(async (writer) => {
+    if (Object.keys(fields).length === 0) return;
+    await this.write(async (writer) => {
       if (fields.status === "ACTIVE") await this.endRest(writer, id);
-      await writer.execute(`UPDATE habits SET ${names.map((name) => `${name} = ?`).join(", ")}, _metadata = ? WHERE id = ?`, [
-        ...Object.values(fields), this.moment, id,
-      ]);
+      await change(writer, "habits", id, fields, this.moment);
     });
-    await this.load();
   }
 
   /** Who goes on has had their break until yesterday. The hub would say so; here it is to be seen without it, too. */
   private async endRest(writer: Writer, habit: string): Promise<void> {
     for (const { id, from_date } of await writer.getAll<{ id: string; from_date: string }>(sql.RESTS, [habit])) {
-      if (from_date >= toText(this.present)) await this.remove(writer, "pauses", id);
-      else await writer.execute("UPDATE pauses SET to_date = ?, _metadata = ? WHERE id = ?", [toText(this.present - 1), this.moment, id]);
+      if (from_date >= toText(this.present)) await remove(writer, "pauses", id, this.moment);
+      else await change(writer, "pauses", id, { to_date: toText(this.present - 1) }, this.moment);
     }
-  }
-
-  private async remove(writer: Writer, table: "completions" | "pauses", id: string, meant = this.moment): Promise<void> {
-    await writer.execute(`UPDATE ${table} SET _deleted = TRUE, _metadata = ? WHERE id = ?`, [meant, id]);
   }
 
   breaks(): Promise<Break[]> {
     return this.store.getAll<Break>(sql.PAUSES);
   }
 
+  /**
+   * The hub, where a break is from what a household does: what a phone writes to such a habit is the household's, and only the
+   * hub knows one of one's own.
+   */
+  private hubFor(habit_id: string | null | undefined): Hub | undefined {
+    return this.rows.habits.find(({ id }) => id === habit_id)?.scope?.startsWith("h:") ? this.hub : undefined;
+  }
+
   async addBreak(fields: NewBreak): Promise<Break> {
-    const of = fields.habit_id ? await this.habit(fields.habit_id) : null;
-    // What a phone writes to a habit of the household is the household's; the hub knows a break of one's own.
-    if (this.hub && of?.scope?.startsWith("h:")) return this.hub.addBreak(fields);
-    return { ...fields, id: await this.insert("pauses", fields) };
+    return this.hubFor(fields.habit_id)?.addBreak(fields) ?? { ...fields, id: await this.make("pauses", fields) };
   }
 
   async dropBreak(id: string): Promise<void> {
-    await this.store.writeTransaction((writer) => this.remove(writer, "pauses", id));
-    await this.load();
+    const hub = this.hubFor((await this.breaks()).find((one) => one.id === id)?.habit_id);
+    await (hub?.dropBreak(id) ?? this.write((writer) => remove(writer, "pauses", id, this.moment)));
   }
 
   async days(habit_id: string, from: string, to: string): Promise<DayCell[]> {
@@ -311,24 +303,15 @@ export class SyncModel extends EventTarget implements Model {
       const cells = await writer.getAll<CellRow>(sql.CELLS, [habit.id, of.date]);
       const cell = cells.find((cell) => (cell.actor ?? "") === actor);
       if (!cell) {
-        if (!note) return;
-        await writer.execute("INSERT INTO completions (id, habit_id, date, actor, note, _metadata) VALUES (?, ?, ?, ?, ?, ?)", [
-          id, habit.id, of.date, actor, note, at,
-        ]);
+        if (note) await insert(writer, "completions", id, { habit_id: habit.id, date: of.date, actor, note }, at);
       } else if (!note && typeOf(cell) === null && cell.energy_level === null) {
-        await this.remove(writer, "completions", cell.id, at);
+        await remove(writer, "completions", cell.id, at);
       } else {
-        await writer.execute("UPDATE completions SET note = ?, _metadata = ? WHERE id = ?", [note || null, at, cell.id]);
+        await change(writer, "completions", cell.id, { note: note || null }, at);
       }
     });
     this.dispatchEvent(new Event("rows"));
   }
-}
-
-/** The names of columns go into statements, so they are names and nothing else. */
-function column(name: string): string {
-  if (!/^[a-z_]+$/.test(name)) throw new Error(`${name} is no column.`);
-  return name;
 }
 
 function personOf(profile: ProfileRow | undefined, me: Person): Person {

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Model } from "../../src/model";
-import { SyncModel } from "../../src/sync/model";
+import { type Hub, SyncModel } from "../../src/sync/model";
 import { asSeen } from "../../src/sync/seen";
 import { type Database, openDatabase } from "./database";
 
@@ -34,9 +33,9 @@ async function model(): Promise<SyncModel> {
 }
 
 /** The hub, as far as a test asks it. */
-function hub(answers: Partial<Pick<Model, "act" | "addBreak">>): Pick<Model, "act" | "addBreak"> {
+function hub(answers: Partial<Hub>): Hub {
   const silent = () => Promise.reject(new Error("not asked"));
-  return { act: silent, addBreak: silent, ...answers };
+  return { act: silent, addBreak: silent, dropBreak: silent, ...answers };
 }
 
 /** What was meant by what waits to be sent. */
@@ -362,9 +361,13 @@ describe("breaks", () => {
   it("of one's own from what a household does are asked of the hub", async () => {
     await habit({ scope: "h:home" });
     const wish = { habit_id: HABIT, from_date: DATE, to_date: null, reason: null };
-    const made = new SyncModel(db, ME, () => now, hub({ addBreak: (fields) => Promise.resolve({ ...fields, id: "b" }) }));
+    await rest({ id: "mine", habit_id: HABIT });
+    const gone: string[] = [];
+    const made = new SyncModel(db, ME, () => now, hub({ addBreak: (fields) => Promise.resolve({ ...fields, id: "b" }), dropBreak: async (id) => void gone.push(id) }));
     await made.load();
     expect(await made.addBreak(wish)).toEqual({ ...wish, id: "b" });
+    await made.dropBreak("mine");
+    expect(gone).toEqual(["mine"]);
     expect(await db.queue()).toEqual([]);
   });
 });
