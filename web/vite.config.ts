@@ -56,7 +56,7 @@ export default defineConfig({
       configureServer(server) {
         server.middlewares.use((request, _response, next) => {
           if (request.url?.split("?")[0] === "/mirror") request.url = "/mirror.html";
-          if (request.url?.split("?")[0] === "/admin" || request.url?.split("?")[0] === "/trust") request.url = "/index.html";
+          if (["/admin", "/trust", "/watch"].includes(request.url?.split("?")[0] ?? "")) request.url = "/index.html";
           next();
         });
       },

@@ -247,7 +247,7 @@ async function answer(request, path) {
 }
 
 function file(path) {
-  const name = path === "/" || path === "/admin" ? "/index.html" : path === "/mirror" ? "/mirror.html" : normalize(path);
+  const name = ["/", "/admin", "/trust", "/watch"].includes(path) ? "/index.html" : path === "/mirror" ? "/mirror.html" : normalize(path);
   return { bytes: readFileSync(join(dist, name)), type: TYPES[extname(name)] ?? "application/octet-stream" };
 }
 

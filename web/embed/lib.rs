@@ -1,7 +1,7 @@
 //! The web app of Kairos Hub, embedded: the files that Vite built, as one table in the binary.
 //!
 //! The build script makes the table (`embed/build.rs`); here is only how to ask it. The hub serves
-//! [`index`] for `/` and `/admin`, [`mirror`] for `/mirror`, and [`get`] for everything else.
+//! [`index`] for `/`, `/admin`, `/trust` and `/watch`, [`mirror`] for `/mirror`, and [`get`] for everything else.
 //!
 //! ```
 //! let page = kairos_web::index();
@@ -45,7 +45,7 @@ pub fn get(path: &str) -> Option<&'static Asset> {
     ASSETS.get(at)
 }
 
-/// Returns the phone app's page, served at `/` and `/admin`.
+/// Returns the phone app's page, served at `/`, `/admin`, `/trust` and `/watch`.
 pub fn index() -> &'static Asset {
     &ASSETS[INDEX]
 }

@@ -37,6 +37,9 @@ pub struct Item {
     /// Whether other days of its period decide if it is due.
     #[serde(skip)]
     pub has_quota: bool,
+    /// Whether a day without a word is as good as done: such a habit asks for nothing.
+    #[serde(skip)]
+    pub kept_by_nothing: bool,
 }
 
 /// What of a cell a day shows.
@@ -74,6 +77,7 @@ impl Item {
             kind: kind.as_str().to_owned(),
             date: date.to_string(),
             has_quota: schedule.has_quota(),
+            kept_by_nothing: plan.kept_by_nothing(date),
         };
         item.stand(cell.filter(|cell| cell.deleted_at.is_none()).map(Standing::of));
         item
@@ -98,10 +102,13 @@ impl Item {
         self.due || self.status.is_some()
     }
 
-    /// Whether it still waits for the person: due, not done, not left out.
+    /// Whether it still waits for the person: due, not done, not left out. What is kept by doing nothing waits for nobody.
     #[must_use]
     pub fn open(&self) -> bool {
-        self.due && !self.done && !matches!(self.status, Some(Status::Skipped | Status::Missed))
+        self.due
+            && !self.kept_by_nothing
+            && !self.done
+            && !matches!(self.status, Some(Status::Skipped | Status::Missed))
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn serve(
 ) -> Response {
     let path = uri.path();
     let asset = match path {
-        "/" | "/admin" | "/trust" => Some(kairos_web::index()),
+        "/" | "/admin" | "/trust" | "/watch" => Some(kairos_web::index()),
         "/mirror" => Some(kairos_web::mirror()),
         _ => kairos_web::get(path),
     };

@@ -115,6 +115,7 @@ fn item(status: Option<Status>, value: Option<f64>) -> Item {
         unit: None,
         date: "2026-11-24".into(),
         has_quota: false,
+        kept_by_nothing: false,
     }
 }
 

@@ -31,9 +31,10 @@ pub struct Wall {
 pub fn wall(days: &[Today], time_zone: &str) -> Wall {
     let date = days.first().map(|day| day.date.clone()).unwrap_or_default();
     let all = days.iter().flat_map(|day| &day.items);
-    // A day that was left out on purpose is neither open nor counted: nobody is asked for it.
+    // A day that was left out on purpose is neither open nor counted, nor is what is kept by doing nothing: nobody is asked
+    // for it.
     let (open, rest): (Vec<&Item>, Vec<&Item>) = all.partition(|item| item.open());
-    let done: Vec<&Item> = rest.into_iter().filter(|item| item.done).collect();
+    let done: Vec<&Item> = rest.into_iter().filter(|item| item.done && !item.kept_by_nothing).collect();
     Wall {
         date,
         time_zone: time_zone.to_owned(),
@@ -63,11 +64,19 @@ mod tests {
             unit: None,
             date: "2026-11-24".into(),
             has_quota: false,
+            kept_by_nothing: false,
         }
     }
 
     fn day(items: Vec<Item>) -> Today {
         Today { date: "2026-11-24".into(), items }
+    }
+
+    #[test]
+    fn what_is_kept_by_doing_nothing_is_asked_of_nobody() {
+        let kept = |status| Item { kept_by_nothing: true, ..item("no sweets", status) };
+        let wall = wall(&[day(vec![kept(None), item("open", None), kept(Some(Status::Full))])], "UTC");
+        assert_eq!((wall.done, wall.total, wall.items.len()), (0, 1, 1));
     }
 
     #[test]
