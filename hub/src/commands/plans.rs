@@ -121,10 +121,19 @@ fn note_rest(tx: &mut Tx<'_>, before: &Row, after: &Row, today: Date) -> Result<
     if after.text("status") != "ACTIVE" {
         return open_rest(tx, after, from);
     }
-    match today.yesterday().ok().filter(|to| *to >= from) {
-        Some(to) => put_rest(tx, after, from, Some(to)),
-        None => Ok(()),
+    let Some(to) = today.yesterday().ok().filter(|to| *to >= from) else { return Ok(()) };
+    // A phone that was offline ended it on the day its person said so, which may be some time ago.
+    let day = from.to_string();
+    let ended = |row: &Row| {
+        row.deleted_at.is_none()
+            && row.text("habit_id") == after.id
+            && row.text("from_date") <= day
+            && row.opt_text("to_date").is_some_and(|to| to >= day)
+    };
+    if tx.rows_where(&PAUSES, "scope", &after.scope.to_string())?.iter().any(ended) {
+        return Ok(());
     }
+    put_rest(tx, after, from, Some(to))
 }
 
 /// The ids that a break of the hub's own may have: the first, unless it is taken.

@@ -24,6 +24,22 @@ async fn a_break_under_a_derived_id_catches_nobody_elses() {
 }
 
 #[tokio::test]
+async fn a_break_that_a_phone_ended_offline_keeps_its_last_day() {
+    let house = House::new().await;
+    let phone = Phone::new("phone");
+    let status = |to: &str, from: &str| patch("habits", "h", json!({ "status": to }), json!({ "status": from }));
+    phone.send(&house, "ada", vec![tea("h"), status("PAUSED", "ACTIVE")]).await;
+    let rest = house.rows(&PAUSES, "ada").await.remove(0).id;
+    // Gone on three days later, on a phone that comes home after five.
+    house.clock.set(NOON + 5 * 24 * 3_600_000);
+    let ended = patch("pauses", &rest, json!({ "to_date": "2026-11-26" }), json!({ "to_date": null }));
+    let sent = phone.send(&house, "ada", vec![ended, status("ACTIVE", "PAUSED")]).await;
+    assert_eq!(fates(&sent), ["applied", "applied"]);
+    let breaks = house.rows(&PAUSES, "ada").await;
+    assert_eq!((breaks.len(), breaks[0].text("to_date").as_str()), (1, "2026-11-26"));
+}
+
+#[tokio::test]
 async fn columns_nobody_described_are_few_however_they_come() {
     let house = House::new().await;
     let phone = Phone::new("phone");
