@@ -3,6 +3,7 @@
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { chromium, program } from "./chromium.mjs";
 
 /** Something was not as hoped; exit code 1. */
@@ -23,6 +24,15 @@ export const patience = () => Number(setting("TIMEOUT_MS", "20000"));
 /** One line of the report. */
 export function say(step, fields = {}) {
   console.log(JSON.stringify({ step, ...fields }));
+}
+
+let heard = null;
+
+/** Waits until whoever started the script tells it this word, as a line. */
+export async function told(word) {
+  heard ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const { value, done } = await heard.next();
+  if (done || value !== word) throw new Usage(`instead of "${word}" this was said: ${value}`);
 }
 
 /** Calls the hub's REST API: at API_URL, where the page's own address is a name that only the browser knows. */
@@ -119,6 +129,8 @@ export async function run(viewport, script) {
   } finally {
     for (const browser of browsers) await browser.close();
     for (const profile of profiles) await rm(profile, { recursive: true, force: true });
+    // Who is still listened to would keep the script from its end.
+    if (heard) process.stdin.destroy();
   }
   process.exitCode = code;
 }

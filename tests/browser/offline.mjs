@@ -7,39 +7,11 @@
  * Two habits that are due today and not done. Also read: CHROMIUM, TIMEOUT_MS.
  */
 
-import { api, hook, patience, run, say, setting, token, Trouble, url } from "./hub.mjs";
+import { api, hook, run, say, setting, token, Trouble, url } from "./hub.mjs";
+import { expectDeeds, item, kept, signIn, state, tap } from "./phone.mjs";
 
 const habit = setting("HABIT_ID");
 const other = setting("OTHER_ID");
-
-const item = (page, id, done) => hook(page, "today-item", `[data-habit-id="${id}"]${done === undefined ? "" : `[data-done="${done}"]`}`);
-const state = (page, word) => hook(page, "sync-state", `[data-state="${word}"]`).first().waitFor();
-const tap = (page, id) => item(page, id).locator('[data-testid="today-complete"]').click();
-
-async function signIn(page) {
-  await hook(page, "login-email").fill(setting("EMAIL"));
-  await hook(page, "login-password").fill(setting("PASSWORD"));
-  await hook(page, "login-submit").click();
-}
-
-/** What was done of a habit today, as the hub has it. */
-async function deeds(id) {
-  const bearer = await token();
-  const { date } = await api("GET", "/api/today", { token: bearer });
-  const { items } = await api("GET", `/api/habits/${id}/days/${date}/events`, { token: bearer });
-  return items.map(({ verb }) => verb);
-}
-
-/** Waits for them to arrive. What arrives twice is seen by the next look. */
-async function expectDeeds(id, expected) {
-  const end = Date.now() + patience();
-  for (;;) {
-    const found = await deeds(id);
-    if (found.join() === expected.join()) return;
-    if (Date.now() > end) throw new Trouble(`the hub has ${found.join()} and not ${expected.join()}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
 
 await run({ width: 412, height: 915 }, async (page, shot) => {
   const context = page.context();
@@ -47,14 +19,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await signIn(page);
   await item(page, habit, false).waitFor();
   await state(page, "synced");
-  // The service worker has the page, and SQLite too.
-  await page.waitForFunction(async () => {
-    if (!navigator.serviceWorker.controller) return false;
-    for (const name of await caches.keys()) {
-      for (const { url } of await (await caches.open(name)).keys()) if (url.endsWith(".wasm")) return true;
-    }
-    return false;
-  });
+  await kept(page);
   say("KEPT");
 
   await context.setOffline(true);

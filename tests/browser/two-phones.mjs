@@ -8,16 +8,14 @@
  */
 
 import { api, hook, patience, run, say, setting, token, Trouble, url } from "./hub.mjs";
+import { item as itemOf, signIn, state } from "./phone.mjs";
 
 const habit = setting("HABIT_ID");
-const state = (page, word) => hook(page, "sync-state", `[data-state="${word}"]`).first().waitFor();
-const item = (page, done) => hook(page, "today-item", `[data-habit-id="${habit}"]${done === undefined ? "" : `[data-done="${done}"]`}`);
+const item = (page, done) => itemOf(page, habit, done);
 
-async function signIn(page, email, password = setting("PASSWORD")) {
+async function enter(page, email, password) {
   await page.goto(`${url()}/`);
-  await hook(page, "login-email").fill(email);
-  await hook(page, "login-password").fill(password);
-  await hook(page, "login-submit").click();
+  await signIn(page, email, password);
   await state(page, "synced");
 }
 
@@ -37,8 +35,8 @@ async function named(page, name) {
 
 await run({ width: 412, height: 915 }, async (one, shot, another) => {
   const two = await another();
-  await signIn(one, setting("EMAIL"));
-  await signIn(two, setting("EMAIL"));
+  await enter(one, setting("EMAIL"));
+  await enter(two, setting("EMAIL"));
   await item(one).waitFor();
   await item(two).waitFor();
 
@@ -81,12 +79,12 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
     await new Promise((done) => setTimeout(done, 100));
   }
 
-  const theirs = await another();
-  await signIn(theirs, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
-  await theirs.goto(`${url()}/#/habits`);
-  await theirs.locator("#content").waitFor();
+  const third = await another();
+  await enter(third, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
+  await third.goto(`${url()}/#/habits`);
+  await third.locator("#content").waitFor();
   await new Promise((done) => setTimeout(done, 1_000));
-  const text = await theirs.locator("body").innerText();
+  const text = await third.locator("body").innerText();
   if (/Green tea|Black coffee/.test(text)) throw new Trouble("somebody else's habit is seen");
   say("PRIVATE");
 });

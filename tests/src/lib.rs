@@ -14,6 +14,7 @@ mod people;
 pub mod raw;
 mod relay;
 mod screen;
+mod script;
 pub mod sdk;
 pub mod sync_client;
 
@@ -23,6 +24,7 @@ pub use house::{Builder, House, Ports, hub_binary, workspace};
 pub use people::{Button, Person};
 pub use relay::Relay;
 pub use screen::Screen;
+pub use script::Script;
 
 use std::time::Duration;
 

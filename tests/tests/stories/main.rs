@@ -14,6 +14,7 @@ mod fences;
 mod hostile;
 mod kill;
 mod large_transfer;
+mod pages;
 mod peers;
 mod press;
 mod privacy;

@@ -118,7 +118,8 @@ async fn paho_is_refused_what_is_not_its_own() {
 }
 
 /// What a phone calls itself. There each tab syncs by itself, elsewhere a worker does for all of them.
-const ANDROID: &str = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36";
+pub(super) const ANDROID: &str =
+    "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36";
 
 #[tokio::test]
 async fn a_page_goes_on_without_the_hub_and_brings_each_deed_once() {
