@@ -4,7 +4,8 @@
  *   HUB_URL=http://127.0.0.1:8420 TOKEN=… HABIT="Drink a glass of water" [SHOTS=folder] node mirror.mjs
  *
  * Instead of TOKEN: EMAIL and PASSWORD. HABIT_ID instead of HABIT picks by id. With COMPLETE=1 the script completes the
- * habit itself over REST and measures from there; otherwise it waits for whoever presses and measures from READY.
+ * habit itself over REST, with TAP=1 on a phone's page (EMAIL, PASSWORD), and measures from there; from the tap to the mirror
+ * it may take a second. Otherwise it waits for whoever presses and measures from READY.
  * Also read: CHROMIUM, INSECURE=1, HOST_RULES, TIMEOUT_MS.
  *
  * Prints `{"step":"READY","habit_id":…}`, then `{"step":"SEEN","ms":…,"at":…}`; `at` is the time of day in ms at which
@@ -12,6 +13,10 @@
  */
 
 import { api, hook, patience, run, say, setting, token, Trouble, url } from "./hub.mjs";
+import { item as onPhone, signIn, state, tap } from "./phone.mjs";
+
+/** How long a tap may take to be seen. */
+const SOON_MS = 1_000;
 
 /** Runs in the page: resolves with the time of day at which the habit became done. */
 function becomesDone(item, [habitId, patienceMs]) {
@@ -30,7 +35,7 @@ function becomesDone(item, [habitId, patienceMs]) {
   });
 }
 
-await run({ width: 1080, height: 1920 }, async (page, shot) => {
+await run({ width: 1080, height: 1920 }, async (page, shot, another) => {
   const bearer = await token();
   const wanted = process.env.HABIT_ID ? null : setting("HABIT");
   await page.goto(`${url()}/mirror`);
@@ -56,6 +61,14 @@ await run({ width: 1080, height: 1920 }, async (page, shot) => {
   const count = (await hook(page, "mirror-count").first().innerText()).trim();
   await shot("mirror-2-open");
 
+  const phone = process.env.TAP === "1" ? await another() : null;
+  if (phone) {
+    await phone.goto(`${url()}/`);
+    await signIn(phone);
+    await onPhone(phone, habitId, false).waitFor();
+    await state(phone, "synced");
+  }
+
   const seen = item.evaluate(becomesDone, [habitId, patience()]);
   // Awaited below; until then its end must not count as unhandled.
   seen.catch(() => {});
@@ -66,8 +79,10 @@ await run({ width: 1080, height: 1920 }, async (page, shot) => {
   if (process.env.COMPLETE === "1") {
     await api("POST", `/api/habits/${habitId}/complete`, { token: bearer, body: {} });
   }
+  if (phone) await tap(phone, habitId);
   const at = await seen;
   say("SEEN", { ms: Math.round((at - begin) * 10) / 10, at: Math.round(at * 10) / 10 });
+  if (phone && at - begin > SOON_MS) throw new Trouble(`the mirror showed the tap after ${Math.round(at - begin)} ms`);
 
   await hook(page, "mirror-item", `[data-habit-id="${habitId}"][data-done="true"]`).first().waitFor();
   const after = (await hook(page, "mirror-count").first().innerText()).trim();

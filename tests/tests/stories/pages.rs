@@ -1,9 +1,9 @@
-//! The app's own pages in Chromium, through what happens to them.
+//! The app's own pages in Chromium, through what happens to them: a hub that is killed.
 
 use kairos_tests::{Database, House, Relay, Script, until};
 use serde_json::json;
 
-use super::peers::{ANDROID, node};
+use super::peers::{ANDROID, node, peer};
 
 /// How many plain habits there are to complete.
 const HABITS: usize = 9;
@@ -63,4 +63,16 @@ async fn a_hub_that_is_killed_while_a_page_sends_ends_with_the_same_events() {
 #[tokio::test]
 async fn a_hub_that_is_killed_while_a_phone_sends_ends_with_the_same_events() {
     killed_while_it_sends(ANDROID).await;
+}
+
+#[tokio::test]
+async fn a_tap_on_a_phone_is_on_the_mirror_within_a_second() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let tea = ada.habit("Tea").await;
+    let mut mirror = node("mirror.mjs", &house);
+    mirror.env("TAP", "1").env("HABIT_ID", &tea);
+    mirror.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+    println!("{:?}", peer(mirror).await);
+    assert_eq!(ada.item(&tea).await["done"], true);
 }

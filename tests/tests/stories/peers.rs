@@ -7,9 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kairos_simulator::{AckResult, Fleet, FleetConfig};
-use kairos_tests::{Button, House, Person, workspace};
+use kairos_tests::{Button, House, Person, Script, workspace};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 /// Longer than any peer needs, shorter than the runner's patience.
@@ -173,44 +172,22 @@ async fn a_browser_sets_the_hub_up_and_a_mirror_shows_the_press() {
     if !shots.is_empty() {
         setup.env("SHOTS", &shots);
     }
-    peer(setup).await;
+    let said = peer(setup).await;
+    println!("{said:?}");
 
     let ada = house.sign_in("ada@example.org", "correct horse battery staple").await;
     let habit = ada.habit("Read a page").await;
     let button = ada.button("Bedside", &habit, "complete").await;
     let mut mirror = node("mirror.mjs", &house);
-    mirror
-        .env("TOKEN", &ada.token)
-        .env("HABIT_ID", &habit)
-        .stdout(Stdio::piped())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    mirror.env("TOKEN", &ada.token).env("HABIT_ID", &habit);
     if !shots.is_empty() {
         mirror.env("SHOTS", &shots);
     }
-    let mut mirror = mirror.spawn().expect("node runs; see tests/setup");
-    let mut lines = BufReader::new(mirror.stdout.take().unwrap()).lines();
-    let mut said = Vec::new();
-    let ready = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            said.push(line.clone());
-            if line.contains("\"READY\"") {
-                return;
-            }
-        }
-        panic!("the mirror ended before it was ready: {said:?}");
-    };
-    tokio::time::timeout(LONG, ready).await.expect("the mirror gets ready");
-
+    let mut mirror = Script::start(mirror);
+    mirror.reaches("READY").await;
     let fleet = Fleet::start(&FleetConfig::new("127.0.0.1", house.ports.mqtt, vec![button.credentials()]));
     let acked = fleet.button(0).press("1").await.unwrap();
     assert_eq!(acked.result, AckResult::Applied);
-    let mut seen = None;
-    while let Some(line) = tokio::time::timeout(LONG, lines.next_line()).await.expect("the mirror sees it").unwrap() {
-        if line.contains("\"SEEN\"") {
-            seen = Some(line);
-        }
-    }
-    assert!(mirror.wait().await.unwrap().success());
-    assert!(seen.is_some(), "the mirror never showed the press");
+    mirror.reaches("SEEN").await;
+    mirror.ends().await;
 }
