@@ -1,7 +1,7 @@
-//! The app's own pages in Chromium, through what happens to them: a hub that is killed.
+//! The app's own pages in Chromium, through what happens to them: a hub that is killed, weeks on a wall.
 
-use kairos_tests::{Database, House, Relay, Script, until};
-use serde_json::json;
+use kairos_tests::{Database, House, Relay, Script, scaled, until, workspace};
+use serde_json::{Value, json};
 
 use super::peers::{ANDROID, node, peer};
 
@@ -75,4 +75,41 @@ async fn a_tap_on_a_phone_is_on_the_mirror_within_a_second() {
     mirror.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
     println!("{:?}", peer(mirror).await);
     assert_eq!(ada.item(&tea).await["done"], true);
+}
+
+/// Weeks on a wall with a hub of memory: days of 4810 events and ten broken connections, two of them to warm up.
+async fn weeks(days: usize, leak: bool) -> std::process::Output {
+    assert!(workspace().join("web/node_modules/ws").is_dir(), "the hub of memory has no packages: run `just test-web`");
+    let house = House::start().await;
+    let mut mirror = node("mirror-weeks.mjs", &house);
+    mirror.env("PAGES", house.url("")).env("DAYS", (days + 2).to_string()).env("LEAK", if leak { "1" } else { "" });
+    mirror.stdin(std::process::Stdio::null()).kill_on_drop(true).output().await.unwrap()
+}
+
+/// What a script said in its last line.
+fn verdict(output: &std::process::Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(said.lines().last().unwrap_or_default()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_mirror_holds_no_more_after_days_than_at_first() {
+    let output = weeks(scaled(2), false).await;
+    assert_eq!(verdict(&output)["ok"], true);
+}
+
+/// Shows that the story above would see it.
+#[tokio::test]
+async fn the_control_that_remembers_what_it_heard_holds_more() {
+    let output = weeks(scaled(2), true).await;
+    let verdict = verdict(&output);
+    assert!(verdict["trouble"].as_str().unwrap().contains("the heap grew"), "{verdict}");
+}
+
+#[tokio::test]
+#[ignore = "minutes: `just battery`"]
+async fn a_mirror_holds_no_more_after_three_weeks_than_at_first() {
+    let output = weeks(21, false).await;
+    assert_eq!(verdict(&output)["ok"], true);
 }
