@@ -66,6 +66,27 @@ async fn a_hub_that_is_killed_while_a_phone_sends_ends_with_the_same_events() {
 }
 
 #[tokio::test]
+async fn a_habit_lives_in_the_page_as_it_does_on_the_hub() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let mut habits = node("habits.mjs", &house);
+    habits.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+    peer(habits).await;
+    assert_eq!(ada.get("/api/habits").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_routine_is_made_by_hand_and_run_on_two_screens_at_once() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let mut routines = node("routines.mjs", &house);
+    routines.env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+    let said = peer(routines).await;
+    assert!(said.iter().any(|line| line["step"] == "SHARED"), "{said:?}");
+    assert_eq!(ada.get("/api/routines").await["items"], json!([]));
+}
+
+#[tokio::test]
 async fn a_tap_on_a_phone_is_on_the_mirror_within_a_second() {
     let house = House::start().await;
     let ada = house.set_up().await;
