@@ -1,4 +1,5 @@
-//! The app's own pages in Chromium, through what happens to them: a hub that is killed, weeks on a wall.
+//! The app's own pages in Chromium, through what happens to them: a hub that is killed, a night, an access that ends,
+//! weeks on a wall.
 
 use kairos_tests::{Database, House, Relay, Script, scaled, until, workspace};
 use serde_json::{Value, json};
@@ -63,6 +64,55 @@ async fn a_hub_that_is_killed_while_a_page_sends_ends_with_the_same_events() {
 #[tokio::test]
 async fn a_hub_that_is_killed_while_a_phone_sends_ends_with_the_same_events() {
     killed_while_it_sends(ANDROID).await;
+}
+
+/// Somebody's page is left open over night; then their access ends, and they come back.
+async fn open_over_night(agent: &str) {
+    let (evening, morning) = ("2026-06-10T20:00:00Z", "2026-06-11T05:00:00Z");
+    let mut house = House::builder().clock(evening).start().await;
+    let ada = house.set_up().await;
+    let bo = house.add_person(&ada, "bo@example.org").await;
+    let (water, book) = (bo.habit("Water").await, bo.habit("Read a page").await);
+    let relay = Relay::start(house.ports.http).await;
+    let mut phone = node("overnight.mjs", &house);
+    phone.env("HUB_URL", relay.url()).env("AGENT", agent).env("TZ", "Europe/Berlin").env("EVENING", evening);
+    phone.env("EMAIL", "bo@example.org").env("PASSWORD", "another long password");
+    phone.env("HABIT_ID", &water).env("OTHER_ID", &book);
+    let mut phone = Script::start(phone);
+    assert_eq!(phone.reaches("EVENING").await["date"], "2026-06-10");
+    // A hub's clock is set where it starts; the hub of a real night would run on.
+    house.kill().await;
+    phone.tell("night").await;
+    phone.reaches("ASLEEP").await;
+    house.set_clock(morning);
+    house.boot().await;
+    relay.point_to(house.ports.http);
+    phone.tell("morning").await;
+    assert_eq!(phone.reaches("MORNING").await["days"], json!(["2026-06-10", "2026-06-11"]));
+
+    // What ends all sessions of a person and brings none of them back.
+    let ada = house.sign_in("ada@example.org", "correct horse battery").await;
+    for word in ["disable", "enable"] {
+        ada.post(&format!("/api/users/{}/{word}", bo.user_id), json!({})).await;
+    }
+    phone.tell("ended").await;
+    phone.reaches("AGAIN").await;
+    phone.ends().await;
+    let database = Database::open(&house.database());
+    // What the hub noted of the night is not theirs.
+    assert_eq!(database.number("SELECT count(*) FROM completion_events WHERE verb <> 'miss'"), 3);
+    assert_eq!(database.number("SELECT count(*) FROM conflicts"), 0);
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_over_night_goes_on_and_keeps_what_waits_when_access_ends() {
+    open_over_night("").await;
+}
+
+#[tokio::test]
+async fn a_phone_that_is_open_over_night_goes_on_and_keeps_what_waits_when_access_ends() {
+    open_over_night(ANDROID).await;
 }
 
 #[tokio::test]
