@@ -116,6 +116,29 @@ async fn a_phone_that_is_open_over_night_goes_on_and_keeps_what_waits_when_acces
 }
 
 #[tokio::test]
+async fn a_page_goes_on_when_the_clock_of_its_hub_is_put_right() {
+    // A board without a battery for its clock, until the network tells it the time.
+    let (wrong, right) = ("2026-06-10T09:00:00Z", "2026-06-10T18:00:00Z");
+    let mut house = House::builder().clock(wrong).start().await;
+    let ada = house.set_up().await;
+    let (water, book) = (ada.habit("Water").await, ada.habit("Read a page").await);
+    let relay = Relay::start(house.ports.http).await;
+    let mut phone = node("put-right.mjs", &house);
+    phone.env("HUB_URL", relay.url()).env("EMAIL", "ada@example.org").env("PASSWORD", "correct horse battery");
+    phone.env("HABIT_ID", &water).env("OTHER_ID", &book).env("TIME", right);
+    let mut phone = Script::start(phone);
+    phone.reaches("WRONG").await;
+    house.kill().await;
+    house.set_clock(right);
+    house.boot().await;
+    relay.point_to(house.ports.http);
+    phone.tell("right").await;
+    phone.reaches("RIGHT").await;
+    phone.ends().await;
+    house.is_well().await;
+}
+
+#[tokio::test]
 async fn a_habit_lives_in_the_page_as_it_does_on_the_hub() {
     let house = House::start().await;
     let ada = house.set_up().await;
