@@ -1,5 +1,5 @@
 //! The app's own pages in Chromium, through what happens to them: a hub that is killed, a night, an access that ends,
-//! weeks on a wall.
+//! a person without a mouse, weeks on a wall.
 
 use kairos_tests::{Database, House, Relay, Script, scaled, until, workspace};
 use serde_json::{Value, json};
@@ -136,6 +136,15 @@ async fn a_page_goes_on_when_the_clock_of_its_hub_is_put_right() {
     phone.reaches("RIGHT").await;
     phone.ends().await;
     house.is_well().await;
+}
+
+#[tokio::test]
+async fn a_person_without_a_mouse_gets_everywhere_and_always_sees_where_they_are() {
+    let house = House::start().await;
+    let mut keyboard = node("keyboard.mjs", &house);
+    keyboard.env("SETUP_CODE", house.setup_code.clone().unwrap());
+    keyboard.env("HTTPS_HOST", format!("127.0.0.1:{}", house.ports.https));
+    peer(keyboard).await;
 }
 
 #[tokio::test]

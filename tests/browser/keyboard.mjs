@@ -1,0 +1,222 @@
+/**
+ * The main ways through the app by keyboard alone: first run, first habit, done and taken back, a day's sheet, More, account,
+ * a button added and removed, a habit changed, signed out and in again.
+ *
+ *   SETUP_CODE=… HUB_URL=http://127.0.0.1:8420 HTTPS_HOST=127.0.0.1:8443 [SHOTS=folder] node keyboard.mjs
+ *
+ * After each key that does something the focus is still on the page and not on all of it, where a person sees it: drawn round,
+ * and not hidden beneath something else. All that is amiss is listed at the end. Also read: CHROMIUM, TIMEOUT_MS.
+ */
+
+import { api, hook, run, say, setting, Trouble, url } from "./hub.mjs";
+
+const EMAIL = "ada@example.org";
+const PASSWORD = "correct horse battery staple";
+/** More Tabs than any page has stops. */
+const MOST = 120;
+/** What follows an action has begun by then, and what waits for the hub's answer is over. */
+const SETTLED_MS = 250;
+const ANSWERED_MS = 3_000;
+
+/** Runs in the page: what has the focus, and why a person would not see that; null: they do. */
+function focus() {
+  const at = document.activeElement;
+  if (!at || at === document.body || at === document.documentElement) return { name: "nothing", lost: true, fault: null };
+  const name = at.dataset.testid ?? `${at.localName}${at.id ? `#${at.id}` : ""} “${(at.ariaLabel ?? at.textContent ?? "").trim().slice(0, 30)}”`;
+  // A page that was turned is read from its top: its content has the focus, and nothing in particular.
+  if (at.id === "content") return { name, lost: false, fault: null };
+  const drawn = (element) => {
+    const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && !/, 0\)$/.test(outlineColor);
+  };
+  // A box to tick may be drawn round by its label.
+  if (!drawn(at) && !(at.closest("label") && drawn(at.closest("label")))) return { name, lost: false, fault: "nothing is drawn round it" };
+  const box = at.getBoundingClientRect();
+  const points = [0.1, 0.5, 0.9].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [box.left + x * box.width, box.top + y * box.height]));
+  const seen = points.some(([x, y]) => {
+    const top = document.elementFromPoint(x, y);
+    return top !== null && (at.contains(top) || top.contains(at));
+  });
+  return { name, lost: false, fault: seen ? null : "it lies beneath something else, or off the screen" };
+}
+
+await run({ width: 412, height: 915 }, async (page, shot) => {
+  const faults = [];
+  const key = (name) => page.keyboard.press(name);
+
+  /** Where the focus is, after something was done. */
+  async function keeps(after) {
+    let at;
+    for (const end = Date.now() + ANSWERED_MS; ; ) {
+      await new Promise((done) => setTimeout(done, SETTLED_MS));
+      at = await page.evaluate(focus);
+      if (!at.lost || Date.now() > end) break;
+    }
+    if (at.lost) faults.push(`${after}: the focus is lost`);
+    else if (at.fault) faults.push(`${after}: the focus is on ${at.name}, and ${at.fault}`);
+    say("at", { after, focus: at.name });
+  }
+
+  const has = (selector) => page.evaluate((selector) => document.activeElement?.matches(selector) ?? false, selector);
+
+  /** Goes there by Tab, and looks at each stop on the way. */
+  async function reach(selector, way = "Tab") {
+    for (let n = 0; n < MOST; n++) {
+      if (await has(selector)) return;
+      await key(way);
+      const { name, fault } = await page.evaluate(focus);
+      const said = `on the way to ${selector}: ${name}, and ${fault}`;
+      if (fault && !faults.includes(said)) faults.push(said);
+    }
+    throw new Trouble(`Tab never comes to ${selector}; ${faults.join("; ")}`);
+  }
+
+  const test = (name, more = "") => `[data-testid="${name}"]${more}`;
+  const to = (name, more = "") => reach(test(name, more));
+
+  /** Presses a key where the focus is, and waits for what is to come of it. */
+  async function does(what, name, comes) {
+    await key(name);
+    await comes();
+    await keeps(what);
+  }
+
+  /** Writes into the field that the focus is on, in place of what is there. */
+  async function write(text) {
+    await key("Control+a");
+    await page.keyboard.type(text);
+  }
+
+  const there = (name, more) => () => hook(page, name, more).first().waitFor();
+  const closed = () => page.locator("dialog[open]").waitFor({ state: "detached" });
+
+  // The first run.
+  await page.goto(`${url()}/`);
+  await there("setup-code")();
+  await keeps("opening the page");
+  for (const [name, text] of [["setup-code", setting("SETUP_CODE")], ["setup-name", "Ada"], ["setup-email", EMAIL], ["setup-password", PASSWORD]]) {
+    await to(name);
+    await write(text);
+  }
+  await to("setup-submit");
+  await does("setting up", "Enter", there("habit-name"));
+  if (!(await has(test("habit-name")))) faults.push("the first field of the first habit does not have the focus");
+  await to("habit-name");
+  await write("drink a glass of water");
+  await to("habit-anchor");
+  await write("make coffee");
+  await to("habit-submit");
+  await does("adding the first habit", "Enter", there("today-item"));
+  // From here on the page stands on its own database.
+  await there("sync-state", '[data-state="synced"]')();
+
+  // Done and taken back.
+  const item = (more) => there("today-item", more);
+  await to("today-complete");
+  await does("completing", "Space", item('[data-done="true"]'));
+  if (!(await has(test("today-complete")))) faults.push("completing moves the focus away from the habit");
+  await reach(".toast-undo");
+  await does("taking back by the line at the foot", "Enter", item('[data-done="false"]'));
+  await to("today-complete");
+  await does("completing again", "Enter", item('[data-done="true"]'));
+  await to("today-complete");
+  await does("taking back where it was done", "Enter", item('[data-done="false"]'));
+
+  // A day's sheet: a note, a look and nothing, left out.
+  await to("today-more");
+  await does("opening the sheet", "Enter", there("day-note"));
+  await to("day-note");
+  await write("Two robins");
+  await to("day-note-save");
+  await does("saving a note", "Enter", closed);
+  await to("today-more");
+  await does("opening the sheet again", "Enter", there("day-note"));
+  await does("closing the sheet", "Escape", closed);
+  if (!(await has(test("today-more")))) faults.push("closing the sheet does not bring the focus back");
+  await to("today-more");
+  await does("opening the sheet once more", "Enter", there("day-skip"));
+  await to("day-skip");
+  await does("leaving it out", "Space", closed);
+  await hook(page, "today-item").filter({ hasText: /resting today/ }).waitFor();
+  await shot("keyboard-1-today");
+  say("TODAY");
+
+  // More, and the account.
+  await reach('a[href="#/more"]');
+  await does("opening More", "Enter", there("more-way"));
+  await reach('a[data-testid="more-way"][href="#/account"]');
+  await does("opening the account", "Enter", there("profile-save"));
+  await to("profile-name");
+  await write("Ada L.");
+  await to("profile-save");
+  await does("saving the profile", "Enter", () => page.locator(".toast", { hasText: "Saved" }).waitFor());
+  await there("show_streaks")();
+  await to("show_streaks");
+  await does("ticking a box", "Space", there("show_streaks", ":checked"));
+  await to("show_streaks");
+  await does("ticking it off again", "Space", there("show_streaks", ":not(:checked)"));
+  say("ACCOUNT");
+
+  // A button comes and goes.
+  await reach('a[href="#/more"]');
+  await does("opening More again", "Enter", there("more-way"));
+  await reach('a[data-testid="more-way"][href="#/devices"]');
+  await does("opening the devices", "Enter", () => page.locator("button.add").first().waitFor());
+  await reach("button.add");
+  await does("asking for a button", "Enter", () => page.locator('form input[name="name"]').waitFor());
+  await reach('form input[name="name"]');
+  await write("Kitchen");
+  await does("adding a button", "Enter", () => page.locator("dialog[open]").waitFor());
+  await reach("dialog form button");
+  await does("closing what the button needs to know", "Enter", closed);
+  const device = page.locator(".device", { hasText: "Kitchen" });
+  await device.waitFor();
+  await reach(".device .round");
+  await does("asking to remove a button", "Enter", () => page.locator("dialog[open]").waitFor());
+  await reach("dialog button.primary");
+  await does("removing a button", "Enter", () => device.waitFor({ state: "detached" }));
+  say("DEVICES");
+
+  // A habit is changed.
+  await reach('a[href="#/habits"]');
+  await does("opening the habits", "Enter", there("habit-link"));
+  await to("habit-link");
+  await does("opening a habit", "Enter", there("habit-edit"));
+  await to("habit-edit");
+  await does("opening it to change it", "Enter", there("edit-name"));
+  await to("edit-name");
+  await write("Drink tea");
+  await to("edit-save");
+  await does("saving the habit", "Enter", there("habit-edit"));
+  await page.locator("h1", { hasText: "Drink tea" }).waitFor();
+  await to("habit-edit");
+  await does("opening it to delete it", "Enter", there("edit-remove"));
+  await to("edit-remove");
+  await does("asking to delete", "Enter", () => page.locator("dialog[open]").waitFor());
+  await does("not deleting", "Escape", closed);
+  if (!(await has(test("edit-remove")))) faults.push("not deleting does not bring the focus back");
+  await shot("keyboard-2-edit");
+  say("HABITS");
+
+  // The end, and a new beginning.
+  await reach('a[href="#/more"]');
+  await does("opening More to sign out", "Enter", there("sign-out"));
+  await to("sign-out");
+  await does("asking to sign out", "Enter", there("leave-submit"));
+  await to("leave-submit");
+  await does("signing out", "Enter", there("login-email"));
+  await to("login-email");
+  await write(EMAIL);
+  await to("login-password");
+  await write(PASSWORD);
+  await does("signing in", "Enter", there("sync-state", '[data-state="synced"]'));
+  if ((await hook(page, "today-item").count()) === 0) faults.push(`signing in leads to ${await page.evaluate(() => location.hash)}, and not to the day`);
+  say("SIGNED_IN");
+
+  const { access_token } = await api("POST", "/api/auth/login", { body: { email: EMAIL, password: PASSWORD } });
+  const { date, items } = await api("GET", "/api/today", { token: access_token });
+  const [cell] = (await api("GET", `/api/habits/${items[0].habit_id}/days?from=${date}&to=${date}`, { token: access_token })).items;
+  const told = [items[0].name, items[0].type, cell.note].join();
+  if (told !== "Drink tea,SKIPPED,Two robins") faults.push(`the hub has ${told}`);
+  if (faults.length > 0) throw new Trouble(faults.join("\n"));
+});
