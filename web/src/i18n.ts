@@ -39,6 +39,8 @@ const en = {
   // Sign in
   signIn: "Sign in",
   signInTitle: "Good to see you",
+  signInAgain: (n: number) =>
+    `Please sign in again.${n === 0 ? "" : n === 1 ? " One change waits on this device and is sent then." : ` ${n} changes wait on this device and are sent then.`}`,
   signOut: "Sign out",
   account: "Account",
   openMirror: "Open the mirror here",
@@ -159,6 +161,8 @@ const de: Strings = {
 
   signIn: "Anmelden",
   signInTitle: "Schön, dass du da bist",
+  signInAgain: (n) =>
+    `Bitte melde dich neu an.${n === 0 ? "" : n === 1 ? " Eine Änderung wartet auf diesem Gerät und wird dann gesendet." : ` ${n} Änderungen warten auf diesem Gerät und werden dann gesendet.`}`,
   signOut: "Abmelden",
   account: "Konto",
   openMirror: "Den Spiegel hier öffnen",

@@ -183,7 +183,7 @@ export class Session extends EventTarget {
     const run = ++this.run;
     const { Sync } = await import("./sync/database");
     await this.closing;
-    const sync = await Sync.open(me, () => this.syncToken(), this.liveModel);
+    const sync = await Sync.open(me, (renew) => this.syncToken(renew), this.liveModel);
     if (run !== this.run) {
       await sync.close(false);
       return null;
@@ -201,8 +201,8 @@ export class Session extends EventTarget {
   }
 
   /** The hub's word that nobody is signed in ends the session, wherever it was heard. */
-  private async syncToken(): Promise<string | null> {
-    const token = await api.token();
+  private async syncToken(renew: boolean): Promise<string | null> {
+    const token = await api.token(renew);
     if (token === null) dispatchEvent(new Event("kairos-signed-out"));
     return token;
   }

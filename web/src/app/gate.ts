@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { mark } from "../icons";
 import { api } from "../session";
@@ -69,9 +69,14 @@ export class KairosFirstHabit extends View {
 }
 
 export class KairosLogin extends Gate {
+  static override properties = { waiting: { attribute: false } };
+  /** How many changes wait to be sent by a person whose session has ended; null: nobody's has. */
+  declare waiting: number | null;
+
   protected override render(): TemplateResult {
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1></header>
+      <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1>
+        ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${t.signInAgain(this.waiting)}</p>` : nothing}</header>
       <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
         <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
         <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>

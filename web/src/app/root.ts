@@ -25,6 +25,8 @@ export class KairosApp extends View {
   /** Pages whose code is here. */
   private readonly loaded = new Set<Page>([pages["today"] as Page]);
   private shown: PageElement | null = null;
+  /** How many changes wait for a person whose session has ended; null where they left, or were not here. */
+  private waiting: number | null = null;
   private readonly patience = new Patience(() => void this.begin());
 
   override connectedCallback(): void {
@@ -47,7 +49,11 @@ export class KairosApp extends View {
     void startShell();
   }
 
+  /** Where it is not the person who ends it, they are told so, and that what waits here is not lost. */
   private signedOut(): void {
+    this.waiting = session.me ? (session.sync?.waiting ?? 0) : null;
+    // Who comes back is not asked again whether they want to go.
+    if (location.hash.startsWith("#/account/sign-out")) history.replaceState(null, "", "#/today");
     void session.stop();
     this.go("login");
   }
@@ -159,7 +165,7 @@ export class KairosApp extends View {
       case "first":
         return html`<kairos-first-habit .name=${session.me?.display_name ?? ""} @done=${() => this.go("in")}></kairos-first-habit>`;
       case "login":
-        return html`<kairos-login @done=${() => this.enter()}></kairos-login>`;
+        return html`<kairos-login .waiting=${this.waiting} @done=${() => this.enter()}></kairos-login>`;
       case "in":
         return this.renderIn();
     }

@@ -28,12 +28,26 @@ function fileOf(user: string): string {
 
 /** The published connector, which syncs with the page's own origin, under whatever name the hub knows itself. */
 class Connector extends HubConnector {
+  /** The hub did not take the last token, however young it is here: its clock was put right, or it has new keys. */
+  private refused = false;
+
+  constructor(token: (renew: boolean) => Promise<string | null>) {
+    super(location.origin, async () => (await token(this.refused)) ?? "");
+  }
+
   override async fetchCredentials() {
     return { ...(await super.fetchCredentials()), endpoint: location.origin };
   }
 
-  protected override ask(method: string, path: string, body?: object): Promise<unknown> {
-    return super.ask(method, path, body && "batch" in body ? { ...body, batch: (body.batch as object[]).map(asSeen) } : body);
+  protected override async ask(method: string, path: string, body?: object): Promise<unknown> {
+    try {
+      const answer = await super.ask(method, path, body && "batch" in body ? { ...body, batch: (body.batch as object[]).map(asSeen) } : body);
+      this.refused = false;
+      return answer;
+    } catch (error) {
+      this.refused = error instanceof Error && / answered 401 /.test(error.message);
+      throw error;
+    }
   }
 }
 
@@ -70,6 +84,7 @@ export class Sync extends EventTarget {
   private pendingCount = 0;
   private readonly calm = new Calm(() => this.dispatchEvent(new Event("state")));
   private readonly ended = new AbortController();
+  private readonly connector: Connector;
   private readonly patience = new Patience(() => this.connect());
   /** A try is under way: an error that is told before it begins is of the last one. */
   private trying = false;
@@ -79,15 +94,16 @@ export class Sync extends EventTarget {
   private constructor(
     private readonly db: PowerSyncDatabase,
     me: Me,
-    private readonly token: () => Promise<string | null>,
+    token: (renew: boolean) => Promise<string | null>,
     hub: Hub,
   ) {
     super();
+    this.connector = new Connector(token);
     this.model = new SyncModel(db, me, Date.now, hub);
   }
 
   /** Opens the database. Nothing is asked of the hub. */
-  static async open(me: Me, token: () => Promise<string | null>, hub: Hub): Promise<Sync> {
+  static async open(me: Me, token: (renew: boolean) => Promise<string | null>, hub: Hub): Promise<Sync> {
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
     await db.init();
     // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother
@@ -116,9 +132,8 @@ export class Sync extends EventTarget {
   connect(): void {
     this.patience.stop();
     this.trying = false;
-    const connector = new Connector(location.origin, async () => (await this.token()) ?? "");
     const options = { crudUploadThrottleMs: UPLOAD_MS, retryDelayMs: RETRY_MS };
-    this.db.connect(connector, options).catch((error: unknown) => console.warn(error));
+    this.db.connect(this.connector, options).catch((error: unknown) => console.warn(error));
   }
 
   /** Looks now instead of at the next try. */
