@@ -6,6 +6,7 @@
 
 pub mod client;
 mod plans;
+pub mod postgres;
 mod routines;
 mod sharing;
 mod tables;
