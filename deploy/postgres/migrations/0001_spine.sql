@@ -309,6 +309,11 @@ BEGIN
   ) ON CONFLICT DO NOTHING;
 END $$;
 
+-- Whether rows of a table come and go with others, and have no deletion of their own.
+CREATE FUNCTION kairos.follows(tbl text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM kairos.registers r WHERE r.tbl = follows.tbl AND r.derived) $$;
+
 -- What an edit by hand may say in `extra`: columns that nobody described.
 CREATE FUNCTION kairos.check_extra(tbl text, extra jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -335,8 +340,6 @@ AS $$
 DECLARE
   given jsonb := to_jsonb(NEW);
   one record;
-  folded boolean := false;
-  deletes boolean := true;
 BEGIN
   IF NEW.id IS NULL THEN
     RAISE EXCEPTION 'a new row of % needs an id: that of a hub would be derived from what the row is about', TG_TABLE_NAME
@@ -350,16 +353,16 @@ BEGIN
   IF NEW.user_id IS NULL OR NEW.user_id !~ '^[!-~]{1,128}$' THEN
     RAISE EXCEPTION 'a new row of % needs a user_id: who it is from', TG_TABLE_NAME USING ERRCODE = 'not_null_violation';
   END IF;
-  FOR one IN SELECT * FROM kairos.registers r WHERE r.tbl = TG_TABLE_NAME ORDER BY r.col LOOP
-    deletes := deletes AND NOT one.derived;
-    folded := folded OR one.folded;
-    IF one.derived AND given ->> one.col IS NOT NULL THEN
+  FOR one IN
+    SELECT * FROM kairos.registers r
+    WHERE r.tbl = TG_TABLE_NAME AND (given ->> r.col IS NULL AND r.needed OR given ->> r.col IS NOT NULL AND r.derived)
+    ORDER BY r.col
+  LOOP
+    IF one.derived THEN
       RAISE EXCEPTION '%.% follows from completion_events', TG_TABLE_NAME, one.col
         USING ERRCODE = 'restrict_violation', HINT = 'Insert an event; a hub brings the day up to date.';
     END IF;
-    IF one.needed AND given ->> one.col IS NULL THEN
-      RAISE EXCEPTION 'a new row of % needs %', TG_TABLE_NAME, one.col USING ERRCODE = 'not_null_violation';
-    END IF;
+    RAISE EXCEPTION 'a new row of % needs %', TG_TABLE_NAME, one.col USING ERRCODE = 'not_null_violation';
   END LOOP;
   PERFORM kairos.check_extra(TG_TABLE_NAME, NEW.extra);
 
@@ -367,14 +370,14 @@ BEGIN
   NEW.hlc := kairos.tick('');
   NEW.updated_at := kairos.millis(NEW.hlc);
   NEW._clk := NULL;
-  IF NOT deletes THEN
+  IF kairos.follows(TG_TABLE_NAME) THEN
     NEW.deleted_at := NULL;
   ELSIF NEW.deleted_at IS NULL AND TG_TABLE_NAME <> 'completion_events' THEN
     -- Where a row of that id was deleted and nobody here knows of it, it lives again. No event comes to be twice.
     NEW._clk := kairos.clocks(TG_TABLE_NAME, NEW.hlc, NULL, NEW.extra, true);
   END IF;
   NEW.seq := kairos.next_seq(NEW.scope);
-  IF folded THEN
+  IF EXISTS (SELECT FROM kairos.registers r WHERE r.tbl = TG_TABLE_NAME AND r.folded) THEN
     PERFORM kairos.note_cells(TG_TABLE_NAME, given);
   END IF;
   RETURN NEW;
@@ -402,18 +405,17 @@ DECLARE
   one record;
   changed text[] := '{}';
   folded boolean := false;
-  has_cells boolean := false;
-  deletes boolean := true;
   newest text;
 BEGIN
   IF NEW.user_id IS DISTINCT FROM OLD.user_id OR NEW.created_at IS DISTINCT FROM OLD.created_at THEN
     RAISE EXCEPTION 'a row of % keeps user_id and created_at: who made it, and when', TG_TABLE_NAME
       USING ERRCODE = 'restrict_violation';
   END IF;
-  FOR one IN SELECT * FROM kairos.registers r WHERE r.tbl = TG_TABLE_NAME ORDER BY r.col LOOP
-    deletes := deletes AND NOT one.derived;
-    has_cells := has_cells OR one.folded;
-    CONTINUE WHEN given -> one.col IS NOT DISTINCT FROM was -> one.col;
+  FOR one IN
+    SELECT * FROM kairos.registers r
+    WHERE r.tbl = TG_TABLE_NAME AND given -> r.col IS DISTINCT FROM was -> r.col
+    ORDER BY r.col
+  LOOP
     -- Put back in silence, an edit would seem to have worked.
     IF one.derived THEN
       RAISE EXCEPTION '%.% follows from completion_events', TG_TABLE_NAME, one.col
@@ -440,13 +442,13 @@ BEGIN
   END IF;
 
   IF NEW.deleted_at IS DISTINCT FROM OLD.deleted_at THEN
-    IF NOT deletes THEN
+    IF kairos.follows(TG_TABLE_NAME) THEN
       RAISE EXCEPTION '% come and go with their events', TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation', HINT = 'Delete the events of the day in completion_events.';
     END IF;
     changed := changed || 'deleted_at'::text;
     -- A habit that is deleted measures its days as before.
-    folded := folded OR (has_cells AND TG_TABLE_NAME <> 'habits');
+    folded := folded OR TG_TABLE_NAME IN ('completion_events', 'habit_schedules');
   END IF;
 
   -- Tools that write every column they read back bring these along.
@@ -461,7 +463,8 @@ BEGIN
   SELECT max(c.value COLLATE "C") INTO newest FROM jsonb_each_text(OLD._clk) c;
   NEW.hlc := kairos.tick(greatest(OLD.hlc COLLATE "C", newest COLLATE "C"));
   NEW.updated_at := kairos.millis(NEW.hlc);
-  NEW._clk := kairos.clocks(TG_TABLE_NAME, OLD.hlc, OLD._clk, OLD.extra, deletes AND OLD.deleted_at IS NOT NULL)
+  NEW._clk := kairos.clocks(
+    TG_TABLE_NAME, OLD.hlc, OLD._clk, OLD.extra, OLD.deleted_at IS NOT NULL AND NOT kairos.follows(TG_TABLE_NAME))
     || (SELECT jsonb_object_agg(r, NEW.hlc) FROM unnest(changed) r);
   NEW.seq := kairos.next_seq(NEW.scope);
   IF folded THEN
