@@ -20,6 +20,7 @@ mod press;
 mod privacy;
 mod routines;
 mod screens;
+mod server;
 mod sync;
 mod transfer;
 mod trust;
