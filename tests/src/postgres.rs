@@ -229,8 +229,11 @@ pub async fn migrator() -> Migrator {
     migrator
 }
 
-/// Where the server's programs are: the newest that Debian installed, or on the path.
+/// Where the server's programs are: where `KAIROS_POSTGRES_BIN` says, the newest that Debian installed, or on the path.
 fn binaries() -> PathBuf {
+    if let Some(named) = std::env::var_os("KAIROS_POSTGRES_BIN") {
+        return named.into();
+    }
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| {
         let path = entry.ok()?.path();
         let version: u32 = path.file_name()?.to_str()?.parse().ok()?;

@@ -40,12 +40,12 @@ GRANT USAGE ON SCHEMA kairos TO kairos_hub;
 -- Milliseconds since 1970, as everywhere in Kairos.
 CREATE FUNCTION kairos.now_ms() RETURNS bigint
 LANGUAGE sql VOLATILE
-AS $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
+RETURN floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
 -- The wall-clock part of a clock `%016x-<node>`: 48 bits of milliseconds before 16 of counter.
 CREATE FUNCTION kairos.millis(clock text) RETURNS bigint
 LANGUAGE sql IMMUTABLE
-AS $$ SELECT ('x' || left(clock, 16))::bit(64)::bigint >> 16 $$;
+RETURN ('x' || left(clock, 16))::bit(64)::bigint >> 16;
 
 -- A clock for an edit by hand: later than now and than what it stands on, of a node that nobody else is.
 CREATE FUNCTION kairos.tick(seen text) RETURNS text
@@ -82,7 +82,7 @@ CREATE TABLE kairos.makers (
 -- For whom the present transaction acts: set_config('kairos.user_id', …, true). Afterwards the setting is '' and not NULL.
 CREATE FUNCTION kairos.uid() RETURNS text
 LANGUAGE sql STABLE
-AS $$ SELECT nullif(pg_catalog.current_setting('kairos.user_id', true), '') $$;
+RETURN nullif(current_setting('kairos.user_id', true), '');
 
 -- The scopes of the households that person belongs to. Reads what its caller may not.
 CREATE FUNCTION kairos.households() RETURNS SETOF text
@@ -92,7 +92,7 @@ AS $$ SELECT 'h:' || m.household FROM kairos.memberships m WHERE m.person = kair
 -- All scopes that person may see, as one value: asked once a statement, and an index on scope can use it.
 CREATE FUNCTION kairos.scopes() RETURNS text[]
 LANGUAGE sql STABLE
-AS $$ SELECT ARRAY(SELECT kairos.households()) || ('u:' || kairos.uid()) $$;
+RETURN ARRAY(SELECT kairos.households()) || ('u:' || kairos.uid());
 
 -- Puts the fence around a table with a scope; its owner stands outside as well.
 CREATE FUNCTION kairos.fence(tbl text) RETURNS void
@@ -512,6 +512,19 @@ BEGIN
     WHEN (current_user <> ''kairos_hub'') EXECUTE FUNCTION kairos.hand_end()', tbl);
 END $$;
 REVOKE ALL ON FUNCTION kairos.adopt FROM PUBLIC;
+
+-- Comes before a column is added: a row with one clock for all it has says nothing of what it will have.
+CREATE FUNCTION kairos.write_out_clocks(tbl text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- The owner stands outside of the fence, and this is no edit; nobody sees the table meanwhile.
+  EXECUTE format('ALTER TABLE kairos.%I NO FORCE ROW LEVEL SECURITY, DISABLE TRIGGER USER', tbl);
+  EXECUTE format('UPDATE kairos.%1$I SET _clk = kairos.clocks(
+      %1$L, hlc, NULL, extra, deleted_at IS NOT NULL AND NOT kairos.follows(%1$L)) WHERE _clk IS NULL', tbl);
+  EXECUTE format('ALTER TABLE kairos.%I FORCE ROW LEVEL SECURITY, ENABLE TRIGGER USER', tbl);
+END $$;
+REVOKE ALL ON FUNCTION kairos.write_out_clocks FROM PUBLIC;
 
 -- Tombstones ------------------------------------------------------------------------------------------------------
 

@@ -110,9 +110,13 @@ pub fn lacking(have: &Have) -> String {
     }
     let mut tuples = Vec::new();
     for table in TABLES {
+        let is_new = |column: &Column| !have.columns.contains_key(&(table.name.to_owned(), column.name.to_owned()));
+        if have.has(table) && table.columns.iter().any(is_new) {
+            let _ = writeln!(sql, "SELECT kairos.write_out_clocks('{}');", table.name);
+        }
         for column in table.columns {
             let place = (table.name.to_owned(), column.name.to_owned());
-            if have.has(table) && !have.columns.contains_key(&place) {
+            if have.has(table) && is_new(column) {
                 let _ = writeln!(sql, "ALTER TABLE kairos.{} ADD COLUMN {};", table.name, declared(table, column));
             }
             let known = known(table, column);
@@ -221,7 +225,8 @@ mod tests {
         before.columns.remove(&place);
         before.registers.remove(&place);
         let sql = lacking(&before);
-        assert!(sql.starts_with("ALTER TABLE kairos.habits ADD COLUMN unit text;\n"), "{sql}");
+        let first = "SELECT kairos.write_out_clocks('habits');\nALTER TABLE kairos.habits ADD COLUMN unit text;\n";
+        assert!(sql.starts_with(first), "{sql}");
         assert!(sql.contains("\n  ('habits', 'unit', 'unit', false, false, false, false)\n"), "{sql}");
         assert!(!sql.contains("CREATE TABLE") && !sql.contains("adopt"), "{sql}");
 

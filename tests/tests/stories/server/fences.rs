@@ -271,7 +271,7 @@ async fn the_fence_uses_the_index() {
     assert_eq!(hub.ask("SELECT count(*) FROM kairos.habits").await, "100");
     for (asked, condition) in [
         // Even where a question names no scope, the fence itself is found by the index.
-        ("SELECT * FROM kairos.habits", "Index Cond: (scope = ANY ($0))"),
+        ("SELECT * FROM kairos.habits", "Index Cond: (scope = ANY ("),
         (
             "SELECT * FROM kairos.habits WHERE scope = 'u:p7' AND seq > 20000 ORDER BY seq LIMIT 10",
             "(scope = 'u:p7'::text) AND (seq > 20000))",
@@ -287,6 +287,6 @@ async fn the_fence_uses_the_index() {
             "{asked}\n{plan}"
         );
         // Who somebody is, and where they belong, is asked once a statement and not once a row.
-        assert!(plan.contains("InitPlan 1 (returns $0)"), "{asked}\n{plan}");
+        assert!(plan.contains("InitPlan"), "{asked}\n{plan}");
     }
 }

@@ -420,3 +420,55 @@ async fn a_household_is_edited_like_a_person() {
         postgres.session("postgres").await.run("INSERT INTO kairos.habits (scope, name) VALUES ('h:1', 'Post')").await;
     assert_eq!(told.unwrap_err(), "23502 a new row of habits needs a user_id: who it is from");
 }
+
+#[tokio::test]
+async fn anybody_with_the_rights_may_edit() {
+    let (postgres, mut hub, _) = console().await;
+    postgres
+        .psql(
+            "CREATE ROLE editor LOGIN; GRANT CONNECT ON DATABASE kairos TO editor; GRANT USAGE ON SCHEMA kairos TO editor;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON kairos.habits, kairos.completion_events TO editor;
+             GRANT SELECT, INSERT, UPDATE ON kairos.sync_clock TO editor; GRANT SELECT, INSERT ON kairos.dirty TO editor",
+        )
+        .await;
+    let mut editor = postgres.session("editor").await;
+    editor.act_for("ada").await;
+    editor.ask("INSERT INTO kairos.habits (id, scope, name) VALUES ('h', 'u:ada', 'Water')").await;
+    editor.ask("UPDATE kairos.habits SET target_value = 3").await;
+    editor.ask("INSERT INTO kairos.completion_events (scope, habit_id, date, verb) VALUES ('u:ada', 'h', '2026-11-30', 'full')").await;
+    editor.ask("DELETE FROM kairos.completion_events").await;
+    assert_eq!(
+        hub.ask("SELECT (SELECT seq FROM kairos.habits), (SELECT seq FROM kairos.completion_events)").await,
+        "2|4"
+    );
+    assert_eq!((counter(&mut hub).await, hub.ask("SELECT count(*) FROM kairos.dirty").await), (4, "2".into()));
+}
+
+#[tokio::test]
+async fn an_edit_that_crosses_a_hub_is_undone_as_a_whole_or_wins() {
+    let (postgres, mut hub, mut hand) = console().await;
+    hub.ask(&row("habits", "h", "u:ada", &[("name", "'Water'")], &at(0))).await;
+    hub.ask("INSERT INTO kairos.sync_clock VALUES ('u:ada')").await;
+    let before = read(&mut hub, &HABITS, "h").await;
+    // The hub has the counter and wants the row, the edit has the row and wants the counter.
+    hub.ask("BEGIN; SELECT seq FROM kairos.sync_clock WHERE scope = 'u:ada' FOR UPDATE").await;
+    let edit = tokio::spawn(async move { hand.run("UPDATE kairos.habits SET color = 'blue'").await });
+    kairos_tests::until("the edit waits", async || {
+        let waits = postgres.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await;
+        (waits == "1").then_some(())
+    })
+    .await;
+    let push = "UPDATE kairos.habits SET name = 'Tea', seq = 1; UPDATE kairos.sync_clock SET seq = 1; COMMIT";
+    let pushed = tokio::time::timeout(PATIENCE, hub.run(push)).await.expect("Postgres notices");
+    let edited = tokio::time::timeout(PATIENCE, edit).await.expect("Postgres notices").unwrap();
+    let undone = [&pushed, &edited].into_iter().filter_map(|done| done.as_ref().err()).collect::<Vec<_>>();
+    assert_eq!(undone, ["40P01 deadlock detected"]);
+    drop(hub.run("ROLLBACK").await);
+    let after = read(&mut hub, &HABITS, "h").await;
+    if edited.is_ok() {
+        assert_eq!((stamped(&before, &after), after.text("name")), (vec!["color".into()], "Water".into()));
+    } else {
+        assert_eq!((after.text("name"), after.text("color")), ("Tea".into(), String::new()));
+    }
+    assert_eq!((seq(&mut hub, "habits", "h").await, counter(&mut hub).await), (1, 1));
+}

@@ -1,9 +1,9 @@
 //! What the migrations make, who may make it, and what PowerSync finds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kairos_core::schema::postgres::wanted;
-use kairos_core::schema::{COMMON, Kind, TABLES};
+use kairos_core::schema::postgres::{lacking, wanted};
+use kairos_core::schema::{COMMON, HABITS, Kind, TABLES};
 use kairos_tests::Postgres;
 use sqlx::{Connection, PgConnection};
 
@@ -58,7 +58,7 @@ async fn every_synced_table_is_there_as_it_is_described_and_nothing_more() {
     let rules = postgres
         .psql(
             "SELECT conrelid::regclass, contype FROM pg_constraint WHERE connamespace = 'kairos'::regnamespace
-             AND contype <> 'p' UNION ALL
+             AND contype NOT IN ('p', 'n') UNION ALL
              SELECT indrelid::regclass, 'u' FROM pg_index JOIN pg_class c ON c.oid = indrelid
              WHERE relnamespace = 'kairos'::regnamespace AND indisunique AND NOT indisprimary",
         )
@@ -74,6 +74,46 @@ async fn every_synced_table_is_there_as_it_is_described_and_nothing_more() {
         .map(|parts| ((parts[0].clone(), parts[1].clone()), parts[2].clone()))
         .collect();
     assert_eq!(known, wanted().registers);
+}
+
+#[tokio::test]
+async fn a_column_that_is_added_has_no_clock_in_the_rows_of_before() {
+    let postgres = Postgres::with_tables().await;
+    // A server of before somebody thought of units.
+    postgres.psql("DROP PUBLICATION powersync; ALTER TABLE kairos.habits DROP COLUMN unit; DELETE FROM kairos.registers WHERE col = 'unit' AND tbl = 'habits'").await;
+    let mut hub = postgres.hub("ada").await;
+    hub.ask(&row("habits", "h", "u:ada", &[("name", "'Water'"), ("extra", "'{\"mood\": 1}'")], &at(0))).await;
+    hub.ask(&row("habits", "gone", "u:ada", &[("deleted_at", "5")], &at(0))).await;
+    hub.ask(&format!(
+        "UPDATE kairos.habits SET seq = 3; {}",
+        row("habits", "own", "u:ada", &[("_clk", "'{}'")], &at(0))
+    ))
+    .await;
+
+    let mut before = wanted();
+    before.columns.remove(&("habits".into(), "unit".into()));
+    before.registers.remove(&("habits".into(), "unit".into()));
+    let mut owner = postgres.session("kairos").await;
+    owner.ask(&format!("BEGIN; {} COMMIT", lacking(&before))).await;
+
+    let names = "SELECT id, seq, (SELECT string_agg(k, ' ' ORDER BY k COLLATE \"C\") FROM jsonb_object_keys(_clk) k) FROM kairos.habits ORDER BY id";
+    let registers: BTreeSet<&str> =
+        HABITS.columns.iter().map(|column| column.register).filter(|r| *r != "unit").collect();
+    let with = |more: &str| {
+        let mut all = registers.clone();
+        all.insert(more);
+        all.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(hub.ask(names).await, format!("gone|3|{}\nh|3|{}\nown|0|", with("deleted_at"), with("mood")));
+    assert_eq!(hub.ask("SELECT DISTINCT value FROM kairos.habits, jsonb_each_text(_clk)").await, at(0).to_string());
+    // Everything stands again as it was: the fence before the owner, the trigger, the publication.
+    assert_eq!(owner.ask("SELECT count(*) FROM kairos.habits").await, "0");
+    owner.act_for("ada").await;
+    owner.ask("UPDATE kairos.habits SET unit = 'l' WHERE id = 'h'").await;
+    assert_eq!(hub.ask("SELECT _clk ? 'unit', seq FROM kairos.habits WHERE id = 'h'").await, "t|1");
+    let published =
+        postgres.psql("SELECT 'unit' = ANY (attnames) FROM pg_publication_tables WHERE tablename = 'habits'").await;
+    assert_eq!(published, "t");
 }
 
 #[tokio::test]
@@ -123,6 +163,14 @@ async fn powersync_reads_all_and_writes_nothing() {
     postgres
         .psql("SELECT kairos.set_member('1', 'ada', true, true) FROM set_config('kairos.user_id', 'ada', false)")
         .await;
+    // What the script for superusers made, and no more rights than that.
+    let roles = postgres
+        .psql(
+            "SELECT rolname, rolcanlogin, rolreplication, rolbypassrls, rolsuper OR rolcreaterole OR rolcreatedb, rolpassword LIKE 'SCRAM%'
+             FROM pg_authid WHERE rolname IN ('kairos', 'kairos_hub', 'powersync') ORDER BY 1",
+        )
+        .await;
+    assert_eq!(roles, "kairos|t|f|f|f|\nkairos_hub|f|f|f|f|\npowersync|t|t|t|f|t");
     let mut powersync = postgres.session("powersync").await;
     let slot = "SELECT slot_name FROM pg_create_logical_replication_slot('phones', 'pgoutput')";
     assert_eq!(powersync.ask(slot).await, "phones");
