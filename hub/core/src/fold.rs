@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 
 use crate::Millis;
+use crate::day::Date;
 use crate::event::{AuthorClass, Event, Source, Verb, words};
 use crate::hlc::Hlc;
-use crate::ids::{DeviceId, UserId};
+use crate::ids::{CellId, DeviceId, HabitId, UserId};
 use crate::plan::{Kind, Schedule};
 use crate::row::Row;
-use crate::schema::MAX_AMOUNT;
+use crate::schema::{COMPLETIONS, MAX_AMOUNT};
 use crate::value::Value;
 
 words!(
@@ -300,6 +301,44 @@ pub fn write_cell(cell: &mut Row, standing: Option<&Standing>, at: &Hlc) {
     cell.set("completed_at", standing.occurred_at, at);
     cell.set("source", standing.source.as_str(), at);
     cell.set("device_id", standing.device_id.as_ref().map(DeviceId::as_str), at);
+}
+
+/// The cell of a day, folded from its events; `None` where it stands so already, or there is nothing of it.
+///
+/// Whoever folds the same events of the same cell gets the same: its clocks are those of the events, and none is read.
+#[must_use]
+pub fn refolded(
+    habit: &Row,
+    known: Option<&Row>,
+    (date, actor): (Date, &str),
+    events: &[Event],
+    measure: &Measure,
+) -> Option<Row> {
+    let last = events.iter().map(|event| &event.at).max();
+    let mut cell = match known {
+        Some(known) => known.clone(),
+        None => {
+            let first = events.iter().min_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)))?;
+            let id = CellId::of(&HabitId::new(habit.id.as_str()).ok()?, date, actor);
+            let by = first.user_id.clone();
+            let mut cell = Row::new(&COMPLETIONS, id.as_str(), habit.scope.clone(), by, first.at.millis());
+            cell.set("habit_id", habit.id.as_str(), &first.at);
+            cell.set("date", date.to_string(), &first.at);
+            cell.set("actor", actor, &first.at);
+            cell
+        }
+    };
+    let at = last.or(cell.hlc())?.clone();
+    let was_deleted = cell.deleted_at;
+    write_cell(&mut cell, fold(events, measure).as_ref(), &at);
+    if let (Some(was), Some(_)) = (was_deleted, cell.deleted_at) {
+        cell.deleted_at = Some(was);
+    }
+    let folded = |row: &Row| -> Vec<Value> {
+        let derived = row.table.columns.iter().filter(|column| column.derived);
+        derived.map(|column| row.get(column.name)).chain([row.deleted_at.into()]).collect()
+    };
+    known.is_none_or(|known| folded(known) != folded(&cell)).then_some(cell)
 }
 
 #[cfg(test)]

@@ -161,6 +161,12 @@ pub fn step(routine: &str, habit: &str) -> String {
     derive(&format!("step|{routine}|{habit}"))
 }
 
+/// The id of what lost a merge: whoever notices the same loss, on any hub, writes one entry of it.
+#[must_use]
+pub fn loss(table: &str, row: &str, register: &str, lost_at: &crate::hlc::Hlc, lost: &str) -> String {
+    derive(&format!("conflict|{table}|{row}|{register}|{lost_at}|{lost}"))
+}
+
 impl CellId {
     /// The id of the cell of one habit on one day for one actor: UUIDv8 over `habit|date|actor`.
     ///

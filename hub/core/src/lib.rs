@@ -8,7 +8,7 @@
 //!
 //! 1. [`ids`], [`scope`], [`hlc`]: names, fences and clocks.
 //! 2. [`schema`]: the one description of every synced table; [`row`] and [`value`] are its content.
-//! 3. [`merge`] and [`repair`]: how two versions of a row become one.
+//! 3. [`merge`] and [`repair`]: how two versions of a row become one; [`loss`]: what that does not keep.
 //! 4. [`event`], [`fold`]: what people did, and the day cell that follows from it.
 //! 5. [`day`], [`plan`], [`today`]: which day it is, what is due, what a person sees.
 //! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went; [`score`]: what Loop Habit
@@ -26,6 +26,7 @@ pub mod event;
 pub mod fold;
 pub mod hlc;
 pub mod ids;
+pub mod loss;
 pub mod merge;
 pub mod order;
 pub mod plan;

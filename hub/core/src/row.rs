@@ -9,7 +9,7 @@ use crate::Millis;
 use crate::hlc::Hlc;
 use crate::ids::UserId;
 use crate::repair;
-use crate::schema::{DELETED_AT, Table};
+use crate::schema::{DELETED_AT, Kind, Table};
 use crate::scope::Scope;
 use crate::value::Value;
 
@@ -159,6 +159,65 @@ impl Row {
     #[must_use]
     pub fn updated_at(&self) -> Millis {
         self.hlc().map_or(self.created_at, Hlc::millis)
+    }
+
+    /// The row as every database can hold it: each value of its column's kind, and no text with a NUL. A value that is not so
+    /// has none that would be nearer; it becomes nothing, which `repair` shows as the column's preset.
+    #[must_use]
+    pub fn typed(mut self) -> Self {
+        let text = |text: String| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
+        for (name, value) in &mut self.columns {
+            let Some(column) = self.table.column(name) else { continue };
+            let typed = match (column.kind, std::mem::replace(value, Value::Null)) {
+                (Kind::Text, Value::Text(words)) => Value::Text(text(words)),
+                (Kind::Text, Value::Integer(number)) => Value::Text(number.to_string()),
+                (Kind::Text, Value::Real(number)) => Value::Text(number.to_string()),
+                (Kind::Integer, Value::Integer(number)) => Value::Integer(number),
+                #[allow(clippy::cast_possible_truncation)] // whole, and far below 2^53
+                (Kind::Integer, Value::Real(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                    Value::Integer(number as i64)
+                }
+                #[allow(clippy::cast_precision_loss)] // amounts, far below 2^53
+                (Kind::Real, Value::Integer(number)) => Value::Real(number as f64),
+                // Zero has one sign.
+                (Kind::Real, Value::Real(number)) => Value::Real(if number == 0.0 { 0.0 } else { number }),
+                _ => Value::Null,
+            };
+            *value = typed;
+        }
+        for value in self.extra.values_mut() {
+            match value {
+                Value::Text(words) => *words = text(std::mem::take(words)),
+                // A whole number is one however it is written: databases keep the number, not its spelling.
+                #[allow(clippy::cast_possible_truncation)] // whole, and in the range of 64 bits
+                Value::Real(number) if number.fract() == 0.0 && number.abs() < 9.2e18 => {
+                    *value = Value::Integer(*number as i64);
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// The registers the row has: its described columns', its unknown columns, its deletion if it was ever deleted.
+    pub fn registers(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        let deletion = (self.deleted_at.is_some() && !self.table.is_derived()).then_some(Cow::Borrowed(DELETED_AT));
+        let unknown: Vec<Cow<'static, str>> = self.extra.keys().cloned().map(Cow::Owned).collect();
+        self.table.registers().iter().copied().map(Cow::Borrowed).chain(unknown).chain(deletion)
+    }
+
+    /// Whether all its registers have the row's own clock: then that one is stored, and no others.
+    #[must_use]
+    pub fn has_one_clock(&self) -> bool {
+        let Some(hlc) = self.hlc() else { return true };
+        self.clocks.values().all(|clock| clock == hlc)
+            && self.clocks.len() == self.registers().count()
+            && self.registers().all(|register| self.clocks.contains_key(&register))
+    }
+
+    /// Gives every register the row's own clock, as [`Row::has_one_clock`] tells it was stored.
+    pub fn spread_clock(&mut self, hlc: &Hlc) {
+        self.clocks = self.registers().map(|register| (register, hlc.clone())).collect();
     }
 
     /// The row as clients see it: repaired, with every described column and the unknown ones.

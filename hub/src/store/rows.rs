@@ -3,7 +3,6 @@
 //! `_clk` holds the clock of each register as JSON; NULL says that all of them have the row's `hlc`,
 //! which is how most rows are written and saves most of the space.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -11,7 +10,7 @@ use std::sync::OnceLock;
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::UserId;
 use kairos_core::row::Row;
-use kairos_core::schema::{DELETED_AT, TABLES, Table};
+use kairos_core::schema::{TABLES, Table};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -21,10 +20,6 @@ use rusqlite::{Connection, Params};
 struct Statements {
     select: String,
     upsert: String,
-    /// The registers every row of the table has, sorted.
-    registers: Vec<&'static str>,
-    /// Whether its deletion is a fold of other rows and has no clock.
-    derived: bool,
 }
 
 fn statements(table: &'static Table) -> &'static Statements {
@@ -51,12 +46,7 @@ fn build(table: &'static Table) -> Statements {
     }
     // An id that lives in another scope is never overwritten; the caller sees that no row changed.
     let _ = write!(upsert, " WHERE scope = excluded.scope");
-    let mut registers: Vec<&str> =
-        table.columns.iter().filter(|column| !column.derived).map(|column| column.register).collect();
-    registers.sort_unstable();
-    registers.dedup();
-    let derived = table.columns.iter().any(|column| column.derived);
-    Statements { select: format!("SELECT {columns} FROM {}", table.name), upsert, registers, derived }
+    Statements { select: format!("SELECT {columns} FROM {}", table.name), upsert }
 }
 
 struct Sql<'a>(&'a Value);
@@ -161,26 +151,14 @@ fn decode(table: &'static Table, stored: &rusqlite::Row<'_>) -> rusqlite::Result
     }
     match stored.get::<_, Option<String>>(after + 5)? {
         Some(clocks) => row.clocks = serde_json::from_str(&clocks).map_err(|_| broken(after + 5, "_clk"))?,
-        None => row.clocks = registers(&row).map(|register| (register, hlc.clone())).collect(),
+        None => row.spread_clock(&hlc),
     }
     row.touched = Some(hlc);
     Ok(row)
 }
 
-/// The registers a row has: its described columns', its unknown columns, its deletion if it was ever deleted.
-fn registers(row: &Row) -> impl Iterator<Item = Cow<'static, str>> {
-    let table = statements(row.table);
-    let deletion = (row.deleted_at.is_some() && !table.derived).then_some(Cow::Borrowed(DELETED_AT));
-    let unknown: Vec<Cow<'static, str>> = row.extra.keys().cloned().map(Cow::Owned).collect();
-    table.registers.iter().copied().map(Cow::Borrowed).chain(unknown).chain(deletion)
-}
-
 fn encode_clocks(row: &Row) -> Option<String> {
-    let hlc = row.hlc()?;
-    let uniform = row.clocks.values().all(|clock| clock == hlc)
-        && row.clocks.len() == registers(row).count()
-        && registers(row).all(|register| row.clocks.contains_key(&register));
-    if uniform { None } else { serde_json::to_string(&row.clocks).ok() }
+    if row.has_one_clock() { None } else { serde_json::to_string(&row.clocks).ok() }
 }
 
 #[cfg(test)]

@@ -303,7 +303,7 @@ proptest! {
         let mut sorted = day;
         sorted.sort_by(|a, b| a.at.cmp(&b.at));
         sorted.dedup_by(|a, b| a.at == b.at);
-        let mut cell = Row::new(&crate::schema::COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
+        let mut cell = Row::new(&COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
         for (n, event) in sorted.iter().enumerate() {
             let all = fold(&sorted[..=n], &measure);
             if n > 0 && let Some(next) = fold_next(&cell, event, &measure) {
@@ -321,7 +321,7 @@ proptest! {
         let mut sorted = day;
         sorted.sort_by(|a, b| a.at.cmp(&b.at));
         sorted.dedup_by(|a, b| a.at == b.at);
-        let mut cell = Row::new(&crate::schema::COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
+        let mut cell = Row::new(&COMPLETIONS, "c", crate::scope::Scope::Person(ada.clone()), ada, 0);
         for (n, event) in sorted.iter().enumerate() {
             if n > 0 && let Some(next) = fold_next(&cell, event, &now) {
                 prop_assert_eq!(Some(next), fold(&sorted[..=n], &now), "{:?}", event);

@@ -16,6 +16,9 @@ pub use routines::{ROUTINE_EXECUTIONS, ROUTINE_HABITS, ROUTINE_VARIANTS, ROUTINE
 pub use sharing::{CONFLICTS, HOUSEHOLD_MEMBERS, HOUSEHOLDS, ID_ALIASES};
 pub use tables::{COMPLETION_EVENTS, COMPLETIONS, DEVICE_BINDINGS, DEVICES, HABITS, USERS};
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use crate::value::Value;
 
 /// Every synced table.
@@ -217,6 +220,26 @@ impl Table {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The registers every row of it has, sorted.
+    #[must_use]
+    pub fn registers(&self) -> &'static [&'static str] {
+        static ALL: OnceLock<BTreeMap<&'static str, Vec<&'static str>>> = OnceLock::new();
+        let of = |table: &&'static Self| {
+            let own = table.columns.iter().filter(|column| !column.derived);
+            let mut registers: Vec<&str> = own.map(|column| column.register).collect();
+            registers.sort_unstable();
+            registers.dedup();
+            (table.name, registers)
+        };
+        ALL.get_or_init(|| TABLES.iter().map(of).collect()).get(self.name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether its rows are a fold of others: then their deletion is, too, and has no clock.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        self.columns.iter().any(|column| column.derived)
     }
 }
 

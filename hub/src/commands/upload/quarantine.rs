@@ -147,8 +147,7 @@ pub(super) fn note_loss(
 ) -> Result<String, StoreError> {
     // With what lost: two edits of one moment are two losses.
     let lost = json!(loss.lost).to_string();
-    let key = format!("conflict|{}|{}|{}|{}|{lost}", row.table.name, row.id, loss.register, loss.lost_at);
-    let id = ids::derive(&key);
+    let id = ids::loss(row.table.name, &row.id, &loss.register, &loss.lost_at, &lost);
     if tx.row(&CONFLICTS, &id)?.is_some() {
         return Ok(id);
     }

@@ -1,0 +1,122 @@
+//! What a merge does not keep: a value that lost to one whose author had not seen it.
+
+use serde_json::{Map, Value as Json};
+
+use crate::hlc::Hlc;
+use crate::ids;
+use crate::row::Row;
+use crate::schema::{CONFLICTS, DELETED_AT, HABITS, RECOVERY_SESSIONS, Table};
+use crate::value::Value;
+
+/// A register of a row of which one version lost to another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lost {
+    /// The register.
+    pub register: String,
+    /// Its columns as they lost.
+    pub lost: Map<String, Json>,
+    /// Its columns as they stand.
+    pub kept: Map<String, Json>,
+    /// The clock that lost.
+    pub lost_at: Hlc,
+    /// The clock that won.
+    pub kept_at: Hlc,
+}
+
+impl Lost {
+    /// What loses when two versions of a row meet in a register: that with the earlier clock. `None` where they say the same,
+    /// or where one says nothing.
+    #[must_use]
+    pub fn between(a: &Row, b: &Row, register: &str) -> Option<Self> {
+        let (a_at, b_at) = (a.clocks.get(register)?, b.clocks.get(register)?);
+        if a_at == b_at || !is_of_people(a.table, register) {
+            return None;
+        }
+        let (lost, kept) = if a_at < b_at { (a, b) } else { (b, a) };
+        let (lost_at, kept_at) = if a_at < b_at { (a_at, b_at) } else { (b_at, a_at) };
+        let columns = |row| columns(row, register);
+        let (lost, kept) = (columns(lost), columns(kept));
+        (lost != kept).then(|| Self {
+            register: register.to_owned(),
+            lost,
+            kept,
+            lost_at: lost_at.clone(),
+            kept_at: kept_at.clone(),
+        })
+    }
+
+    /// The entry under conflicts. It is the same row, clock by clock, wherever the loss is noticed: no two hubs make two of it.
+    #[must_use]
+    pub fn entry(&self, of: &Row) -> Row {
+        let lost = Json::Object(self.lost.clone()).to_string();
+        let id = ids::loss(of.table.name, &of.id, &self.register, &self.lost_at, &lost);
+        let at = &self.kept_at;
+        let mut entry = Row::new(&CONFLICTS, id, of.scope.clone(), of.user_id.clone(), self.kept_at.millis());
+        let kept = Json::Object(self.kept.clone()).to_string();
+        for (column, value) in [
+            ("kind", Value::from("lost")),
+            ("table_name", of.table.name.into()),
+            ("row_id", of.id.as_str().into()),
+            ("column_name", self.register.as_str().into()),
+            ("lost_value", lost.into()),
+            ("kept_value", kept.into()),
+            ("lost_hlc", self.lost_at.to_string().into()),
+            ("kept_hlc", self.kept_at.to_string().into()),
+        ] {
+            entry.set(column, value, at);
+        }
+        entry
+    }
+}
+
+/// Whether people write a register: what only follows from their days is written again wherever they are known, and is no loss
+/// to anybody.
+fn is_of_people(table: &'static Table, register: &str) -> bool {
+    if table == &RECOVERY_SESSIONS {
+        return matches!(register, "blockers" | "notes");
+    }
+    !(table == &HABITS && register == "phase")
+}
+
+/// The columns of a register as JSON.
+fn columns(row: &Row, register: &str) -> Map<String, Json> {
+    if register == DELETED_AT {
+        return Map::from_iter([(DELETED_AT.to_owned(), row.deleted_at.map_or(Json::Null, Json::from))]);
+    }
+    let own = row.table.columns.iter().filter(|column| column.register == register && !column.derived);
+    let described: Map<String, Json> =
+        own.map(|column| (column.name.to_owned(), row.look(column.name).to_json())).collect();
+    if described.is_empty() {
+        let value = row.extra.get(register).map_or(Json::Null, Value::to_json);
+        return Map::from_iter([(register.to_owned(), value)]);
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ids::UserId;
+    use crate::scope::Scope;
+
+    fn version(name: &str, at: i64, node: &str) -> Row {
+        let ada = UserId::new("ada").unwrap();
+        let mut row = Row::new(&HABITS, "h", Scope::Person(ada.clone()), ada, 1);
+        row.set("name", name, &Hlc::from_parts(at, 0, node));
+        row
+    }
+
+    #[test]
+    fn whoever_notices_a_loss_writes_the_same_entry() {
+        let (a, b) = (version("Tea", 1, "a"), version("Coffee", 2, "b"));
+        let one = Lost::between(&a, &b, "name").unwrap();
+        let other = Lost::between(&b, &a, "name").unwrap();
+        assert_eq!(one.entry(&a), other.entry(&b));
+        assert_eq!(one.entry(&a).text("lost_value"), r#"{"name":"Tea"}"#);
+        assert_eq!(one.entry(&a).text("kept_value"), r#"{"name":"Coffee"}"#);
+        assert_eq!(Lost::between(&a, &version("Tea", 2, "b"), "name"), None, "nothing is lost");
+        assert_eq!(Lost::between(&a, &a, "name"), None);
+        assert_eq!(Lost::between(&a, &b, "color"), None, "nobody wrote it");
+    }
+}
