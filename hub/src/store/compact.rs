@@ -219,8 +219,8 @@ impl Tx<'_> {
             let Some((scope, table)) = moved else { continue };
             let Some(table) = Table::named(&table) else { continue };
             self.connection
-                .prepare_cached("UPDATE buckets SET moved = moved + 1 WHERE scope = ?1 AND stream = ?2")?
-                .execute((scope, table.stream.as_str()))?;
+                .prepare_cached("UPDATE buckets SET moved = moved + 1, compacted = max(compacted, ?3) WHERE scope = ?1 AND stream = ?2")?
+                .execute((scope, table.stream.as_str(), seq))?;
             emptied += 1;
         }
         Ok(emptied)
@@ -250,7 +250,7 @@ impl Tx<'_> {
         };
         self.connection.execute(
             &format!(
-                "UPDATE buckets SET generation = generation + 1, moved = 0, swept = max(swept, ?3),
+                "UPDATE buckets SET generation = generation + 1, moved = 0, swept = max(swept, ?3), compacted = max(compacted, ?3),
                    (count, checksum) = (SELECT count(*), coalesce(sum(checksum), 0) & 4294967295 FROM changes WHERE {condition})
                  WHERE scope = ?1 AND stream = ?2"
             ),

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0009_large.sql"),
     include_str!("../../migrations/0010_pages.sql"),
     include_str!("../../migrations/0011_days_by_date.sql"),
+    include_str!("../../migrations/0012_upstream.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`], [`upstream`].
 
 mod answers;
 mod apart;
@@ -30,6 +30,7 @@ mod rows;
 mod runs;
 mod sessions;
 pub(crate) mod tx;
+mod upstream;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub(crate) use reader::place;
 pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
+pub use upstream::{Base, Batch, Landed, Link, Outgoing, Pending, Place};
 
 use crate::clock::Clock;
 use crate::feed::Feed;

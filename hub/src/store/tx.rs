@@ -29,6 +29,8 @@ pub struct Tx<'a> {
     pub(super) changes: &'a mut Vec<Arc<Change>>,
     pub(super) now: Millis,
     pub(super) guessing: bool,
+    /// Whether the hub was ever linked with a server.
+    pub(super) linked: &'a mut bool,
     /// The command whose changes these are.
     pub(super) command: Option<String>,
 }
@@ -157,6 +159,24 @@ impl Tx<'_> {
         cell_events(self.connection, habit.as_str(), date, actor)
     }
 
+    /// The days of a habit that have events in its scope: day and actor.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn cells_with_events(&self, habit: &str) -> Result<Vec<(kairos_core::day::Date, String)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT date, actor FROM completion_events WHERE habit_id = ?1
+             AND scope = (SELECT scope FROM habits WHERE id = ?1)",
+        )?;
+        let found = statement.query_map([habit], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let mut cells = Vec::new();
+        for cell in found {
+            let (date, actor): (String, String) = cell?;
+            cells.extend(kairos_core::repair::parse_date(&date).map(|date| (date, actor)));
+        }
+        Ok(cells)
+    }
+
     /// As [`Tx::cell_events`], from memory when they were read before in this piece of work; in no order, and one may stand
     /// there twice. Whoever asks lets go of them at the end, with [`Tx::let_days_go`].
     ///
@@ -211,6 +231,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Rejected`] when the id lives in another scope.
     pub fn put(&mut self, row: &Row, origin: Origin) -> Result<i64, StoreError> {
+        self.note_bases(row, origin)?;
         if !rows::upsert(self.connection, row)? {
             return Err(kairos_core::command::Rejection::new(
                 kairos_core::command::RejectionCode::Conflict,

@@ -38,6 +38,8 @@ pub(super) struct Writer {
     known: Known,
     identity: meta::Identity,
     head: i64,
+    /// Whether the hub was ever linked with a server; read anew after anything was undone.
+    linked: bool,
 }
 
 impl Writer {
@@ -57,7 +59,8 @@ impl Writer {
         let hybrid = HybridClock::new(&identity.node, high_water);
         clock.resume_from(hybrid.last_millis());
         let known = Known::default();
-        Ok(Self { path: path.to_owned(), connection, clock, hybrid, known, identity, head })
+        let linked = super::upstream::is_linked(&connection).map_err(sqlite)?;
+        Ok(Self { path: path.to_owned(), connection, clock, hybrid, known, identity, head, linked })
     }
 
     pub(super) fn head(&self) -> i64 {
@@ -141,6 +144,7 @@ impl Writer {
                 changes,
                 now: self.clock.now(),
                 guessing: self.clock.is_guessing(),
+                linked: &mut self.linked,
                 command: None,
             };
             // A fault in one wish must not end the hub's only writer. The group is undone: what the
@@ -179,6 +183,7 @@ impl Writer {
         {
             self.connection = fresh;
         }
+        self.linked = super::upstream::is_linked(&self.connection).unwrap_or(true);
     }
 }
 
