@@ -229,6 +229,25 @@ pub(super) fn fold_imported(tx: &mut Tx<'_>, habit: &Row, date: Date, actor: &st
     write(tx, habit, (date, actor), known, standing.as_ref(), note)
 }
 
+/// Folds a day of which something came down from the server. What follows from what came is not pushed back: the server folds
+/// by itself.
+pub(super) fn fold_arrived(
+    tx: &mut Tx<'_>,
+    habit: &Row,
+    habit_id: &HabitId,
+    date: Date,
+    actor: &str,
+) -> Result<(), StoreError> {
+    let events = tx.cell_events(habit_id, &date.to_string(), actor)?;
+    let id = CellId::of(habit_id, date, actor);
+    let known = tx.row(&COMPLETIONS, id.as_str())?;
+    let measure = measure(tx, habit, date)?;
+    if let Some(cell) = kairos_core::fold::refolded(habit, known.as_ref(), (date, actor), &events, &measure) {
+        tx.put(&cell, Origin::Upstream)?;
+    }
+    Ok(())
+}
+
 /// Writes how a cell stands.
 fn write(
     tx: &mut Tx<'_>,

@@ -1,0 +1,229 @@
+//! Rows that come down from the server: through the same door, merged by the same rule.
+//!
+//! A row that stands here afterwards exactly as it came down is logged as `upstream` and never pushed back; one that does not
+//! is a `merge`, which is. Days are folded here from their events: what the server has folded is not taken over. What loses
+//! unseen is kept under conflicts.
+
+use std::collections::BTreeSet;
+
+use kairos_core::change::Origin;
+use kairos_core::day::Date;
+use kairos_core::event::Event;
+use kairos_core::ids::HabitId;
+use kairos_core::loss::Lost;
+use kairos_core::merge::{CannotMerge, merge};
+use kairos_core::plan::DATED;
+use kairos_core::repair;
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, CONFLICTS, HABIT_SCHEDULES, HABITS};
+use kairos_core::scope::Scope;
+
+use super::Commands;
+use super::bounds::MAX_AHEAD;
+use super::record;
+use crate::store::{Landed, Link, StoreError, Tx};
+
+/// Rows of one scope as the server has them.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    /// Whose they are.
+    pub(crate) scope: Scope,
+    /// The rows, in the order in which the server wrote them.
+    pub(crate) rows: Vec<Row>,
+    /// How the scope stands with the server once they are taken in.
+    pub(crate) link: Link,
+}
+
+/// What became of them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TakenIn {
+    /// How many rows are other than before.
+    pub(crate) changed: usize,
+    /// How many had to be left where they were, since their id belongs to somebody else here.
+    pub(crate) foreign: usize,
+}
+
+impl Commands {
+    /// Takes in what the server has, and notes how the scope stands with it, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it could not be saved: it is to be fetched again.
+    pub(crate) async fn replicate(&self, arrived: Arrived) -> Result<TakenIn, StoreError> {
+        let epoch = self.store.identity().epoch.clone();
+        self.store.write(move |tx| take_in(tx, &arrived, &epoch)).await
+    }
+}
+
+/// A day that is to be folded again: habit, day, actor.
+type Cell = (String, Date, String);
+
+#[derive(Default)]
+struct Folding {
+    cells: BTreeSet<Cell>,
+    /// Habits that are measured otherwise than before.
+    habits: BTreeSet<String>,
+}
+
+fn take_in(tx: &mut Tx<'_>, arrived: &Arrived, epoch: &str) -> Result<TakenIn, StoreError> {
+    let (mut taken, mut folding) = (TakenIn::default(), Folding::default());
+    for row in &arrived.rows {
+        if row.scope != arrived.scope {
+            continue;
+        }
+        match place(tx, row, &mut folding)? {
+            Some(changed) => taken.changed += usize::from(changed),
+            None => taken.foreign += 1,
+        }
+    }
+    folding.fold(tx)?;
+    tx.set_link(&arrived.scope, epoch, &arrived.link)?;
+    Ok(taken)
+}
+
+/// Merges a row into what stands here; gives whether that changed anything, `None` where the id is somebody else's.
+fn place(tx: &mut Tx<'_>, theirs: &Row, folding: &mut Folding) -> Result<Option<bool>, StoreError> {
+    for clock in theirs.clocks.values().chain(theirs.touched.as_ref()) {
+        tx.observe(clock, MAX_AHEAD);
+    }
+    let known = tx.row(theirs.table, &theirs.id)?;
+    let Some(known) = known else {
+        let mut row = theirs.clone();
+        forget_fold(&mut row, None);
+        tx.put(&row, Origin::Upstream)?;
+        folding.note(None, &row);
+        return Ok(Some(true));
+    };
+    let ours = known.clone().typed();
+    let mut merged = match merge(&ours, theirs) {
+        Ok(merged) => merged,
+        Err(CannotMerge::Scope | CannotMerge::Different) => return Ok(None),
+    };
+    forget_fold(&mut merged, Some(&known));
+    note_losses(tx, &ours, theirs)?;
+    let as_theirs = same(&merged, theirs);
+    let changed = !same(&merged, &known) || folded_otherwise(&merged, &known);
+    if changed || !as_theirs {
+        let origin = if as_theirs { Origin::Upstream } else { Origin::Merge };
+        tx.put(&merged, origin)?;
+    }
+    tx.landed(&Landed { table: theirs.table, id: theirs.id.clone(), clocks: theirs.clocks.clone() })?;
+    folding.note(Some(&known), &merged);
+    Ok(Some(changed))
+}
+
+/// What a day's events say is folded here, not taken over.
+fn forget_fold(row: &mut Row, known: Option<&Row>) {
+    if row.table != &COMPLETIONS {
+        return;
+    }
+    for column in row.table.columns.iter().filter(|column| column.derived) {
+        match known.and_then(|known| known.columns.get(column.name)) {
+            Some(value) => drop(row.columns.insert(column.name, value.clone())),
+            None => drop(row.columns.remove(column.name)),
+        }
+    }
+    // Until it is folded nothing stands in it but what a person wrote.
+    row.deleted_at = match known {
+        Some(known) => known.deleted_at,
+        None => (!kairos_core::fold::has_words(row)).then(|| row.updated_at()),
+    };
+}
+
+/// Whether two versions of a row are one: every register with its clock. What is folded is none.
+pub(crate) fn same(a: &Row, b: &Row) -> bool {
+    let own = |row: &Row| {
+        row.table.columns.iter().filter(|column| !column.derived).map(|column| row.get(column.name)).collect::<Vec<_>>()
+    };
+    let deleted = |row: &Row| (!row.table.is_derived()).then_some(row.deleted_at);
+    a.clocks == b.clocks
+        && (a.created_at, &a.user_id) == (b.created_at, &b.user_id)
+        && deleted(a) == deleted(b)
+        && a.extra == b.extra
+        && own(a) == own(b)
+}
+
+fn folded_otherwise(a: &Row, b: &Row) -> bool {
+    a.deleted_at != b.deleted_at || a.table.columns.iter().any(|column| a.look(column.name) != b.look(column.name))
+}
+
+/// Keeps what loses here to what the server has, or the other way round, where neither had seen the other.
+fn note_losses(tx: &mut Tx<'_>, ours: &Row, theirs: &Row) -> Result<(), StoreError> {
+    let base = tx.base(ours.table, &ours.id)?;
+    if base.is_empty() {
+        return Ok(());
+    }
+    for (register, clock) in &theirs.clocks {
+        if !base.is_unseen(register, clock) {
+            continue;
+        }
+        let Some(lost) = Lost::between(ours, theirs, register) else { continue };
+        put_entry(tx, &lost.entry(ours))?;
+    }
+    Ok(())
+}
+
+/// Writes an entry under conflicts, or merges it into the one that is there.
+fn put_entry(tx: &mut Tx<'_>, entry: &Row) -> Result<(), StoreError> {
+    let known = tx.row(&CONFLICTS, &entry.id)?;
+    let merged = match &known {
+        Some(known) => merge(known, entry).unwrap_or_else(|_| known.clone()),
+        None => entry.clone(),
+    };
+    if known.as_ref() != Some(&merged) {
+        tx.put(&merged, Origin::Local)?;
+    }
+    Ok(())
+}
+
+impl Folding {
+    /// Notes which days follow from a row that came.
+    fn note(&mut self, before: Option<&Row>, row: &Row) {
+        match row.table {
+            table if table == &COMPLETION_EVENTS => {
+                if let Some(event) = Event::from_row(row) {
+                    self.cells.insert((event.habit_id.to_string(), event.date, event.actor));
+                }
+            }
+            table if table == &COMPLETIONS => {
+                if let Some(date) = repair::parse_date(&row.text("date")) {
+                    self.cells.insert((row.text("habit_id"), date, row.text("actor")));
+                }
+            }
+            table if table == &HABITS && before.is_none_or(|before| measures_otherwise(before, row)) => {
+                self.habits.insert(row.id.clone());
+            }
+            table if table == &HABIT_SCHEDULES && before.is_none_or(|before| measures_otherwise(before, row)) => {
+                self.habits.insert(row.text("habit_id"));
+            }
+            _ => {}
+        }
+    }
+
+    fn fold(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let mut cells = self.cells;
+        for habit in self.habits {
+            for (date, actor) in tx.cells_with_events(&habit)? {
+                cells.insert((habit.clone(), date, actor));
+            }
+        }
+        let mut habit: Option<Row> = None;
+        for (id, date, actor) in cells {
+            if habit.as_ref().is_none_or(|habit| habit.id != id) {
+                habit = tx.row(&HABITS, &id)?.map(repair::sound);
+            }
+            // Its habit may come with a later page, which folds its days then.
+            let (Some(habit), Ok(habit_id)) = (&habit, HabitId::new(id.as_str())) else { continue };
+            if habit.id == id {
+                record::fold_arrived(tx, habit, &habit_id, date, &actor)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn measures_otherwise(before: &Row, after: &Row) -> bool {
+    let gone = |row: &Row| row.deleted_at.is_some();
+    gone(before) != gone(after)
+        || before.text("completion_mode") != after.text("completion_mode")
+        || DATED.iter().chain(&["valid_from", "habit_id"]).any(|name| before.get(name) != after.get(name))
+}
