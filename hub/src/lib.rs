@@ -28,3 +28,4 @@ pub mod roster;
 pub mod runs;
 pub mod store;
 pub mod transfer;
+pub mod upstream;

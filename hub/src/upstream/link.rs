@@ -1,0 +1,108 @@
+//! Reaching the server's database: connect, bring its schema up to date where we may, and take on the hub's own role.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
+
+use super::fault::Fault;
+use super::wire::SCHEMA;
+
+/// How long a server may take to let us in.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The role that may do what a hub does, and nothing else.
+const ROLE: &str = "kairos_hub";
+/// Where the versions of the schema are noted.
+const VERSIONS: &str = "_sqlx_migrations";
+
+/// Every migration of the server's schema. A published one is never changed; a new one goes to the end.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../../deploy/postgres/migrations/0001_spine.sql")),
+    (2, "tables", include_str!("../../../deploy/postgres/migrations/0002_tables.sql")),
+];
+
+/// Reads an address such as `postgres://user:password@host/database`.
+///
+/// # Errors
+/// [`Fault::WrongService`] when it is none.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, Fault> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("postgres" | "postgresql")) {
+        return Err(Fault::WrongService("the address begins with postgres://".into()));
+    }
+    let options = PgConnectOptions::from_str(url).map_err(Fault::from)?;
+    // Nobody waits for ever: not for a lock, not for a statement that found no end.
+    let bounds =
+        [("lock_timeout", "10s"), ("statement_timeout", "120s"), ("idle_in_transaction_session_timeout", "60s")];
+    Ok(options.application_name("kairos-hub").options(bounds))
+}
+
+/// The address as it may be shown: without a password.
+pub(super) fn shown(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    format!("postgres://{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port())
+}
+
+/// Connects, sees to the schema, and takes on the hub's role.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
+    let quiet = options.clone().disable_statement_logging();
+    let mut connection = tokio::time::timeout(PATIENCE, quiet.connect())
+        .await
+        .map_err(|_| Fault::Unreachable("it does not answer".into()))??;
+    see_to_schema(&mut connection).await?;
+    sqlx::query(AssertSqlSafe(format!("SET ROLE {ROLE}"))).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Hears of changes that others make.
+pub(super) async fn listen(options: &PgConnectOptions) -> Result<PgListener, Fault> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen("kairos").await?;
+    Ok(listener)
+}
+
+async fn see_to_schema(connection: &mut PgConnection) -> Result<(), Fault> {
+    let newest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    let sql = format!("SELECT to_regclass('{SCHEMA}.{VERSIONS}') IS NOT NULL");
+    let is_there: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+    let version: i64 = if is_there {
+        let sql = format!("SELECT coalesce(max(version), 0) FROM {SCHEMA}.{VERSIONS} WHERE success");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?
+    } else {
+        0
+    };
+    if version > newest {
+        return Err(Fault::TooNew);
+    }
+    if version == newest {
+        return Ok(());
+    }
+    match migrate(connection).await {
+        Err(Fault::Refused(why)) => Err(Fault::TooOld(format!(
+            "it has version {version}, this hub needs {newest}, and this login may not bring it up to date ({why})"
+        ))),
+        other => other,
+    }
+}
+
+/// Brings the schema up to date; several hubs at once wait for each other.
+async fn migrate(connection: &mut PgConnection) -> Result<(), Fault> {
+    let all = MIGRATIONS.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, AssertSqlSafe(*sql).into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(all.collect());
+    migrator.dangerous_set_table_name(format!("{SCHEMA}.{VERSIONS}"));
+    // Before the lock is taken two may make it at once, of which one hears that it is there.
+    let sql = format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}");
+    connection.lock().await?;
+    let made = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await;
+    connection.unlock().await?;
+    made?;
+    migrator.run_direct(None, connection, false).await?;
+    let grant = format!("GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE}; GRANT SELECT ON {SCHEMA}.{VERSIONS} TO {ROLE}");
+    sqlx::raw_sql(AssertSqlSafe(grant)).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Pulling: the rows of a scope that changed on the server after our cursor, a page at a time, each page one snapshot.
+
+use kairos_core::scope::Scope;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::fault::Fault;
+use super::session::{self, Moves, Who};
+use super::wire::{self, SCHEMA};
+use crate::commands::Arrived;
+use crate::store::Link;
+
+/// How many rows a page has.
+pub(super) const PAGE: i64 = if cfg!(test) { 7 } else { 1000 };
+
+/// What is to be done because of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct News {
+    /// It has something after our cursor.
+    pub(super) is_ahead: bool,
+    /// Somebody edited it by hand, and days are to be folded there.
+    pub(super) is_dirty: bool,
+}
+
+/// Asks for news; without a word, since it moves nothing.
+pub(super) async fn news(connection: &mut PgConnection, who: &Who, scope: &Scope, cursor: i64) -> Result<News, Fault> {
+    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let sql = format!(
+        "SELECT (SELECT seq FROM {SCHEMA}.sync_clock WHERE scope = $1), EXISTS (SELECT FROM {SCHEMA}.dirty WHERE scope = $1)"
+    );
+    let found: (Option<i64>, bool) =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(scope.to_string()).fetch_one(&mut *tx).await?;
+    tx.rollback().await?;
+    Ok(News { is_ahead: found.0 != Some(cursor), is_dirty: found.1 })
+}
+
+/// Fetches the next page; the link in it holds the new cursor and word, to be stored together with the rows.
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    who: &Who,
+    scope: &Scope,
+    link: &Link,
+) -> Result<Arrived, Fault> {
+    let mut tx = session::begin(connection, &who.person(scope), true).await?;
+    let found = wire::page(&mut tx, scope, link.cursor, PAGE).await?;
+    let cursor = found.last().map_or(link.cursor, |last| last.seq);
+    let moves = Moves { cursor: Some(cursor), high: 0 };
+    let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
+    tx.commit().await?;
+    let rows = found.into_iter().map(|stored| stored.row).collect();
+    let link = Link { cursor, fence: Some(word), ..link.clone() };
+    Ok(Arrived { scope: scope.clone(), rows, link })
+}

@@ -1,0 +1,87 @@
+//! A connection to the server's database, and the transactions on it: each as one person, in the hub's own role.
+
+use std::collections::BTreeMap;
+
+use kairos_core::ids::UserId;
+use kairos_core::scope::Scope;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
+
+use super::fault::Fault;
+use super::wire::SCHEMA;
+
+/// Who speaks to the server.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    /// This life of this hub: a restored database is another.
+    pub(super) hub: String,
+    /// As whom a household's rows are read and written: one of its members here.
+    pub(super) members: BTreeMap<Scope, UserId>,
+}
+
+impl Who {
+    /// As whom a scope's rows are read and written.
+    pub(super) fn person(&self, scope: &Scope) -> String {
+        match scope {
+            Scope::Person(user) => user.to_string(),
+            Scope::Household(_) => self.members.get(scope).map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+/// Begins a transaction as a person; `snapshot`: all it reads is of one moment.
+pub(super) async fn begin<'a>(
+    connection: &'a mut PgConnection,
+    person: &str,
+    snapshot: bool,
+) -> Result<Transaction<'a, Postgres>, Fault> {
+    let begin = if snapshot { "BEGIN ISOLATION LEVEL REPEATABLE READ" } else { "BEGIN" };
+    let mut tx = connection.begin_with(begin).await?;
+    sqlx::query("SELECT set_config('kairos.user_id', $1, true)").bind(person).execute(&mut *tx).await?;
+    Ok(tx)
+}
+
+/// A statement of ours, to be bound and run; `{}` in it stands for the schema.
+pub(super) fn statement(sql: &str) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(AssertSqlSafe(sql.replace("{}", SCHEMA)))
+}
+
+/// Compares the word that this hub presents with those the server knows, and renews it; gives the new one.
+pub(super) async fn renew(
+    tx: &mut PgConnection,
+    hub: &str,
+    scope: &Scope,
+    presented: Option<&str>,
+    moves: &Moves,
+) -> Result<String, Fault> {
+    let word = word();
+    let done = statement(
+        "UPDATE {}.hub_state SET fence = $4, prev_fence = $3, cursor = coalesce($5, cursor),
+           high_seq = greatest(high_seq, $6)
+         WHERE scope = $1 AND hub = $2 AND $3 IN (fence, prev_fence)",
+    )
+    .bind(scope.to_string())
+    .bind(hub)
+    .bind(presented)
+    .bind(&word)
+    .bind(moves.cursor)
+    .bind(moves.high)
+    .execute(tx)
+    .await?;
+    if done.rows_affected() == 1 { Ok(word) } else { Err(Fault::SetBack) }
+}
+
+/// What of a hub's standing moves with a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// Up to where it has pulled.
+    pub(super) cursor: Option<i64>,
+    /// Up to where it has pushed.
+    pub(super) high: i64,
+}
+
+/// A word that nobody can guess.
+pub(super) fn word() -> String {
+    crate::random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect()
+}

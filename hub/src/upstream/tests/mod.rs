@@ -1,0 +1,122 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cluster;
+mod cut;
+mod storm;
+mod world;
+
+use kairos_core::command::Wish;
+use kairos_core::event::Verb;
+use kairos_core::value::Value;
+
+use world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_on_one_hub_is_on_the_other() {
+    let mut world = World::new(2).await;
+    let habit = world.hubs[0].habit("a", &[("name", "Water".into())]).await;
+    world.hubs[0].deed(&habit, Verb::Full, 0).await;
+    world.settle().await;
+    world.check().await;
+    assert_eq!(world.hubs[1].cells().await.len(), 1);
+    assert_eq!(world.hubs[1].cells().await[0].text("type"), "FULL");
+
+    // And back; a deed on each side of one day is two deeds.
+    let water = world.hubs[1].habit("b", &[("kind", "measurable".into()), ("target_value", Value::Real(8.0))]).await;
+    world.settle().await;
+    for hub in &world.hubs {
+        assert_eq!(hub.deed(&water, Verb::Add, 0).await, kairos_core::command::Outcome::Applied, "{}", hub.name);
+    }
+    world.settle().await;
+    world.check().await;
+    for hub in &world.hubs {
+        let cells = hub.cells().await;
+        let events = hub.events().await;
+        println!(
+            "{}: {:?} {:?}",
+            hub.name,
+            cells.iter().map(|c| (c.text("habit_id"), c.text("date"), c.number("amount"))).collect::<Vec<_>>(),
+            events
+                .iter()
+                .map(|c| (c.text("habit_id"), c.text("date"), c.text("verb"), c.hlc().cloned()))
+                .collect::<Vec<_>>()
+        );
+        let cell = cells.iter().find(|cell| cell.text("habit_id") == water.as_str()).unwrap();
+        assert_eq!(cell.number("amount"), Some(2.0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn different_columns_both_survive_and_of_the_same_one_the_later_wins_and_the_other_is_kept() {
+    let mut world = World::new(2).await;
+    let habit = world.hubs[0].habit("a", &[("name", "Water".into())]).await;
+    world.settle().await;
+    world.hubs[0].edit(&habit, "name", "Tea").await;
+    world.hubs[1].edit(&habit, "color", "blue").await;
+    world.settle().await;
+    world.check().await;
+    for hub in &world.hubs {
+        let row = hub.row(&habit).await;
+        assert_eq!((row.text("name").as_str(), row.text("color").as_str()), ("Tea", "blue"));
+        assert!(hub.conflicts().await.is_empty());
+    }
+    // One after the other: no conflict.
+    world.hubs[0].edit(&habit, "name", "Green tea").await;
+    world.settle().await;
+    world.hubs[1].edit(&habit, "name", "Black tea").await;
+    world.settle().await;
+    assert!(world.hubs[0].conflicts().await.is_empty());
+    // Unseen by each other.
+    world.hubs[0].edit(&habit, "name", "Mint").await;
+    world.advance(1000);
+    world.hubs[1].edit(&habit, "name", "Rooibos").await;
+    world.settle().await;
+    world.check().await;
+    for hub in &world.hubs {
+        assert_eq!(hub.row(&habit).await.text("name"), "Rooibos");
+        let conflicts = hub.conflicts().await;
+        let told: Vec<_> = conflicts
+            .iter()
+            .map(|row| {
+                (
+                    row.id.clone(),
+                    row.text("column_name"),
+                    row.text("lost_value"),
+                    row.text("kept_value"),
+                    row.text("lost_hlc"),
+                    row.text("kept_hlc"),
+                )
+            })
+            .collect();
+        assert_eq!(conflicts.len(), 1, "{told:#?}");
+        assert_eq!(conflicts[0].text("lost_value"), r#"{"name":"Mint"}"#);
+    }
+    let lost = world.hubs[0].conflicts().await[0].id.clone();
+    world.hubs[0].wish(Wish::Settle { id: lost, how: kairos_core::command::Settlement::Restored }).await;
+    world.settle().await;
+    world.check().await;
+    for hub in &world.hubs {
+        assert_eq!(hub.row(&habit).await.text("name"), "Mint");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_id_is_somebody_elses_there_keeps_nothing_else_back() {
+    let mut world = World::new(1).await;
+    world.settle().await;
+    // Somebody else has a habit of that id, which Ada may not even see.
+    world.run("INSERT INTO kairos.habits (id, scope, user_id, name) VALUES ('b', 'u:bo', 'bo', 'Theirs')").await;
+    for id in ["a", "b", "c"] {
+        world.hubs[0].habit(id, &[]).await;
+    }
+    world.settle().await;
+    assert_eq!(
+        world.texts("SELECT id || ' ' || scope FROM kairos.habits ORDER BY id").await,
+        ["a u:ada", "b u:bo", "c u:ada"]
+    );
+    // And what is written later goes on.
+    let c = kairos_core::ids::HabitId::new("c").unwrap();
+    world.hubs[0].edit(&c, "name", "Tea").await;
+    world.settle().await;
+    assert_eq!(world.texts("SELECT name FROM kairos.habits WHERE id = 'c'").await, ["Tea"]);
+}
