@@ -22,9 +22,10 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use sections::{Auth, Backup, Discovery, Http, Log, Mqtt, Store, Tls};
+pub use sections::{Auth, Backup, Discovery, Http, Log, Mqtt, Store, Tls, Upstream};
 pub use value::{
-    AuthProvider, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size, TlsMode,
+    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size,
+    TlsMode,
 };
 
 /// The shipped `config.yaml`: what serves when there is no file.
@@ -43,6 +44,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// Who may sign in.
     pub auth: Auth,
+    /// The server the hub replicates with.
+    pub upstream: Upstream,
     /// Where the data lives.
     pub store: Store,
     /// What the hub writes about itself.
@@ -62,6 +65,7 @@ impl Default for Config {
             tls: Tls::default(),
             discovery: Discovery::default(),
             auth: Auth::default(),
+            upstream: Upstream::default(),
             store: Store::default(),
             log: Log::default(),
             file: None,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    AuthProvider, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting, Size,
-    TlsMode,
+    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting,
+    Size, TlsMode,
 };
 
 /// The web pages and the API.
@@ -109,6 +109,13 @@ pub struct Auth {
     pub setup_code: Option<Secret>,
 }
 
+/// The server the hub replicates with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstream {
+    /// The address of its database; `None`: the one an administrator connects, if any.
+    pub url: Option<DatabaseUrl>,
+}
+
 /// Where the data lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
@@ -175,7 +182,7 @@ pub(super) struct Field<'a> {
 impl Config {
     /// Returns every key there is, in the order of `config.yaml`.
     pub(super) fn fields(&mut self) -> Vec<Field<'_>> {
-        let Self { http, mqtt, tls, discovery, auth, store, log, file: _, data_dir: _ } = self;
+        let Self { http, mqtt, tls, discovery, auth, upstream, store, log, file: _, data_dir: _ } = self;
         let mut fields = Vec::new();
         let mut add = |section, keys: Vec<(&'static str, _)>| {
             fields.extend(keys.into_iter().map(|(key, value)| Field { section, key, value }));
@@ -213,6 +220,7 @@ impl Config {
         );
         add("discovery", vec![("enabled", &mut discovery.enabled), ("interfaces", &mut discovery.interfaces)]);
         add("auth", vec![("provider", &mut auth.provider), ("setup_code", &mut auth.setup_code)]);
+        add("upstream", vec![("url", &mut upstream.url as &mut dyn Setting)]);
         add(
             "store",
             vec![
@@ -237,7 +245,7 @@ pub(super) const PLANNED: &[(&str, &str)] = &[
     ("mqtt", "password"),
     ("auth", "pocketbase"),
     ("auth", "oidc"),
-    ("upstream", "*"),
+    ("upstream", "relay"),
     ("webhooks", "*"),
     ("homeassistant", "*"),
     ("plugins", "*"),

@@ -39,6 +39,7 @@ mod sync;
 mod today;
 mod tokens;
 mod trust;
+mod upstream;
 mod users;
 mod websocket;
 
@@ -69,6 +70,7 @@ use crate::health::Board;
 use crate::roster::Roster;
 use crate::store::Store;
 use crate::transfer::Jobs;
+use crate::upstream::Service;
 
 /// The largest request body.
 const MAX_BODY: usize = 1 << 20;
@@ -107,6 +109,8 @@ pub struct Api {
     pub backups: Backups,
     /// How the hub is reached in TLS.
     pub trust: Arc<Trust>,
+    /// The server it replicates with.
+    pub upstream: Service,
 }
 
 /// Every route.
@@ -141,6 +145,7 @@ fn about_people() -> OpenApiRouter<caller::AuthApi> {
 struct Routes {
     people: OpenApiRouter<caller::AuthApi>,
     backups: OpenApiRouter<backups::Desk>,
+    upstream: OpenApiRouter<upstream::Desk>,
     data: OpenApiRouter<caller::AuthApi>,
     rest: OpenApiRouter<Api>,
 }
@@ -163,15 +168,22 @@ fn routes() -> Routes {
         .merge(websocket::router())
         .merge(sync::router())
         .merge(trust::router());
-    Routes { people: about_people(), backups: backups::router(), data: data::router(), rest }
+    Routes {
+        people: about_people(),
+        backups: backups::router(),
+        upstream: upstream::router(),
+        data: data::router(),
+        rest,
+    }
 }
 
 /// The routes that stand in openapi.json.
 fn described(api: &Api) -> OpenApiRouter<Api> {
-    let Routes { people, backups, data, rest } = routes();
+    let Routes { people, backups, upstream, data, rest } = routes();
     OpenApiRouter::with_openapi(openapi::base())
         .merge(people.with_state(api.into()))
         .merge(backups.with_state(api.into()))
+        .merge(upstream.with_state(api.into()))
         .merge(data.with_state(api.into()))
         .merge(rest)
 }
@@ -179,9 +191,10 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
 /// What is said of them, for a test that has no hub.
 #[cfg(test)]
 fn description() -> utoipa::openapi::OpenApi {
-    let Routes { people, backups, data, rest } = routes();
+    let Routes { people, backups, upstream, data, rest } = routes();
     let mut all = openapi::base();
-    for part in [people.into_openapi(), backups.into_openapi(), data.into_openapi(), rest.into_openapi()] {
+    let parts = [people.into_openapi(), backups.into_openapi(), upstream.into_openapi(), data.into_openapi()];
+    for part in parts.into_iter().chain([rest.into_openapi()]) {
         all.merge(part);
     }
     all

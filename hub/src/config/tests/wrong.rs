@@ -53,7 +53,7 @@ fn unknown_and_planned_keys() {
         "line 1: http.require_tls: there is no such key; did you mean tls.require_tls?",
     );
     wrong("mqtt: { max_pakcet: 1KiB }\n", "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?");
-    wrong("upstream: { url: null }\n", "line 1: upstream: is not available yet; remove this section");
+    wrong("upstream: { relay: true }\n", "line 1: upstream.relay: is not available yet; remove this line");
     wrong("plugins: []\n", "line 1: plugins: is not available yet; remove this section");
     wrong("auth: { provider: oidc }\n", "line 1: auth.provider: \"oidc\" is not available yet; write local");
 }
@@ -277,7 +277,12 @@ fn wrong_variables_are_named() {
         "KAIROS_http_listen: there is no such setting; did you mean KAIROS_HTTP_LISTEN?",
     );
     wrong_env("KAIROS_MQTT", "x", "KAIROS_MQTT: there is no such setting");
-    wrong_env("KAIROS_UPSTREAM_URL", "x", "KAIROS_UPSTREAM_URL: is not available yet; remove this variable");
+    wrong_env("KAIROS_UPSTREAM_RELAY", "x", "KAIROS_UPSTREAM_RELAY: is not available yet; remove this variable");
+    wrong_env(
+        "KAIROS_UPSTREAM_URL",
+        "http://secret@host",
+        "KAIROS_UPSTREAM_URL: is not an address such as postgres://hub:password@db.example.org/kairos",
+    );
     wrong_env("KAIROS_MQTT_PASSWORD", "x", "KAIROS_MQTT_PASSWORD: is not available yet; remove this variable");
     wrong_env("KAIROS_STORE_DATA_DIR", "\u{fffd}", "KAIROS_STORE_DATA_DIR: is not valid UTF-8");
     wrong_env(

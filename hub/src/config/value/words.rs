@@ -41,6 +41,39 @@ impl Scalar for Secret {
     }
 }
 
+/// The address of a database, which holds a password: shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// Returns the address, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(********)")
+    }
+}
+
+impl Scalar for DatabaseUrl {
+    const EXPECTED: &'static str = "an address such as postgres://hub:password@db.example.org/kairos";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => Ok(Self(text.to_owned())),
+            _ => Err(not::<Self>(text)),
+        }
+    }
+
+    fn show(&self) -> Json {
+        json!("********")
+    }
+}
+
 /// A host name as a browser sends it: lower case, no port, no final dot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName(String);

@@ -3,6 +3,7 @@
 mod fences;
 mod hand;
 mod keeping;
+mod replica;
 mod tables;
 
 use kairos_core::hlc::Hlc;
