@@ -45,6 +45,35 @@ impl Lost {
         })
     }
 
+    /// That a row is deleted which nobody decided to delete: what lost is that it lived, as it was at that clock.
+    #[must_use]
+    pub fn of_row(deleted: &Row, lived_at: &Hlc) -> Self {
+        Self {
+            register: DELETED_AT.to_owned(),
+            lost: Map::from_iter([(DELETED_AT.to_owned(), Json::Null)]),
+            kept: columns(deleted, DELETED_AT),
+            lost_at: lived_at.clone(),
+            kept_at: deleted.clocks.get(DELETED_AT).unwrap_or(lived_at).clone(),
+        }
+    }
+
+    /// That a row is deleted in which somebody wrote what whoever deleted it had not seen: of two versions one is deleted, and
+    /// the other has later registers. `merged` is what they become.
+    #[must_use]
+    pub fn of_unseen_edits(a: &Row, b: &Row, merged: &Row) -> Option<Self> {
+        let (deleted, alive) = match (a.deleted_at, b.deleted_at) {
+            (Some(_), None) => (a, b),
+            (None, Some(_)) => (b, a),
+            _ => return None,
+        };
+        if merged.deleted_at.is_none() || merged.table.is_derived() {
+            return None;
+        }
+        let people = alive.clocks.iter().filter(|(name, _)| *name != DELETED_AT && is_of_people(alive.table, name));
+        let unseen = people.filter(|(name, clock)| deleted.clocks.get(*name) < Some(*clock));
+        Some(Self::of_row(merged, unseen.map(|(_, clock)| clock).max()?))
+    }
+
     /// The entry under conflicts. It is the same row, clock by clock, wherever the loss is noticed: no two hubs make two of it.
     #[must_use]
     pub fn entry(&self, of: &Row) -> Row {
@@ -105,6 +134,26 @@ mod tests {
         let mut row = Row::new(&HABITS, "h", Scope::Person(ada.clone()), ada, 1);
         row.set("name", name, &Hlc::from_parts(at, 0, node));
         row
+    }
+
+    #[test]
+    fn what_whoever_deleted_a_row_had_not_seen_is_noticed_on_either_side() {
+        let seen = version("Tea", 5, "a");
+        let mut deleted = seen.clone();
+        deleted.set_deleted(Some(9), &Hlc::from_parts(9, 0, "b"));
+        assert_eq!(Lost::of_unseen_edits(&seen, &deleted, &deleted), None, "what was there was seen");
+        let mut edited = seen.clone();
+        edited.set("phase", "FORMING", &Hlc::from_parts(10, 0, "a"));
+        let both = |edited: &Row| crate::merge::merge(edited, &deleted).unwrap();
+        assert_eq!(Lost::of_unseen_edits(&edited, &deleted, &both(&edited)), None, "nobody wrote that");
+        // Whether before the deletion or after it.
+        for at in [6, 11] {
+            edited.set("color", "blue", &Hlc::from_parts(at, 0, "a"));
+            let lost = Lost::of_unseen_edits(&edited, &deleted, &both(&edited)).unwrap();
+            assert_eq!(lost.lost_at, Hlc::from_parts(at, 0, "a"));
+            let other = Lost::of_unseen_edits(&deleted, &edited, &both(&edited)).unwrap();
+            assert_eq!(other.entry(&both(&edited)), lost.entry(&both(&edited)));
+        }
     }
 
     #[test]

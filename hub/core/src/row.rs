@@ -103,8 +103,14 @@ impl Row {
         }
     }
 
+    /// Gives a register the clock of a write, which is later than what it writes over: a clock elsewhere may have run ahead, and
+    /// whoever writes now means what they see now.
     fn stamp(&mut self, register: &'static str, at: &Hlc) {
-        self.clocks.insert(Cow::Borrowed(register), at.clone());
+        let at = match self.clocks.get(register) {
+            Some(stored) if stored > at => stored.next(at.node()),
+            _ => at.clone(),
+        };
+        self.clocks.insert(Cow::Borrowed(register), at);
     }
 
     /// A column's value; its preset when it was never set.
@@ -263,5 +269,45 @@ impl Serialize for Shown<'_> {
             }
         }
         json.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::schema::HABITS;
+
+    #[test]
+    fn what_is_written_over_a_clock_that_ran_ahead_stands() {
+        let ada = UserId::new("ada").unwrap();
+        let mut row = Row::new(&HABITS, "h", Scope::Person(ada.clone()), ada, 1);
+        row.set("name", "Tea", &Hlc::from_parts(900, 0, "ahead"));
+        let theirs = row.clone();
+        row.set("name", "Coffee", &Hlc::from_parts(5, 0, "here"));
+        assert_eq!(row.clocks["name"], Hlc::from_parts(900, 1, "here"));
+        assert_eq!(crate::merge::merge(&theirs, &row).unwrap().text("name"), "Coffee");
+        // Columns of one register are written at one moment.
+        row.set("freq_num", 3, &Hlc::from_parts(6, 0, "here"));
+        row.set("freq_den", 7, &Hlc::from_parts(6, 0, "here"));
+        assert_eq!(row.clocks["quota"], Hlc::from_parts(6, 0, "here"));
+    }
+
+    #[test]
+    fn a_row_every_database_can_hold_has_values_of_its_columns_kinds() {
+        let ada = UserId::new("ada").unwrap();
+        let mut row = Row::new(&HABITS, "h", Scope::Person(ada.clone()), ada, 1);
+        row.columns.insert("name", "a\0b".into());
+        row.columns.insert("freq_num", Value::Real(2.0));
+        row.columns.insert("freq_den", "seven".into());
+        row.columns.insert("target_value", Value::Integer(8));
+        row.extra.insert("mood".into(), Value::Real(1e16));
+        let typed = row.typed();
+        assert_eq!(typed.text("name"), "a\u{fffd}b");
+        assert_eq!((&typed.columns["freq_num"], &typed.columns["freq_den"]), (&Value::Integer(2), &Value::Null));
+        assert_eq!(
+            (&typed.columns["target_value"], &typed.extra["mood"]),
+            (&Value::Real(8.0), &Value::Integer(10_000_000_000_000_000))
+        );
     }
 }
