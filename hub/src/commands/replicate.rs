@@ -106,6 +106,9 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, folding: &mut Folding) -> Result<Option<
         let origin = if as_theirs { Origin::Upstream } else { Origin::Merge };
         tx.put(&merged, origin)?;
     }
+    if let Some(lost) = Lost::of_unseen_edits(&ours, theirs, &merged) {
+        put_entry(tx, &lost.entry(&merged))?;
+    }
     tx.landed(&Landed { table: theirs.table, id: theirs.id.clone(), clocks: theirs.clocks.clone() })?;
     folding.note(Some(&known), &merged);
     Ok(Some(changed))

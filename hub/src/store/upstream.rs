@@ -1,10 +1,11 @@
 //! How each scope stands with the server, and which clocks the server last had of what was changed here since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kairos_core::change::Origin;
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::UserId;
+use kairos_core::loss::Lost;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, CONFLICTS, HOUSEHOLD_MEMBERS, ID_ALIASES, TABLES, Table};
 use kairos_core::scope::Scope;
@@ -202,6 +203,36 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Deletes the living rows of a scope that are not among those and were not changed since they were pushed, and keeps each
+    /// under conflicts, from where it can be had back; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not work.
+    pub fn put_in_trash(
+        &mut self,
+        table: &'static Table,
+        scope: &Scope,
+        epoch: &str,
+        there: &HashSet<String>,
+    ) -> Result<usize, StoreError> {
+        let pushed = self.link(scope, epoch)?.unwrap_or_default().pushed;
+        let condition = "WHERE scope = ?1 AND deleted_at IS NULL AND id NOT IN
+            (SELECT row_id FROM changes WHERE scope = ?1 AND tbl = ?2 AND seq > ?3 AND origin <> 'upstream')";
+        let candidates = rows::select(self.connection, table, condition, (scope.to_string(), table.name, pushed))?;
+        let mut gone = 0;
+        for mut row in candidates.into_iter().filter(|row| !there.contains(&row.id)) {
+            let before = row.hlc().cloned();
+            let at = self.tick();
+            row.set_deleted(Some(self.now()), &at);
+            self.put(&row, Origin::Local)?;
+            if let Some(before) = before {
+                self.put(&Lost::of_row(&row, &before).entry(&row), Origin::Local)?;
+            }
+            gone += 1;
+        }
+        Ok(gone)
+    }
+
     /// Which clocks the server last had of a row.
     ///
     /// # Errors
@@ -364,7 +395,7 @@ impl Snapshot<'_> {
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut found = statement.query((scope.to_string(), pushed, limit))?;
         let mut batch = Batch { upto: pushed, ..Batch::default() };
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut count = 0;
         while let Some(change) = found.next()? {
             count += 1;

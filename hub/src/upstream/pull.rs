@@ -1,5 +1,8 @@
 //! Pulling: the rows of a scope that changed on the server after our cursor, a page at a time, each page one snapshot.
 
+use std::collections::HashSet;
+
+use kairos_core::schema::Table;
 use kairos_core::scope::Scope;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -49,4 +52,18 @@ pub(super) async fn page(
     let rows = found.into_iter().map(|stored| stored.row).collect();
     let link = Link { cursor, fence: Some(word), ..link.clone() };
     Ok(Arrived { scope: scope.clone(), rows, link })
+}
+
+/// The ids of all rows of a table that the server has of a scope, deleted ones too.
+pub(super) async fn ids(
+    connection: &mut PgConnection,
+    who: &Who,
+    scope: &Scope,
+    table: &'static Table,
+) -> Result<HashSet<String>, Fault> {
+    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let sql = format!("SELECT id FROM {SCHEMA}.{} WHERE scope = $1", table.name);
+    let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(scope.to_string()).fetch_all(&mut *tx).await?;
+    tx.rollback().await?;
+    Ok(found.into_iter().collect())
 }

@@ -142,10 +142,15 @@ async fn merged(
                 let entry = lost.entry(&ours);
                 losses.insert(entry.id.clone(), entry);
             }
+            let changed = theirs.is_none_or(|theirs| !same(theirs, &row));
+            if let Some(lost) = theirs.and_then(|theirs| Lost::of_unseen_edits(theirs, &ours, &row)) {
+                let entry = lost.entry(&row);
+                losses.insert(entry.id.clone(), entry);
+            }
             merged.as_ours &= same(&outgoing.row, &row);
             merged.touched.note(theirs, &row, manner);
             pushed.landed.push(Landed { table, id: row.id.clone(), clocks: row.clocks.clone() });
-            if theirs.is_none_or(|theirs| !same(theirs, &row)) {
+            if changed {
                 merged.changed.entry(table.name).or_default().insert(row.id.clone(), row);
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! Each step stores where it stands before the next begins; one that is cut anywhere is done again, and changes nothing twice.
 
+use kairos_core::schema::{
+    COMPLETION_EVENTS, COMPLETIONS, CONFLICTS, HOUSEHOLD_MEMBERS, HOUSEHOLDS, ID_ALIASES, TABLES, Table, USERS,
+};
 use kairos_core::scope::Scope;
 use sqlx::PgConnection;
 
@@ -25,7 +28,7 @@ pub(super) struct Replica<'a> {
 }
 
 impl Replica<'_> {
-    async fn link(&self) -> Result<Link, StoreError> {
+    pub(super) async fn link(&self) -> Result<Link, StoreError> {
         let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
         let link = self.store.read(move |snapshot| snapshot.link(&scope, &epoch)).await?;
         Ok(link.unwrap_or_default())
@@ -55,9 +58,29 @@ impl Replica<'_> {
         self.set_link(&Link { cursor: 0, ..self.link().await? }).await?;
         while self.pull(connection).await? {}
         if pending == Pending::Gc {
+            self.put_in_trash(connection).await?;
             self.push_all(connection, false).await?;
         }
         self.set_link(&Link { pending: None, ..self.link().await? }).await?;
+        Ok(())
+    }
+
+    /// What the server lacks, and was not changed here since it was pushed, was deleted there while this hub was away, or was lost
+    /// there: nobody can tell. It goes to the trash, which is a deletion that stands under conflicts and can be taken back.
+    async fn put_in_trash(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        for table in TABLES.iter().copied().filter(|table| is_trashed(table)) {
+            let there = pull::ids(connection, self.who, &self.scope, table).await?;
+            let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
+            let gone = self.store.write(move |tx| tx.put_in_trash(table, &scope, &epoch, &there)).await?;
+            if gone > 0 {
+                let table = table.name;
+                tracing::warn!(
+                    table,
+                    rows = gone,
+                    "Rows that the server does not have any more were put under conflicts."
+                );
+            }
+        }
         Ok(())
     }
 
@@ -145,4 +168,11 @@ impl Replica<'_> {
         }
         Ok((news.is_ahead || news.is_dirty) && self.pull(connection).await?)
     }
+}
+
+/// Whether rows of a table may be put in the trash. Events and conflicts never leave the server, days follow from events, and
+/// without a person or a household there would be nobody to take anything back.
+fn is_trashed(table: &'static Table) -> bool {
+    ![&COMPLETION_EVENTS, &COMPLETIONS, &CONFLICTS, &ID_ALIASES, &USERS, &HOUSEHOLDS, &HOUSEHOLD_MEMBERS]
+        .contains(&table)
 }

@@ -120,3 +120,47 @@ async fn a_row_whose_id_is_somebody_elses_there_keeps_nothing_else_back() {
     world.settle().await;
     assert_eq!(world.texts("SELECT name FROM kairos.habits WHERE id = 'c'").await, ["Tea"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_while_a_hub_was_away_for_long_and_what_was_written_there_can_be_had_back() {
+    let mut world = World::new(3).await;
+    let ids = ["a", "b", "c"].map(|id| kairos_core::ids::HabitId::new(id).unwrap());
+    for id in &ids {
+        world.hubs[0].habit(id.as_str(), &[]).await;
+    }
+    world.settle().await;
+    // One hub is away; elsewhere a and b are deleted, and of that nothing is remembered in the end. It edits b meanwhile.
+    let away = world.hubs.pop().unwrap();
+    for id in &ids[..2] {
+        world.hubs[0].wish(Wish::DeleteHabit { id: id.clone() }).await;
+    }
+    world.settle().await;
+    world.advance(500 * 24 * 3_600_000);
+    world.settle().await;
+    let collected =
+        format!("SELECT set_config('kairos.user_id', 'ada', false); SELECT kairos.collect(34560000000, {})", world.now);
+    world.run(collected).await;
+    assert_eq!(world.texts("SELECT id FROM kairos.habits ORDER BY id").await, ["c"]);
+    away.edit(&ids[1], "name", "Still mine").await;
+    world.hubs.push(away);
+    world.settle().await;
+    world.check().await;
+    let hub = &world.hubs[2];
+    let lives = |row: kairos_core::row::Row| row.deleted_at.is_none();
+    assert!(!lives(hub.row(&ids[0]).await), "in doubt");
+    assert!(!lives(hub.row(&ids[1]).await), "the others know that it is gone");
+    assert!(lives(hub.row(&ids[2]).await));
+    let trash = hub.conflicts().await;
+    let mut told: Vec<_> = trash.iter().map(|row| (row.text("row_id"), row.text("column_name"))).collect();
+    told.sort();
+    assert_eq!(told, [("a".to_owned(), "deleted_at".to_owned()), ("b".to_owned(), "deleted_at".to_owned())]);
+    for entry in &trash {
+        hub.wish(Wish::Settle { id: entry.id.clone(), how: kairos_core::command::Settlement::Restored }).await;
+    }
+    world.settle().await;
+    world.check().await;
+    for hub in &world.hubs {
+        assert!(lives(hub.row(&ids[0]).await) && lives(hub.row(&ids[1]).await), "and are back everywhere");
+        assert_eq!(hub.row(&ids[1]).await.text("name"), "Still mine");
+    }
+}

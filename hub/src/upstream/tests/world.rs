@@ -242,9 +242,9 @@ impl World {
     }
 
     /// Runs a statement by hand.
-    pub(super) async fn run(&self, sql: &'static str) {
+    pub(super) async fn run(&self, sql: impl Into<String>) {
         let mut connection = link::options(&self.url()).unwrap().connect().await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(&mut connection).await.unwrap();
     }
 
     /// What a question by hand finds.
@@ -303,6 +303,13 @@ impl World {
                 }
                 for (id, row) in &here {
                     let theirs = &there[id];
+                    if !same(row, theirs) {
+                        let who = hub.who();
+                        let replica = Replica { store: &hub.store, commands: &hub.door, who: &who, scope: scope() };
+                        println!("{:?}", replica.link().await);
+                        println!("{:?}", self.texts("SELECT (SELECT seq FROM kairos.sync_clock)::text || ' ' || string_agg(h::text, '; ') FROM kairos.hub_state h").await);
+                        println!("{:?}", self.texts("SELECT id || ' ' || seq FROM kairos.habits").await);
+                    }
                     assert!(same(row, theirs), "{} {id} of {}: {}", table.name, hub.name, differences(row, theirs));
                     let folded = |row: &Row| -> Vec<Value> {
                         row.table.columns.iter().map(|column| row.get(column.name)).collect()
