@@ -196,6 +196,8 @@ impl Hub {
             trust: Arc::new(http::Trust {
                 tls: tls.clone(),
                 https_port: addresses.https.map(|address| address.port()),
+                mqtt_port: (!config.tls.require_tls).then(|| addresses.mqtt.port()),
+                mqtts_port: addresses.mqtts.map(|address| address.port()),
                 required: config.tls.require_tls,
             }),
             upstream,

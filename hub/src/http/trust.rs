@@ -22,6 +22,10 @@ pub struct Trust {
     pub tls: Option<Arc<Tls>>,
     /// Where https is served for the home, if it is.
     pub https_port: Option<u16>,
+    /// Where plain MQTT is served for the home, if it is.
+    pub mqtt_port: Option<u16>,
+    /// Where MQTT in TLS is, if it is.
+    pub mqtts_port: Option<u16>,
     /// Whether plain http is for this machine only.
     pub required: bool,
 }
@@ -32,7 +36,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 /// How the hub is reached in TLS, and what is to be trusted for it.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"certificates": "own", "https_port": 8443, "require_tls": false, "fingerprint": "5A:0C:…:E7"}))]
+#[schema(example = json!({"certificates": "own", "https_port": 8443, "mqtt_port": 1883, "mqtts_port": 8883, "require_tls": false, "fingerprint": "5A:0C:…:E7"}))]
 struct About {
     /// `own`: issued by the hub's own authority, which a phone is asked to trust once; `files`: somebody else's; `off`: no TLS.
     #[schema(example = "own")]
@@ -40,6 +44,12 @@ struct About {
     /// Where https is served.
     #[schema(example = 8443)]
     https_port: Option<u16>,
+    /// Where buttons speak MQTT without TLS; null where that is for this machine only.
+    #[schema(example = 1883)]
+    mqtt_port: Option<u16>,
+    /// Where buttons speak MQTT in TLS.
+    #[schema(example = 8883)]
+    mqtts_port: Option<u16>,
     /// Whether plain http is closed to all but this machine.
     require_tls: bool,
     /// SHA-256 of the authority's certificate, in upper-case pairs; of the hub's own only.
@@ -49,7 +59,7 @@ struct About {
 /// How the hub is reached in TLS. Needs no account: a phone asks before anybody has signed in.
 #[utoipa::path(get, path = "/api/trust", tag = "trust", security(()), responses((status = 200, body = About)))]
 async fn about(State(api): State<Api>) -> Answer<About> {
-    let Trust { tls, https_port, required } = &*api.trust;
+    let Trust { tls, https_port, mqtt_port, mqtts_port, required } = &*api.trust;
     let authority = tls.as_ref().and_then(|tls| tls.authority());
     let certificates = match (tls, &authority) {
         (None, _) => "off",
@@ -57,7 +67,14 @@ async fn about(State(api): State<Api>) -> Answer<About> {
         (Some(_), None) => "files",
     };
     let fingerprint = authority.map(|authority| authority.fingerprint);
-    Answer(About { certificates, https_port: *https_port, require_tls: *required, fingerprint })
+    Answer(About {
+        certificates,
+        https_port: *https_port,
+        mqtt_port: *mqtt_port,
+        mqtts_port: *mqtts_port,
+        require_tls: *required,
+        fingerprint,
+    })
 }
 
 /// The certificate of the hub's own authority, for a phone to trust. Needs no account.

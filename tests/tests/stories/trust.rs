@@ -22,6 +22,7 @@ async fn the_authority_is_there_for_everybody_and_outlives_the_hub() {
     let told = about(&house).await;
     assert_eq!((&told["certificates"], &told["require_tls"]), (&"own".into(), &false.into()), "{told}");
     assert_eq!(told["https_port"], house.ports.https);
+    assert_eq!((&told["mqtt_port"], &told["mqtts_port"]), (&house.ports.mqtt.into(), &house.ports.mqtts.into()));
     let certificate = read(&house, "/trust/ca.crt").await;
     assert_eq!(
         (certificate.status().as_u16(), &certificate.headers()["content-type"]),
