@@ -2,15 +2,16 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { amount, locale, t } from "../i18n";
 import { leaf, pencil } from "../icons";
-import { api, session, toast } from "../session";
+import { session, toast } from "../session";
 import { words } from "../texts/history";
-import type { DayCell, Habit, List, Square, Statistics } from "../types";
+import type { DayCell, Habit, Square } from "../types";
 import "./day-sheet";
 import { addDays, cellText, dateText, lookOf, stretch, weekday } from "./days";
 import { anchorText, planText } from "./habit-draft";
 import "./heatmap";
 import type { MapDay } from "./heatmap";
 import { cells } from "./history";
+import { squares, statistics, type Told } from "./past";
 import { View } from "./view";
 import "./habits.css";
 import "./habit.css";
@@ -24,7 +25,6 @@ const PAGE = 14;
 const BURST_MS = 120;
 
 interface Past {
-  statistics: Statistics;
   squares: Square[];
   cells: Map<string, DayCell>;
 }
@@ -35,6 +35,7 @@ export class KairosHabit extends View {
   declare habitId: string;
   private habit: Habit | null | undefined;
   private past: Past | null = null;
+  private told: Told | null = null;
   private away = false;
   private shown = PAGE;
   private picked: string | null = null;
@@ -73,16 +74,13 @@ export class KairosHabit extends View {
     const today = session.model.today?.date;
     if (!today) return;
     const from = this.from(habit, today);
-    const of = `/api/habits/${encodeURIComponent(habit.id)}`;
-    const [statistics, heatmap, days] = await Promise.all([
-      api.get<Statistics>(`${of}/statistics`),
-      api.get<List<Square>>(`${of}/heatmap?from=${from}&to=${today}`),
-      cells(habit.id, from, today),
+    const days = Promise.all([squares(habit.id, from, today), cells(habit.id, from, today)]);
+    await Promise.all([
+      // The phone has its days at once, and does not wait for what the hub counts.
+      days.then(([map, days]) => this.paint(() => (this.past = { squares: map, cells: new Map(days.map((cell) => [cell.date, cell])) }))),
+      statistics(habit.id).then((told) => this.paint(() => (this.told = told))),
     ]);
-    this.paint(() => {
-      this.past = { statistics, squares: heatmap.items, cells: new Map(days.map((cell) => [cell.date, cell])) };
-      this.away = false;
-    });
+    this.paint(() => (this.away = this.told === null));
   }
 
   /** The map begins with a whole week: half a year ago, or with the habit where that is younger. */
@@ -115,7 +113,7 @@ export class KairosHabit extends View {
       </header>
       ${habit.status === "ACTIVE" ? nothing : html`<p class="rests card"><span>${habit.status === "PAUSED" ? words.pausedNow : words.archivedNow}</span>
         <button class="quiet" data-testid="habit-wake" @click=${() => this.wake(habit)}>${words.resume}</button></p>`}
-      ${this.away ? html`<p class="hint" role="status">${words.needsHub}</p>` : nothing}
+      ${this.away ? html`<p class="hint" role="status" data-testid="habit-away">${this.past ? words.numbersNeedHub : words.needsHub}</p>` : nothing}
       ${this.past ? this.renderPast(habit, this.past) : this.away ? nothing : html`<p class="lead" role="status">${t.loading}</p>`}
       ${this.picked
         ? html`<kairos-day-sheet .habit=${habit} .date=${this.picked} .item=${this.itemOf(habit, this.picked)} @closed=${() => this.paint(() => (this.picked = null))}></kairos-day-sheet>`
@@ -129,7 +127,7 @@ export class KairosHabit extends View {
 
   private renderPast(habit: Habit, past: Past): TemplateResult {
     const days = past.squares.map((square): MapDay => ({ date: square.date, look: lookOf(square, past.cells.get(square.date), habit) }));
-    return html`${this.renderTiles(past.statistics)}
+    return html`${this.told ? this.renderTiles(this.told) : nothing}
       <section class="card map-card" aria-label=${words.map}>
         <h2>${words.map}</h2>
         <kairos-heatmap .days=${days} .weekStart=${session.me?.week_start || 1} @pick=${(event: CustomEvent<string>) => this.pick(event.detail)}></kairos-heatmap>
@@ -137,7 +135,7 @@ export class KairosHabit extends View {
       ${this.renderDays(habit, days, past.cells)}`;
   }
 
-  private renderTiles(of: Statistics): TemplateResult {
+  private renderTiles(of: Told): TemplateResult {
     const { rate, this_week: week, comeback, streak, score } = of;
     const percent = (share: number) => new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(share);
     const median = comeback.median_days;

@@ -2,16 +2,17 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../i18n";
 import { leaf, plus } from "../icons";
-import { api, session, toast } from "../session";
+import { session, toast } from "../session";
 import { words } from "../texts/habits";
 import { words as history } from "../texts/history";
-import type { Habit, Today, TodayItem } from "../types";
+import type { Habit, TodayItem } from "../types";
 import "./breaks";
 import { addDays, dateText, inOrder, look, type Look, stretch, sums } from "./days";
 import "./habit";
 import "./habit-edit";
 import "./habit-form";
 import { anchorText, planText } from "./habit-draft";
+import { wholeDays } from "./past";
 import { View } from "./view";
 import "./habits.css";
 
@@ -34,7 +35,7 @@ export class KairosHabits extends View {
 /** All habits, each with its last seven days. */
 export class KairosHabitList extends View {
   private habits: Habit[] | null = null;
-  /** The six days before today, as far as the hub has told. */
+  /** The six days before today, as far as they are known. */
   private past = new Map<string, TodayItem[]>();
   private away = false;
   private adding = false;
@@ -59,12 +60,11 @@ export class KairosHabitList extends View {
     await this.loadPast();
   }
 
-  /** A day is asked for once for all habits: seven questions, however many habits there are. */
   private async loadPast(): Promise<void> {
     const today = session.model.today?.date;
     if (!today) return;
     try {
-      const days = await Promise.all(stretch(addDays(today, -6), addDays(today, -1)).map((date) => api.get<Today>(`/api/today?date=${date}`)));
+      const days = await wholeDays(stretch(addDays(today, -6), addDays(today, -1)));
       this.paint(() => {
         this.past = new Map(days.map((day) => [day.date, day.items]));
         this.away = false;

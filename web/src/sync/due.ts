@@ -79,7 +79,7 @@ function hasLimit(schedule: Schedule): boolean {
 }
 
 /** Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these. */
-function keptByNothing(schedule: Schedule): boolean {
+export function keptByNothing(schedule: Schedule): boolean {
   return schedule.kind === "avoid" || hasLimit(schedule);
 }
 
@@ -95,7 +95,7 @@ export class Plan {
   private readonly dated: [Day, Schedule][];
   /** The days from which on other days or another quota are asked for, earliest first. */
   private readonly turns: Day[];
-  private readonly firstDay: Day;
+  readonly firstDay: Day;
   private readonly breaks: [Day, Day | null][];
   private readonly active: boolean;
 

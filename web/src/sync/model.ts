@@ -5,6 +5,7 @@ import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
 import { actorOf, cellsOf, type DayRows, habitOf, inOrder, itemOf, planOf, todayOf, typeOf } from "./day";
 import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
 import { LONGEST_PERIOD } from "./due";
+import type { Story } from "./past";
 import type { CellRow, HabitRow, PauseRow, ProfileRow, ScheduleRow } from "./rows";
 import * as sql from "./sql";
 import { change, insert, remove } from "./write";
@@ -292,6 +293,12 @@ export class SyncModel extends EventTarget implements Model {
         // What was done here was done in the app; the hub will say the same.
         source: cell.source ?? "app",
       }));
+  }
+
+  /** The past, told from what is here. It comes late: the day does not need it. */
+  async past(): Promise<Story> {
+    const { Story } = await import("./past");
+    return new Story({ store: this.store, rows: this.rows, person: this.person, me: this.me.user_id, today: this.present }, (id) => this.habit(id));
   }
 
   async note(of: { habit_id: string; date: string }, note: string, was?: string | null): Promise<void> {

@@ -18,6 +18,8 @@ export const PROFILE = "SELECT id, display_name, tz, day_start_min, week_start F
 const CELL = "SELECT id, habit_id, date, actor, type, partial_percent, amount, skip_reason, energy_level, note, source FROM completions";
 /** All that stands on a day. */
 export const DAY = `${CELL} WHERE date = ?`;
+/** All that stands on days, from one to another. */
+export const DAYS = `${CELL} WHERE date BETWEEN ? AND ?`;
 /** One habit on one day, whoever did it. */
 export const CELLS = `${CELL} WHERE habit_id = ? AND date = ?`;
 /** A habit's days from one to another. */

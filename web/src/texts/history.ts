@@ -42,6 +42,7 @@ const en = {
   happened: "What was noted on this day",
   nothingHappened: "Nothing was noted.",
   needsHub: "This part needs your hub, which cannot be reached right now.",
+  numbersNeedHub: "How it went in numbers is for your hub to count, which cannot be reached right now.",
 
   // What stands on a day
   done: "done",
@@ -136,6 +137,7 @@ const de: typeof en = {
   happened: "Was an diesem Tag notiert wurde",
   nothingHappened: "Nichts wurde notiert.",
   needsHub: "Dieser Teil braucht deinen Hub, der gerade nicht erreichbar ist.",
+  numbersNeedHub: "Wie es in Zahlen lief, zählt dein Hub. Er ist gerade nicht erreichbar.",
 
   done: "erledigt",
   kept: "eingehalten",
