@@ -5,13 +5,14 @@ import { button, mirror, trash } from "../icons";
 import { api, session, toast, toastError } from "../session";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
 import { lookFirst } from "./focus";
+import { HubPage } from "./hub-page";
 import { copyText, renderSecret } from "./secret";
-import { field, View } from "./view";
+import { field } from "./view";
 
 const LOOK_MS = 5_000;
 
 /** Buttons and mirrors: who is there, what a press does, and how a new one comes in. */
-export class KairosDevices extends View {
+export class KairosDevices extends HubPage {
   private devices: Device[] | null = null;
   private habits: Habit[] = [];
   private form: "button" | "mirror" | null = null;
@@ -22,30 +23,20 @@ export class KairosDevices extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.load();
-    this.every(LOOK_MS, () => document.hidden || void this.load());
-    this.follow(session.model, "rows", () => void this.load());
+    this.every(LOOK_MS, () => document.hidden || void this.refresh());
+    this.follow(session.model, "rows", () => void this.refresh());
   }
 
-  private async load(): Promise<void> {
-    try {
-      const [devices, habits] = await Promise.all([
-        api.get<List<Device>>("/api/devices"),
-        api.get<List<Habit>>("/api/habits"),
-      ]);
-      this.paint(() => {
-        this.devices = devices.items;
-        this.habits = habits.items;
-      });
-    } catch {
-      // The page keeps what it has; the next look is seconds away.
-    }
+  protected override async load(): Promise<void> {
+    const [devices, habits] = await Promise.all([api.get<List<Device>>("/api/devices"), api.get<List<Habit>>("/api/habits")]);
+    this.devices = devices.items;
+    this.habits = habits.items;
   }
 
   private async add(form: HTMLFormElement): Promise<void> {
     await (this.form === "button" ? this.addButton(form) : this.addMirror(form));
     this.form = null;
-    await this.load();
+    await this.refresh();
   }
 
   private async addButton(form: HTMLFormElement): Promise<void> {
@@ -82,7 +73,7 @@ export class KairosDevices extends View {
     } catch (error) {
       toastError(error);
     }
-    await this.load();
+    await this.refresh();
   }
 
   private async revoke(device: Device): Promise<void> {
@@ -91,19 +82,18 @@ export class KairosDevices extends View {
       await api.delete(`/api/devices/${device.device_id}`);
       toast(t.revoked(device.name));
     });
-    await this.load();
+    await this.refresh();
   }
 
   protected override render(): TemplateResult {
     const shown = this.devices?.filter((d) => d.status !== "revoked");
-    return html`
-      <header class="day"><div><p class="eyebrow">${t.devicesLead}</p><h1>${t.devices}</h1></div></header>
-      ${!shown
-        ? html`<p class="lead" role="status">${t.loading}</p>`
-        : shown.length === 0
+    const head = this.renderHead(t.devices, t.devicesLead);
+    if (!shown) return html`${head}${this.renderWaiting()}${this.renderAccount()}`;
+    return html`${head}${this.renderAway()}
+      ${shown.length === 0
           ? html`<div class="empty">${button()}<h2>${t.noDevices}</h2><p>${t.noDevicesLead}</p></div>`
           : html`<ul class="list">${repeat(shown, (d) => d.device_id, (d) => this.renderDevice(d))}</ul>`}
-      ${this.renderForms()} ${this.renderAccount()}
+      ${this.away && !this.form ? nothing : this.renderForms()} ${this.renderAccount()}
       ${this.fresh ? this.renderFresh(this.fresh) : nothing}
       ${this.removing ? this.renderRemoving(this.removing) : nothing}`;
   }
@@ -127,7 +117,7 @@ export class KairosDevices extends View {
   private renderBinding(device: Device, key: string): TemplateResult {
     const bound = device.bindings.find((b) => b.trigger === "press" && b.button === key)?.habit_id ?? "";
     return html`<label class="binding"><span>${t.pressOf(key)}</span>
-      <select @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
+      <select ?disabled=${this.away} @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
         <option value="" ?selected=${!bound}>${t.nothing}</option>
         ${this.habits.map((habit) => html`<option value=${habit.id} ?selected=${habit.id === bound}>${habit.name}</option>`)}
       </select></label>`;

@@ -15,6 +15,8 @@ export abstract class HubPage extends View {
   declare words: string[];
   /** The hub did not answer the last time. */
   protected away = false;
+  /** What the hub said against it the last time: said once, however often the page looks. */
+  private said = "";
   private loading: Promise<void> | null = null;
   private again = false;
   private wasLive = true;
@@ -56,9 +58,11 @@ export abstract class HubPage extends View {
     try {
       await this.load();
       this.away = false;
+      this.said = "";
     } catch (error) {
       this.away = error instanceof ApiError && error.status === 0;
-      if (!this.away) toastError(error);
+      if (!this.away && this.said !== String(error)) toastError(error);
+      this.said = String(error);
     }
     this.requestUpdate();
   }
@@ -68,6 +72,11 @@ export abstract class HubPage extends View {
     return this.away
       ? html`<div class="empty" role="status" data-testid="needs-hub">${mark("mark mark-large breathing")}<h2>${hub.needed}</h2><p>${hub.neededMore}</p></div>`
       : html`<p class="lead" role="status">${t.loading}</p>`;
+  }
+
+  /** What stands there beside what the page knew when the hub went away. */
+  protected renderAway(): TemplateResult | typeof nothing {
+    return this.away ? html`<p class="hint" role="status" data-testid="hub-away">${hub.needed} ${hub.neededMore}</p>` : nothing;
   }
 
   protected renderHead(title: string, eyebrow = "", up = ""): TemplateResult {
