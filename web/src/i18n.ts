@@ -42,8 +42,6 @@ const en = {
   signInAgain: (n: number) =>
     `Please sign in again.${n === 0 ? "" : n === 1 ? " One change waits on this device and is sent then." : ` ${n} changes wait on this device and are sent then.`}`,
   signOut: "Sign out",
-  account: "Account",
-  openMirror: "Open the mirror here",
 
   // Habits
   habitName: "I want to",
@@ -164,8 +162,6 @@ const de: Strings = {
   signInAgain: (n) =>
     `Bitte melde dich neu an.${n === 0 ? "" : n === 1 ? " Eine Änderung wartet auf diesem Gerät und wird dann gesendet." : ` ${n} Änderungen warten auf diesem Gerät und werden dann gesendet.`}`,
   signOut: "Abmelden",
-  account: "Konto",
-  openMirror: "Den Spiegel hier öffnen",
 
   habitName: "Ich möchte",
   habitNameExample: "ein Glas Wasser trinken",

@@ -11,6 +11,7 @@ import "./account.css";
 import "./account-conflicts";
 import "./account-leave";
 import "./account-profile";
+import { wayBack } from "./hub-page";
 import { shellRefused, takeUpdate, updateReady } from "./shell";
 import { badge } from "./sync-badge";
 import { View } from "./view";
@@ -77,7 +78,7 @@ export class KairosAccount extends View {
   }
 
   protected override render(): TemplateResult {
-    return html`<header class="day"><div><p class="eyebrow">${session.me?.email ?? ""}</p><h1>${words.title}</h1></div></header>
+    return html`<header class="day"><div>${wayBack("#/more")}<p class="eyebrow">${session.me?.email ?? ""}</p><h1>${words.title}</h1></div></header>
       ${updateReady()
         ? html`<section class="card account-part"><p>${shared.updateReady}</p><button class="primary wide" @click=${takeUpdate}>${shared.reload}</button></section>`
         : nothing}

@@ -87,13 +87,13 @@ export class KairosDevices extends HubPage {
 
   protected override render(): TemplateResult {
     const shown = this.devices?.filter((d) => d.status !== "revoked");
-    const head = this.renderHead(t.devices, t.devicesLead);
-    if (!shown) return html`${head}${this.renderWaiting()}${this.renderAccount()}`;
+    const head = this.renderHead(t.devices, t.devicesLead, "#/more");
+    if (!shown) return html`${head}${this.renderWaiting()}`;
     return html`${head}${this.renderAway()}
       ${shown.length === 0
           ? html`<div class="empty">${button()}<h2>${t.noDevices}</h2><p>${t.noDevicesLead}</p></div>`
           : html`<ul class="list">${repeat(shown, (d) => d.device_id, (d) => this.renderDevice(d))}</ul>`}
-      ${this.away && !this.form ? nothing : this.renderForms()} ${this.renderAccount()}
+      ${this.away && !this.form ? nothing : this.renderForms()}
       ${this.fresh ? this.renderFresh(this.fresh) : nothing}
       ${this.removing ? this.renderRemoving(this.removing) : nothing}`;
   }
@@ -158,17 +158,6 @@ export class KairosDevices extends HubPage {
         <button class="primary wide" aria-disabled=${this.working}>${asButton ? t.add : t.approve}</button>
       </form>
       <button class="quiet wide" @click=${() => this.paint(() => (this.form = null))}>${t.cancel}</button>
-    </section>`;
-  }
-
-  private renderAccount(): TemplateResult {
-    const me = session.me;
-    return html`<section class="account" aria-label=${t.account}>
-      <p><b>${me?.display_name ?? ""}</b><br />${me?.email ?? ""}</p>
-      <div class="account-links">
-        <a class="quiet" href="/mirror">${t.openMirror}</a>
-        <button class="quiet" @click=${() => session.leave()}>${t.signOut}</button>
-      </div>
     </section>`;
   }
 

@@ -8,6 +8,11 @@ import { hub } from "../texts/hub";
 import "./hub-page.css";
 import { View } from "./view";
 
+/** The way to the page above. */
+export function wayBack(up: string): TemplateResult {
+  return html`<a class="way-back" href=${up}>${back()}<span>${hub.back}</span></a>`;
+}
+
 /** A page that is asked of the hub itself: it loads when it opens and when the hub is back, and says plainly while it is away. */
 export abstract class HubPage extends View {
   /** The words after the page's own in the hash. */
@@ -81,7 +86,7 @@ export abstract class HubPage extends View {
 
   protected renderHead(title: string, eyebrow = "", up = ""): TemplateResult {
     return html`<header class="day"><div>
-      ${up ? html`<a class="way-back" href=${up}>${back()}<span>${hub.back}</span></a>` : nothing}
+      ${up ? wayBack(up) : nothing}
       ${eyebrow ? html`<p class="eyebrow">${eyebrow}</p>` : nothing}<h1>${title}</h1></div></header>`;
   }
 
