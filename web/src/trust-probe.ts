@@ -6,6 +6,9 @@ export interface Trust {
   https_port: number | null;
   require_tls: boolean;
   fingerprint: string | null;
+  /** Where buttons reach it, plain and in TLS; null: nowhere. A hub may not tell. */
+  mqtt_port?: number | null;
+  mqtts_port?: number | null;
 }
 
 export function trustOf(api: Api): Promise<Trust> {

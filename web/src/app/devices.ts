@@ -4,8 +4,10 @@ import { locale, t } from "../i18n";
 import { button, mirror, trash } from "../icons";
 import { api, session, toast, toastError } from "../session";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
+import { type Trust, trustOf } from "../trust-probe";
 import { lookFirst } from "./focus";
 import { HubPage } from "./hub-page";
+import { pressLine } from "./press-line";
 import { copyText, renderSecret } from "./secret";
 import { field } from "./view";
 
@@ -17,6 +19,8 @@ export class KairosDevices extends HubPage {
   private habits: Habit[] = [];
   private form: "button" | "mirror" | null = null;
   private fresh: (DeviceCredentials & { name: string }) | null = null;
+  /** How buttons reach the hub, as far as it tells. */
+  private trust: Trust | null = null;
   private removing: Device | null = null;
   /** Which text was copied last; said where the eye is, since a toast lies under an open dialog. */
   private copied = "";
@@ -41,6 +45,7 @@ export class KairosDevices extends HubPage {
 
   private async addButton(form: HTMLFormElement): Promise<void> {
     const name = field(form, "name");
+    this.trust = await trustOf(api).catch(() => null);
     this.fresh = { ...(await api.post<DeviceCredentials>("/api/devices", { name, kind: "button" })), name };
   }
 
@@ -173,7 +178,7 @@ export class KairosDevices extends HubPage {
       <p class="lead">${t.credentialsLead}</p>
       <dl class="secrets">
         ${secret(t.topic, `${fresh.topic}/event`)} ${secret(t.username, fresh.username)}
-        ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh))}
+        ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh, this.trust))}
       </dl>
       <form method="dialog"><button class="primary wide">${t.done}</button></form>
     </dialog>`;
@@ -190,12 +195,6 @@ export class KairosDevices extends HubPage {
       </div>
     </dialog>`;
   }
-}
-
-/** A press from a terminal. Its id must never repeat, so the shell makes a new one each time. */
-export function pressLine(host: string, device: DeviceCredentials): string {
-  const body = `{\\"event_type\\":\\"press\\",\\"button\\":\\"1\\",\\"press_id\\":\\"terminal:$(date +%s%N)\\"}`;
-  return `mosquitto_pub -h ${host} -q 1 -u ${device.username} -P '${device.password}' -t ${device.topic}/event -m "${body}"`;
 }
 
 customElements.define("kairos-devices", KairosDevices);
