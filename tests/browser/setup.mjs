@@ -35,13 +35,18 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   if ((await hook(page, "habit-anchor").count()) > 0) await write("habit-anchor", setting("ANCHOR", "make coffee"));
   await hook(page, "habit-submit").click();
 
+  // A button may come later, too.
+  await hook(page, "first-button").waitFor();
+  await shot("setup-3-button");
+  await hook(page, "first-later").click();
+
   const item = hook(page, "today-item").filter({ hasText: habit }).first();
   await item.waitFor();
   const habitId = await item.getAttribute("data-habit-id");
   const done = await item.getAttribute("data-done");
   if (!habitId) throw new Trouble("today-item has no data-habit-id");
   if (done !== "false") throw new Trouble(`a new habit has data-done="${done}"`);
-  await shot("setup-3-today");
+  await shot("setup-4-today");
   say("READY", { habit_id: habitId });
 
   if (setting("TAP", "1") === "0") return;
@@ -50,7 +55,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   const seconds = Math.round((performance.now() - begin) / 100) / 10;
   say("DONE", { habit_id: habitId, seconds });
   if (seconds >= LONGEST_S) throw new Trouble(`the first run took ${seconds} s`);
-  await shot("setup-4-done");
+  await shot("setup-5-done");
 
   // A reload shows what the hub holds, and that the session outlives the page.
   await page.reload();

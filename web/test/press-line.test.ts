@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { pressLine } from "../src/app/press-line";
+import { type Press, pressLine, pressOf } from "../src/app/press-line";
 import type { Trust } from "../src/trust-probe";
 
 const device = { device_id: "d", username: "d", password: "p", topic: "kairos/device/d" };
@@ -22,3 +22,10 @@ it("goes over TLS where plain MQTT is for the hub's own machine", () => {
 });
 
 it("never repeats a press", () => expect(line("h", null)).toContain("terminal:$(date +%s%N)"));
+
+it("knows a button's press among what stands on a day", () => {
+  const event = (id: string, verb: string, device_id: string | null): Press => ({ id, verb, device_id, value: null, undo_of: null, occurred_at: null, source: "device", skip_reason: null });
+  const day = [event("a", "full", null), event("b", "full", "other"), event("c", "undo", "d"), event("d", "add", "d"), event("e", "full", "d")];
+  expect(pressOf("d", day)?.id).toBe("d");
+  expect(pressOf("d", day.slice(0, 3))).toBeNull();
+});

@@ -3,8 +3,11 @@ import { repeat } from "lit/directives/repeat.js";
 import { locale, t } from "../i18n";
 import { button, mirror, trash } from "../icons";
 import { api, session, toast, toastError } from "../session";
+import { words } from "../texts/devices";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
 import { type Trust, trustOf } from "../trust-probe";
+import { inOrder } from "./days";
+import "./first-press";
 import { lookFirst } from "./focus";
 import { HubPage } from "./hub-page";
 import { pressLine } from "./press-line";
@@ -18,7 +21,9 @@ export class KairosDevices extends HubPage {
   private devices: Device[] | null = null;
   private habits: Habit[] = [];
   private form: "button" | "mirror" | null = null;
-  private fresh: (DeviceCredentials & { name: string }) | null = null;
+  private fresh: (DeviceCredentials & { name: string; habit: Habit | undefined }) | null = null;
+  /** It was pressed already: nothing is to be put into it any more. */
+  private pressed = false;
   /** How buttons reach the hub, as far as it tells. */
   private trust: Trust | null = null;
   private removing: Device | null = null;
@@ -27,6 +32,8 @@ export class KairosDevices extends HubPage {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    // Who comes from their first habit is here to add the first button.
+    if (this.words[0] === "first") this.form = "button";
     this.every(LOOK_MS, () => document.hidden || void this.refresh());
     this.follow(session.model, "rows", () => void this.refresh());
   }
@@ -46,7 +53,13 @@ export class KairosDevices extends HubPage {
   private async addButton(form: HTMLFormElement): Promise<void> {
     const name = field(form, "name");
     this.trust = await trustOf(api).catch(() => null);
-    this.fresh = { ...(await api.post<DeviceCredentials>("/api/devices", { name, kind: "button" })), name };
+    const habit = this.habits.find(({ id }) => id === field(form, "habit"));
+    const made = await api.post<DeviceCredentials>("/api/devices", { name, kind: "button" });
+    this.pressed = false;
+    // Its password is told once: it is shown whatever comes of the rest.
+    this.fresh = { ...made, name, habit: undefined };
+    if (!habit) return;
+    await api.put(`/api/devices/${made.device_id}/bindings`, { bindings: [pressFor(habit, "1")] }).then(() => (this.fresh = { ...made, name, habit }), toastError);
   }
 
   private async addMirror(form: HTMLFormElement): Promise<void> {
@@ -67,11 +80,7 @@ export class KairosDevices extends HubPage {
       // Only what a binding is written with: the hub may tell more about one than it takes.
       .map(({ trigger, button, action, habit_id, value, act_as }) => ({ trigger, button, action, habit_id, value, act_as }));
     const habit = this.habits.find((h) => h.id === habitId);
-    const own: Binding[] = habit
-      ? [habit.kind === "measurable"
-          ? { trigger: "press", button: key, action: "add", habit_id: habit.id, value: habit.step ?? 1 }
-          : { trigger: "press", button: key, action: "complete", habit_id: habit.id }]
-      : [];
+    const own = habit ? [pressFor(habit, key)] : [];
     try {
       await api.put(`/api/devices/${device.device_id}/bindings`, { bindings: [...others, ...own] });
       if (habit) toast(t.bound(habit.name));
@@ -154,7 +163,7 @@ export class KairosDevices extends HubPage {
       <h2>${title}</h2>
       <form @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.add(form))}>
         ${asButton
-          ? html`<label class="field"><span>${t.deviceName}</span><input name="name" required maxlength="100" placeholder=${t.deviceNameExample} autocomplete="off" data-focus /></label>`
+          ? html`<label class="field"><span>${t.deviceName}</span><input name="name" required maxlength="100" placeholder=${t.deviceNameExample} autocomplete="off" data-focus /></label>${this.renderChoice()}`
           : html`<label class="field"><span>${t.mirrorCode}</span><input class="code" name="code" required minlength="8" maxlength="12" placeholder="K7MF-2QXD" autocomplete="off" autocapitalize="characters" spellcheck="false" data-focus /></label>
               <label class="field"><span>${t.mirrorName}</span><input name="name" maxlength="100" placeholder=${t.mirrorNameExample} autocomplete="off" /></label>
               <p class="hint">${t.mirrorShowsMe}</p>
@@ -166,7 +175,20 @@ export class KairosDevices extends HubPage {
     </section>`;
   }
 
-  private renderFresh(fresh: DeviceCredentials & { name: string }): TemplateResult {
+  /** What its first key is to do; what is still to be done comes first. */
+  private renderChoice(): TemplateResult {
+    return html`<label class="field"><span>${words.press}</span>
+      <select name="habit" data-testid="button-habit">
+        ${this.active.map((habit, n) => html`<option value=${habit.id} ?selected=${n === 0}>${habit.name}</option>`)}
+        <option value="">${words.later}</option>
+      </select></label>`;
+  }
+
+  private get active(): Habit[] {
+    return inOrder(this.habits.filter(({ status, kind }) => status === "ACTIVE" && kind !== "avoid"));
+  }
+
+  private renderFresh(fresh: NonNullable<typeof this.fresh>): TemplateResult {
     const close = () => this.paint(() => {
       this.fresh = null;
       this.copied = "";
@@ -174,13 +196,14 @@ export class KairosDevices extends HubPage {
     const take = (text: string) => copyText(text, this) && this.paint(() => (this.copied = text));
     const secret = (label: string, text: string) => renderSecret(label, text, this.copied, take);
     return html`<dialog aria-labelledby="fresh-title" @close=${close}>
-      <h2 id="fresh-title">${t.credentialsTitle(fresh.name)}</h2>
-      <p class="lead">${t.credentialsLead}</p>
-      <dl class="secrets">
+      <h2 id="fresh-title" ?hidden=${this.pressed}>${t.credentialsTitle(fresh.name)}</h2>
+      <p class="lead" ?hidden=${this.pressed}>${t.credentialsLead}</p>
+      <dl class="secrets" ?hidden=${this.pressed}>
         ${secret(t.topic, `${fresh.topic}/event`)} ${secret(t.username, fresh.username)}
         ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh, this.trust))}
       </dl>
-      <form method="dialog"><button class="primary wide">${t.done}</button></form>
+      ${fresh.habit ? html`<kairos-first-press .deviceId=${fresh.device_id} .name=${fresh.name} .habit=${fresh.habit} @pressed=${() => this.paint(() => (this.pressed = true))}></kairos-first-press>` : nothing}
+      <form method="dialog"><button class="primary wide" data-testid="fresh-close">${this.pressed ? words.lovely : fresh.habit ? words.notNow : t.done}</button></form>
     </dialog>`;
   }
 
@@ -195,6 +218,12 @@ export class KairosDevices extends HubPage {
       </div>
     </dialog>`;
   }
+}
+
+/** What a press does with a habit: an amount grows by its step. */
+function pressFor(habit: Habit, key: string): Binding {
+  const press = { trigger: "press", button: key, habit_id: habit.id };
+  return habit.kind === "measurable" ? { ...press, action: "add", value: habit.step ?? 1 } : { ...press, action: "complete" };
 }
 
 customElements.define("kairos-devices", KairosDevices);

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { mark } from "../icons";
 import { api } from "../session";
+import type { Habit } from "../types";
 import "./habit-form";
 import { field, View } from "./view";
 
@@ -55,14 +56,32 @@ export class KairosSetup extends Gate {
 export class KairosFirstHabit extends View {
   static override properties = { name: {} };
   declare name: string;
+  /** The first habit, once it is there. */
+  private made: Habit | null = null;
 
   protected override render(): TemplateResult {
     const done = () => this.dispatchEvent(new Event("done"));
+    if (this.made) return this.renderButton(this.made, done);
     return html`<main class="gate">
       <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(2, 2)}</p><h1>${t.firstTitle(this.name)}</h1><p class="lead">${t.firstLead}</p></header>
       <div class="card">
-        <kairos-habit-form .first=${true} @done=${done}></kairos-habit-form>
+        <kairos-habit-form .first=${true} @done=${(event: CustomEvent<Habit>) => this.paint(() => (this.made = event.detail))}></kairos-habit-form>
         <button class="quiet wide" @click=${done}>${t.later}</button>
+      </div>
+    </main>`;
+  }
+
+  /** A habit is there; a button makes it one press away. */
+  private renderButton({ name }: Habit, done: () => void): TemplateResult {
+    const add = () => {
+      location.hash = "#/devices/first";
+      done();
+    };
+    return html`<main class="gate">
+      <header class="hello">${mark("mark mark-large")}<h1>${t.added(name)}</h1><p class="lead">${t.noDevicesLead}</p></header>
+      <div class="card">
+        <button class="primary wide" data-testid="first-button" data-focus @click=${add}>${t.addButton}</button>
+        <button class="quiet wide" data-testid="first-later" @click=${done}>${t.later}</button>
       </div>
     </main>`;
   }

@@ -1,5 +1,5 @@
 import type { Trust } from "../trust-probe";
-import type { DeviceCredentials } from "../types";
+import type { DayEvent, DeviceCredentials } from "../types";
 
 /** Where the hub takes buttons when it is set up as it comes. */
 const PORT = 1883;
@@ -27,4 +27,14 @@ export function pressLine(host: string, device: DeviceCredentials, trust: Trust 
 /** The authority comes as phones take it; MQTT clients read it as text. */
 function fetchLine(host: string, { https_port }: Trust): string {
   return `curl -sk https://${host}:${https_port ?? 443}/trust/ca.crt | openssl x509 -inform der -out ${CA}`;
+}
+
+/** What a day tells of a press. */
+export interface Press extends DayEvent {
+  device_id: string | null;
+}
+
+/** The press of a device among what stands on a day; one that was taken back was one, too. */
+export function pressOf(device_id: string, events: Press[]): Press | null {
+  return events.find((event) => event.device_id === device_id && event.verb !== "undo") ?? null;
 }
