@@ -30,6 +30,8 @@ export interface ApiOptions {
   onSignedOut?: () => void;
   /** The text of an error without an answer. */
   offlineText?: string;
+  /** Says an error of the hub in the person's language. */
+  say?: (error: WireError) => Promise<string>;
 }
 
 export class Api {
@@ -183,7 +185,9 @@ export class Api {
     }
     if (response.ok) return json as T;
     const error = (json as { error?: WireError } | undefined)?.error;
-    throw new ApiError(response.status, error?.code ?? "http", error?.message ?? `HTTP ${response.status}`);
+    const { code = "http", message = `HTTP ${response.status}` } = error ?? {};
+    const said = error && (await this.options.say?.(error).catch(() => message));
+    throw new ApiError(response.status, code, said ?? message);
   }
 
   private accept(answer: TokenAnswer): void {

@@ -1,5 +1,5 @@
 import { Api, exclusive } from "./api";
-import { t } from "./i18n";
+import { lang, t } from "./i18n";
 import { Live, liveUrl } from "./live";
 import { CurrentModel, LiveModel, type Model } from "./model";
 import { canSync, forgetMe, remember, remembered } from "./sync/able";
@@ -12,6 +12,8 @@ import type { Me, Today } from "./types";
 export const api = new Api({
   lock: exclusive,
   offlineText: t.offline,
+  // The hub's own sentences are English. Theirs come only when there is something to say.
+  ...(lang === "de" ? { say: async (error) => (await import("./texts/errors")).inGerman(error) } : {}),
   onSignedOut: () => dispatchEvent(new Event("kairos-signed-out")),
 });
 
@@ -29,7 +31,7 @@ export function toast(text: string, undo?: () => void, more: Pick<Toast, "label"
   dispatchEvent(new CustomEvent<Toast>("kairos-toast", { detail: undo ? { text, undo, ...more } : { text } }));
 }
 
-/** What went wrong, in the hub's own words where it has any. */
+/** What went wrong, in the hub's words where it has any. */
 export function errorText(error: unknown): string {
   return error instanceof Error && error.message ? error.message : t.somethingElse;
 }

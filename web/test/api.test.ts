@@ -100,6 +100,13 @@ describe("errors", () => {
     expect(error).toMatchObject({ status: 422, code: "name_too_long", message: "Please choose a shorter name." });
   });
 
+  it("speak the person's language where there is somebody to say them", async () => {
+    const { fetch } = hub(() => [401, refusal("invalid_credentials", "It is not right.")]);
+    const said = (say: (error: { code: string }) => Promise<string>) => new Api({ fetch, say }).login("a", "b").catch((error: Error) => error.message);
+    expect(await said(async ({ code }) => `de: ${code}`)).toBe("de: invalid_credentials");
+    expect(await said(() => Promise.reject(new Error("away")))).toBe("It is not right.");
+  });
+
   it("need no body", async () => {
     const { fetch } = hub(() => [502, undefined]);
     await expect(new Api({ fetch }).bare("GET", "/api/setup")).rejects.toMatchObject({ status: 502, message: "HTTP 502" });

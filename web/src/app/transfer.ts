@@ -4,6 +4,7 @@ import { t } from "../i18n";
 import { check, rest } from "../icons";
 import { download, file as fileIcon, warn } from "../icons-pages";
 import { api, session, toast, toastError } from "../session";
+import { inWords } from "../texts/errors";
 import { words } from "../texts/transfer";
 import type { Import, List, Outlook } from "../types";
 import { count, day, moment, size } from "./format";
@@ -209,7 +210,7 @@ export class KairosTransfer extends HubPage {
       case "done":
         return `${what} ${words.done}`;
       case "refused":
-        return one.message ?? words.refused;
+        return one.message ? inWords(one.message) : words.refused;
       case "undone":
         return words.undone;
       default:

@@ -3,6 +3,7 @@ import { check, minus } from "../../icons";
 import { warn } from "../../icons-pages";
 import { api } from "../../session";
 import { words } from "../../texts/admin";
+import { inWords } from "../../texts/errors";
 import type { Health } from "../../types";
 import { type Trust, trustOf } from "../../trust-probe";
 import { HubPage } from "../hub-page";
@@ -43,7 +44,7 @@ export class KairosHealth extends HubPage {
     const icon = part.status === "ok" ? check() : part.status === "off" ? minus() : warn();
     return html`<li class="is-${part.status}" data-testid="health-part" data-part=${name}>
       <span class="part-mark">${icon}</span>
-      <span class="words"><span class="part-name">${words.parts[name] ?? name}</span>${part.reason ? html`<span class="line">${part.reason}</span>` : nothing}</span>
+      <span class="words"><span class="part-name">${words.parts[name] ?? name}</span>${part.reason ? html`<span class="line">${inWords(part.reason)}</span>` : nothing}</span>
       <span class="line part-state">${state}</span></li>`;
   }
 }
