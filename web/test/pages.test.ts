@@ -6,7 +6,7 @@ const tag = (pathname: string, hash = "", narrow = false) => here({ pathname, ha
 it("finds a page by hash, by path and by the screen", () => {
   expect(tag("/")).toBe("kairos-today");
   expect(tag("/watch")).toBe("kairos-watch");
-  expect(tag("/admin")).toBe("kairos-devices");
+  expect(tag("/admin")).toBe("kairos-admin");
   expect(tag("/", "", true)).toBe("kairos-watch");
   expect(tag("/watch", "#/today")).toBe("kairos-today");
   expect(tag("/", "#/habits/7", true)).toBe("kairos-habits");

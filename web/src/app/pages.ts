@@ -36,7 +36,7 @@ export interface Place {
 }
 
 /** Paths under which the hub gives the same page, and where they lead. */
-const PATHS: Record<string, string> = { "/admin": "#/devices", "/watch": "#/watch" };
+const PATHS: Record<string, string> = { "/admin": "#/admin", "/watch": "#/watch" };
 /** A screen as narrow as this is worn on a wrist. */
 const WRIST = "(max-width: 260px)";
 
