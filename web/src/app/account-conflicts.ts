@@ -4,6 +4,7 @@ import { api, session, toast, toastError } from "../session";
 import type { List } from "../types";
 import { words } from "../texts/account";
 import { asideOf, changeText, type Columns, columnsOf, dateText, kindOf, momentText, valuesText } from "./account-words";
+import { LastWord } from "./last-word";
 import { View } from "./view";
 
 /** Two devices said different things, or something could not be taken in: both are here, and either can be had. */
@@ -32,6 +33,9 @@ interface Conflict {
   at: number | null;
 }
 
+/** Those put away a moment ago, also by a page that has been left since. */
+const dismissed = new LastWord(() => document.querySelector(".toast:hover, .toast:focus-within") !== null);
+
 export class KairosConflicts extends View {
   private entries: Entry[] = [];
   private busy = new Set<string>();
@@ -46,7 +50,7 @@ export class KairosConflicts extends View {
 
   private async load(): Promise<void> {
     try {
-      const found = await this.found();
+      const found = (await this.found()).filter(({ id }) => !dismissed.has(id));
       if (!session.sync && found.length > 0) this.habits = new Map((await session.model.habits()).map(({ id, name }) => [id, name]));
       const entries = await Promise.all(found.map((conflict) => this.entry(conflict)));
       this.paint(() => (this.entries = entries));
@@ -78,15 +82,36 @@ export class KairosConflicts extends View {
     };
   }
 
-  private async settle(entry: Entry, restore: boolean): Promise<void> {
+  /** What is put away is gone for good: the hub hears of it when it cannot be taken back here any more. */
+  private dismiss({ id }: Entry): void {
+    if (this.busy.has(id)) return;
+    dismissed.give(id, async () => {
+      try {
+        await api.delete(`/api/conflicts/${encodeURIComponent(id)}`);
+      } catch (error) {
+        dismissed.takeBack(id);
+        toastError(error);
+        await this.load();
+      }
+    });
+    this.drop(id);
+    toast(words.dismissed, () => {
+      dismissed.takeBack(id);
+      void this.load();
+    });
+  }
+
+  private drop(id: string): void {
+    this.paint(() => (this.entries = this.entries.filter((other) => other.id !== id)));
+  }
+
+  private async restore(entry: Entry): Promise<void> {
     if (this.busy.has(entry.id)) return;
     this.paint(() => this.busy.add(entry.id));
     try {
-      const path = `/api/conflicts/${encodeURIComponent(entry.id)}`;
-      if (restore) await api.post(`${path}/restore`);
-      else await api.delete(path);
-      this.entries = this.entries.filter((other) => other.id !== entry.id);
-      toast(restore ? words.restored : words.dismissed);
+      await api.post(`/api/conflicts/${encodeURIComponent(entry.id)}/restore`);
+      this.drop(entry.id);
+      toast(words.restored);
     } catch (error) {
       toastError(error);
     } finally {
@@ -116,8 +141,8 @@ export class KairosConflicts extends View {
           : html`<dt>${words.stands}</dt><dd>${entry.stands}</dd>`}
       </dl>
       <div class="pair">
-        <button class="quiet" aria-disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.settle(entry, false)}>${words.dismiss}</button>
-        <button class="primary" aria-disabled=${busy} data-testid="conflict-restore" @click=${() => this.settle(entry, true)}>${entry.aside ? words.apply : words.restore}</button>
+        <button class="quiet" aria-disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.dismiss(entry)}>${words.dismiss}</button>
+        <button class="primary" aria-disabled=${busy} data-testid="conflict-restore" @click=${() => this.restore(entry)}>${entry.aside ? words.apply : words.restore}</button>
       </div>
     </li>`;
   }
