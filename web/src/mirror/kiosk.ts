@@ -9,6 +9,14 @@ async function stayAwake(): Promise<void> {
   await navigator.wakeLock.request("screen").catch(() => {});
 }
 
+/**
+ * Whether the mirror is open as a page of the installed app: nothing there leads back. A panel's browser is full screen or a
+ * plain window, and shows the wall alone.
+ */
+export function isInApp(): boolean {
+  return matchMedia("(display-mode: standalone), (display-mode: minimal-ui)").matches || (navigator as { standalone?: boolean }).standalone === true;
+}
+
 export function beKiosk(): void {
   void stayAwake();
   document.addEventListener("visibilitychange", () => void stayAwake());

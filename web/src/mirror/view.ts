@@ -1,12 +1,13 @@
 import { html, LitElement, nothing, type PropertyValues, svg, type TemplateResult } from "lit";
 import { Api } from "../api";
-import { check, mark, rest } from "../icons";
+import { check, icon, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
 import { CallError, Live, liveUrl } from "../live";
 import { onSigns } from "../patience";
 import type { TodayItem, WallView } from "../types";
 import { reloadWhenUpdated } from "./fresh";
-import { beKiosk } from "./kiosk";
+import { beKiosk, isInApp } from "./kiosk";
+import "./out.css";
 import { age, arrange, Clock, isNight, isSettled, newlyDone, pixelShift } from "./logic";
 import { pair, storedToken, storeToken, type PairingState } from "./pairing";
 import { type Touch, Undo } from "./undo";
@@ -16,6 +17,8 @@ const JOY_MS = 3_200;
 const MESSAGE_MS = 4_000;
 /** The hub must refuse this often in a row before a mirror forgets who it is. */
 const REFUSALS = 3;
+
+const out = () => icon(svg`<path d="M14.5 5.5L8 12l6.5 6.5" />`);
 
 /** The wall: clock, the open habits, x of y. Read from two metres, touched now and then, never reloaded. */
 export class KairosMirror extends LitElement {
@@ -33,6 +36,7 @@ export class KairosMirror extends LitElement {
   private refusals = 0;
   private wasLive = false;
   private shown = "";
+  private readonly inApp = isInApp();
 
   protected override createRenderRoot(): HTMLElement {
     return this;
@@ -180,7 +184,7 @@ export class KairosMirror extends LitElement {
 
   protected override render(): TemplateResult {
     const clock = this.clock.at(new Date(), this.wall?.time_zone);
-    return html`<main class="wall ${this.wall ? "" : "wall-quiet"}">
+    return html`${this.inApp ? html`<a class="wall-out" data-testid="mirror-out" href="/" aria-label=${t.wallOut}>${out()}</a>` : nothing}<main class="wall ${this.wall ? "" : "wall-quiet"}">
       <header class="wall-head">
         <time class="wall-time">${clock.time}</time>
         <p class="wall-date">${clock.date}</p>
