@@ -123,7 +123,6 @@ const en = {
   wallHello: "Hello",
   wallNotAllowed: "This mirror only shows.",
   wallOut: "Back to the app",
-  wallUndo: "Undo",
   wallAge: (age: NonNullable<Age>) =>
     age.unit === "minutes" ? `as of ${age.n} min ago` : age.unit === "hours" ? `as of ${age.n} h ago` : `as of ${age.n} days ago`,
 };
@@ -240,7 +239,6 @@ const de: Strings = {
   wallHello: "Hallo",
   wallNotAllowed: "Dieser Spiegel zeigt nur an.",
   wallOut: "Zurück zur App",
-  wallUndo: "Zurück",
   wallAge: (age) =>
     age.unit === "minutes" ? `Stand vor ${age.n} min` : age.unit === "hours" ? `Stand vor ${age.n} h` : `Stand vor ${age.n} Tagen`,
 };

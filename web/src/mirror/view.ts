@@ -200,7 +200,7 @@ export class KairosMirror extends LitElement {
     const touch = this.message ? null : this.undo.touch;
     if (touch) {
       return html`<div class="wall-foot" role="status">${check()}<span class="wall-did">${touch.text}</span>
-        <button class="wall-undo" data-testid="mirror-undo" @click=${this.takeBack}>${t.wallUndo}</button></div>`;
+        <button class="wall-undo" data-testid="mirror-undo" @click=${this.takeBack}>${t.undo}</button></div>`;
     }
     return html`<p class="wall-foot" role="status" data-testid="mirror-foot">${this.message || this.ageText(Date.now())}</p>`;
   }
