@@ -97,7 +97,7 @@ const en = {
   leavePending: (n: number) => (n === 1 ? "One change has not reached your hub yet." : `${n} changes have not reached your hub yet.`),
   leavePendingKeep: "If your data stays here, they are sent when you sign in again.",
   leavePlain: "What is on your hub stays there.",
-  keepHere: "Leave my data on this device",
+  keepHere: "Leave my data on this device. Unticked, it is removed from here.",
   leaveGone: "Without that, they are gone.",
 };
 
@@ -190,7 +190,7 @@ const de: typeof en = {
   leavePending: (n) => (n === 1 ? "Eine Änderung ist noch nicht bei deinem Hub." : `${n} Änderungen sind noch nicht bei deinem Hub.`),
   leavePendingKeep: "Bleiben deine Daten hier, werden sie gesendet, wenn du dich wieder anmeldest.",
   leavePlain: "Was auf deinem Hub ist, bleibt dort.",
-  keepHere: "Meine Daten auf diesem Gerät lassen",
+  keepHere: "Meine Daten auf diesem Gerät lassen. Ohne Haken werden sie hier entfernt.",
   leaveGone: "Sonst sind sie weg.",
 };
 
