@@ -55,7 +55,6 @@ const en = {
   added: (name: string) => `“${name}” is on your list.`,
 
   // Today
-  progress: (done: number, total: number) => `${done} of ${total}`,
   progressLabel: (done: number, total: number) => `${done} of ${total} done today`,
   complete: (name: string) => `Complete: ${name}`,
   takeBack: (name: string) => `Take back: ${name}`,
@@ -120,7 +119,6 @@ const en = {
   wallPairHow: "Open Kairos Hub on your phone, then Devices.",
   wallSetup: "This hub is new. Open it on your phone to begin.",
   wallWaiting: "Looking for the hub…",
-  wallHello: "Hello",
   wallNotAllowed: "This mirror only shows.",
   wallOut: "Back to the app",
   wallAge: (age: NonNullable<Age>) =>
@@ -173,7 +171,6 @@ const de: Strings = {
   add: "Hinzufügen",
   added: (name) => `„${name}“ steht auf deiner Liste.`,
 
-  progress: (done, total) => `${done} von ${total}`,
   progressLabel: (done, total) => `${done} von ${total} heute erledigt`,
   complete: (name) => `Erledigen: ${name}`,
   takeBack: (name) => `Zurücknehmen: ${name}`,
@@ -236,7 +233,6 @@ const de: Strings = {
   wallPairHow: "Öffne Kairos Hub auf deinem Telefon, dann Geräte.",
   wallSetup: "Dieser Hub ist neu. Öffne ihn auf deinem Telefon.",
   wallWaiting: "Suche den Hub …",
-  wallHello: "Hallo",
   wallNotAllowed: "Dieser Spiegel zeigt nur an.",
   wallOut: "Zurück zur App",
   wallAge: (age) =>

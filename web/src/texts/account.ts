@@ -84,7 +84,6 @@ const en = {
   dayStartHint: "What you do before that still counts for the day before.",
   weekStart: "Your week begins on",
   saved: "Saved.",
-  profileAway: "Your hub has to be there for a change of these.",
 
   // What they like to see
   preferencesTitle: "What you like to see",
@@ -179,7 +178,6 @@ const de: typeof en = {
   dayStartHint: "Was du davor tust, zählt noch zum Tag davor.",
   weekStart: "Deine Woche beginnt am",
   saved: "Gespeichert.",
-  profileAway: "Um dies zu ändern, muss dein Hub erreichbar sein.",
 
   preferencesTitle: "Was du sehen magst",
   preferencesLead: "Aus, solange du es nicht möchtest. Der Anteil deiner Tage ist immer da.",
