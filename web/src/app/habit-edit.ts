@@ -19,6 +19,8 @@ export class KairosHabitEdit extends View {
   private habit: Habit | null | undefined;
   private away = false;
   private removing = false;
+  /** What the habit is tied to, as the form has it now; null until it is changed there. */
+  private tie: string | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -97,8 +99,8 @@ export class KairosHabitEdit extends View {
         <input name="name" data-testid="edit-name" required maxlength="100" autocomplete="off" value=${habit.name} /></label>
       <div class="pair">
         <label class="field"><span>${words.anchorKind}</span>
-          <select name="anchor_type">${Object.entries(words.anchorTypes).map(([type, text]) => html`<option value=${type} ?selected=${type === habit.anchor_type}>${text}</option>`)}</select></label>
-        <label class="field"><span>${words.anchor}</span>
+          <select name="anchor_type" @change=${(event: Event) => this.paint(() => (this.tie = (event.target as HTMLSelectElement).value))}>${Object.entries(words.anchorTypes).map(([type, text]) => html`<option value=${type} ?selected=${type === habit.anchor_type}>${text}</option>`)}</select></label>
+        <label class="field"><span>${words.anchors[this.tie ?? habit.anchor_type]}</span>
           <input name="anchor" data-testid="edit-anchor" maxlength="200" autocomplete="off" autocapitalize="none" value=${habit.anchor_behavior} /></label>
       </div>
       <kairos-habit-fields .habit=${habit}></kairos-habit-fields>
