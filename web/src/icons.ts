@@ -15,6 +15,8 @@ export const leaf = () =>
   icon(svg`<path d="M5 19c0-8 5-13 15-14 0 10-5 15-12 14.5M5 21c.8-5 3.7-8.5 8-10.5" />`);
 export const button = () => icon(svg`<rect x="4" y="4" width="16" height="16" rx="4.5" /><circle cx="12" cy="12" r="3.6" />`);
 export const mirror = () => icon(svg`<rect x="6" y="3" width="12" height="18" rx="2.5" /><path d="M9.5 10l3-3M9.5 14l5-5" />`);
+/** A note that stands on a day. */
+export const noteMark = () => icon(svg`<path d="M5 4.5h14v10L14.5 19H5zM8.5 9h7M8.5 13h4" />`);
 export const trash = () => icon(svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7" />`);
 export const pause = () => icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" />`);
 export const steps = () => icon(svg`<circle cx="5.5" cy="6" r="1.6" /><circle cx="5.5" cy="12" r="1.6" /><circle cx="5.5" cy="18" r="1.6" /><path d="M10.5 6H20M10.5 12H20M10.5 18h6" />`);

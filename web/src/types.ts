@@ -15,6 +15,18 @@ export interface TodayItem {
   target: number | null;
   unit: string | null;
   date: string;
+  /** How far its quota is met in the period of the day; only a phone's own database says so. */
+  quota?: Quota;
+  /** Whether somebody wrote a note on the day; likewise. */
+  noted?: boolean;
+}
+
+/** So many days of `of` in a period of `days`. */
+export interface Quota {
+  done: number;
+  of: number;
+  days: number;
+  rolling: boolean;
 }
 
 export interface List<T> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { activeDays, anchorText, changes, perOf, planOf, planText, readFields, Unclear } from "../src/app/habit-draft";
+import { activeDays, anchorText, changes, perOf, planOf, planText, quotaText, readFields, Unclear } from "../src/app/habit-draft";
 import type { Habit } from "../src/types";
 
 const habit = (more: Partial<Habit> = {}): Habit => ({
@@ -68,3 +68,11 @@ it("knows a period by its length, and days from whatever stands there", () => {
   expect([null, "[1,8,\"2\"]", "{}", "x"].map(activeDays)).toEqual([[], [1], [], []]);
   expect(planOf(habit({ freq_num: 7, freq_den: 7 }))).toBe("DAILY");
 });
+
+it.each([
+  [7, false, "1 of 3 this week"],
+  [30, false, "1 of 3 this month"],
+  [365, false, "1 of 3 this year"],
+  [10, false, "1 of 3 in 10 days"],
+  [7, true, "1 of 3 in 7 days"],
+])("a quota of %i days, rolling %s, stands at %s", (days, rolling, expected) => expect(quotaText({ done: 1, of: 3, days, rolling })).toBe(expected));

@@ -1,5 +1,5 @@
 import { words } from "../texts/habits";
-import type { Frequency, Habit, HabitKind, HabitPatch } from "../types";
+import type { Frequency, Habit, HabitKind, HabitPatch, Quota } from "../types";
 import { weekdayNames } from "./days";
 
 /** What a habit asks for, as a form has it. */
@@ -85,6 +85,12 @@ export function planText(habit: Habit): string {
   const days = activeDays(habit.active_days);
   if (habit.frequency !== "CUSTOM") return words.plans[habit.frequency] ?? "";
   return days.length > 0 ? days.map((day) => names[day - 1]).join(", ") : words.plans["DAILY"]!;
+}
+
+/** "1 of 3 this week". */
+export function quotaText({ done, of, days, rolling }: Quota): string {
+  const per = rolling ? "days" : perOf(days);
+  return `${words.of(done, of)} ${per === "days" ? words.inDays(days) : words.present[per]}`;
 }
 
 /** When it happens: "after I make coffee". */

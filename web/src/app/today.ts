@@ -1,7 +1,7 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { locale, t } from "../i18n";
-import { check, dots, leaf, minus, plus, rest } from "../icons";
+import { check, dots, leaf, minus, noteMark, plus, rest } from "../icons";
 import type { DeedBody } from "../model";
 import { session, toast, toastError } from "../session";
 import { words } from "../texts/history";
@@ -9,6 +9,7 @@ import type { Habit, HabitCommand, Receipt, TodayItem } from "../types";
 import "./day-sheet";
 import { amountText, staysAway } from "./days";
 import { act } from "./deeds";
+import { quotaText } from "./habit-draft";
 import "./habit-form";
 import { LongPress } from "./long-press";
 import "./recovery";
@@ -137,7 +138,7 @@ export class KairosToday extends View {
     const state = `${away ? "is-away" : item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
     const line = this.lineOf(item, away);
     // What is seen is also what is heard.
-    const seen = line ? `${item.name}, ${line}` : item.name;
+    const seen = [item.name, line, item.noted ? words.noted : ""].filter(Boolean).join(", ");
     const label = away ? words.more(seen) : settled ? t.takeBack(seen) : t.complete(seen);
     return html`<li class="habit ${state}" data-testid="today-item" data-habit-id=${item.habit_id} data-done=${String(item.done)} aria-busy=${busy ? "true" : "false"}
         @pointerdown=${(event: PointerEvent) => this.press.down(event, open)} @pointermove=${(event: PointerEvent) => this.press.move(event)}
@@ -145,7 +146,7 @@ export class KairosToday extends View {
         @click=${{ handleEvent: (event: Event) => this.press.swallow(event), capture: true }}>
       <button class="tap" data-testid="today-complete" aria-disabled=${busy} @click=${() => (away ? open() : this.toggle(item))} aria-label=${label}>
         ${this.renderDot(item, away)}
-        <span class="words"><span class="name">${item.name}</span> ${line ? html`<span class="line">${line}</span>` : nothing}</span>
+        <span class="words"><span class="name">${item.name}</span> ${line || item.noted ? html`<span class="line">${line}${item.noted ? noteMark() : nothing}</span>` : nothing}</span>
       </button>
       ${item.kind === "measurable" && !skipped
         ? html`<span class="steps">
@@ -174,9 +175,9 @@ export class KairosToday extends View {
   /** What stands under a habit's name. */
   private lineOf(item: TodayItem, away: boolean): string {
     if (item.type === "SKIPPED") return t.skippedToday;
-    if (item.kind === "measurable") return this.amountOf(item);
-    if (away) return item.type === "MISSED" ? words.lapse : words.keptSoFar;
-    return item.type === "PARTIAL" ? words.inPart : this.anchorOf(item);
+    if (away && item.kind !== "measurable") return item.type === "MISSED" ? words.lapse : words.keptSoFar;
+    const stands = item.kind === "measurable" ? this.amountOf(item) : item.type === "PARTIAL" ? words.inPart : "";
+    return [stands, item.quota ? quotaText(item.quota) : "", stands ? "" : this.anchorOf(item)].filter(Boolean).join(" · ");
   }
 
   private open(habit_id: string): void {

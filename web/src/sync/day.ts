@@ -53,6 +53,7 @@ export function itemOf(habit: HabitRow, plan: Plan, cells: CellRow[], day: Day):
   const schedule = plan.on(day);
   const counted = schedule.kind === "measurable";
   const type = typeOf(cell);
+  const quota = plan.quota(day, marks);
   return {
     habit_id: habit.id,
     name: habit.name ?? "",
@@ -65,6 +66,8 @@ export function itemOf(habit: HabitRow, plan: Plan, cells: CellRow[], day: Day):
     target: counted ? schedule.target : null,
     unit: schedule.unit,
     date,
+    ...(quota ? { quota } : {}),
+    ...(cell?.note ? { noted: true } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Day, logicalDay, mod, monthOf, type Person, toDay, weekday, yearOf } from "./calendar";
+import type { Quota } from "../types";
 import type { HabitRow, PauseRow, ScheduleRow } from "./rows";
 
 /**
@@ -148,9 +149,16 @@ export class Plan {
     const schedule = this.on(day);
     if (!hasQuota(schedule) || keptByNothing(schedule)) return true;
     const window = this.window(day);
-    let done = 0;
-    for (const [other, mark] of marks) if (mark === "done" && other !== day && other >= window[0] && other <= window[1]) done += 1;
-    return done < Math.max(1, this.wanted(window, day));
+    const others = doneIn(window, marks) - (marks.get(day) === "done" ? 1 : 0);
+    return others < Math.max(1, this.wanted(window, day));
+  }
+
+  /** How far a quota is met in the day's period, the day with it; undefined where there is none. */
+  quota(day: Day, marks: Marks): Quota | undefined {
+    const schedule = this.on(day);
+    if (!hasQuota(schedule) || keptByNothing(schedule)) return undefined;
+    const window = this.window(day);
+    return { done: doneIn(window, marks), of: Math.max(1, this.wanted(window, day)), days: schedule.days, rolling: schedule.rolling };
   }
 
   /** How a day stands by its cell. A part counts as done; of what has a limit a part is more than the limit. */
@@ -202,6 +210,12 @@ export class Plan {
     const from = day - clamp(mod(day - since, length));
     return [from, from + clamp(length - 1)];
   }
+}
+
+function doneIn([from, to]: Window, marks: Marks): number {
+  let done = 0;
+  for (const [day, mark] of marks) if (mark === "done" && day >= from && day <= to) done += 1;
+  return done;
 }
 
 function count([from, to]: Window, is: (day: Day) => boolean): number {

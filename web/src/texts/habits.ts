@@ -41,6 +41,9 @@ const en = {
   dated: "A change counts from today. Days gone by stay as they were.",
   nTimes: (times: number, per: "week" | "month" | "year") => (times === 1 ? `once a ${per}` : `${times} times a ${per}`),
   nInDays: (times: number, days: number) => (times === 1 ? `once in ${days} days` : `${times} times in ${days} days`),
+  of: (done: number, of: number) => `${done} of ${of}`,
+  present: { week: "this week", month: "this month", year: "this year" },
+  inDays: (days: number) => `in ${days} days`,
 
   state: "For now",
   pause: "Take a break",
@@ -116,6 +119,9 @@ const de: typeof en = {
   dated: "Eine Änderung gilt ab heute. Vergangene Tage bleiben, wie sie waren.",
   nTimes: (times, per) => `${times === 1 ? "einmal" : `${times}-mal`} ${{ week: "die Woche", month: "im Monat", year: "im Jahr" }[per] ?? ""}`,
   nInDays: (times, days) => `${times}-mal in ${days} Tagen`,
+  of: (done, of) => `${done} von ${of}`,
+  present: { week: "in dieser Woche", month: "in diesem Monat", year: "in diesem Jahr" },
+  inDays: (days) => `in ${days} Tagen`,
 
   state: "Fürs Erste",
   pause: "Pause machen",

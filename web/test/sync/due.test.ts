@@ -164,3 +164,18 @@ describe("the logical day", () => {
     expect(toDay("1970-01-01")).toBe(0);
   });
 });
+
+describe("a quota", () => {
+  it("says how far it is met, the day with it, and nothing of another period", () => {
+    const week = plan(quota(3, 7));
+    expect(week.quota(MONDAY + 2, marks("x.x.... x"))).toEqual({ done: 2, of: 3, days: 7, rolling: false });
+    expect(week.quota(MONDAY + 8, marks("xxx.... x"))).toEqual({ done: 1, of: 3, days: 7, rolling: false });
+    expect(plan({ ...quota(2, 7), freq_window: "rolling" }).quota(MONDAY + 8, marks(".xx"))).toEqual({ done: 1, of: 2, days: 7, rolling: true });
+    expect(plan().quota(MONDAY, marks("x"))).toBeUndefined();
+    expect(plan({ ...quota(3, 7), kind: "avoid" }).quota(MONDAY, marks("x"))).toBeUndefined();
+  });
+
+  it("is smaller where a break takes days of the week", () => {
+    expect(plan(quota(3, 7), [["2026-11-05", "2026-11-08"]]).quota(MONDAY, marks("x"))).toMatchObject({ done: 1, of: 1 });
+  });
+});

@@ -88,6 +88,18 @@ describe("the day", () => {
     expect((await model()).today?.items).toEqual([]);
   });
 
+  it("says how a quota stands, and where somebody wrote a note", async () => {
+    await habit({ freq_num: 3, freq_den: 7 });
+    await had("completions", { id: "c", habit_id: HABIT, date: "2026-11-23", actor: "", type: "FULL", source: "app" });
+    const phone = await model();
+    expect(phone.today?.items[0]).toMatchObject({ quota: { done: 1, of: 3, days: 7 } });
+    expect(phone.today?.items[0]).not.toHaveProperty("noted");
+    await phone.note(of, "In the garden.");
+    await phone.changed(["completions"]);
+    await phone.act(of, "complete");
+    expect(phone.today?.items[0]).toMatchObject({ quota: { done: 2, of: 3 }, noted: true });
+  });
+
   it("shows each person their own of what everyone does", async () => {
     await habit({ scope: "h:home", completion_mode: "EVERYONE" });
     await had("completions", { id: "c", habit_id: HABIT, date: DATE, actor: "bob", type: "FULL", source: "app" });
