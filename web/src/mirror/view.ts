@@ -141,7 +141,7 @@ export class KairosMirror extends LitElement {
     await this.act(item.habit_id, async (live) => {
       const receipt = await live.call("complete", item.habit_id);
       const { habit } = receipt;
-      const text = habit.done ? habit.name : `${amount(habit.value ?? 0)} / ${amount(habit.target ?? 0)} ${habit.name}`;
+      const text = habit.done ? habit.name : `${habit.name} ${amount(habit.value ?? 0)} / ${amount(habit.target ?? 0)}`;
       if (receipt.outcome !== "unchanged") this.undo.offer({ habitId: habit.habit_id, date: habit.date, eventId: receipt.event_id, text });
     });
   }

@@ -186,9 +186,9 @@ export const words = texts(
     download: "Herunterladen",
     downloadOf: (when) => `Die Sicherung vom ${when} herunterladen`,
     downloading: "Einen Moment, die Datei ist unterwegs …",
-    restore: "Wiederherstellen",
-    restoreOf: (when) => `Die Sicherung vom ${when} wiederherstellen`,
-    restoreAsk: (when) => `Die Sicherung vom ${when} wiederherstellen?`,
+    restore: "Einspielen",
+    restoreOf: (when) => `Die Sicherung vom ${when} einspielen`,
+    restoreAsk: (when) => `Die Sicherung vom ${when} einspielen?`,
     restoreWhat: [
       "Alles ist wieder, wie es damals war: Menschen, Gewohnheiten, Tage, Geräte.",
       "Was seitdem geschrieben wurde, ist nicht mehr zu sehen. Die Datenbank von jetzt wird auf dem Hub daneben aufgehoben; du kannst zu ihr zurück.",
