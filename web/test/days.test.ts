@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addDays, amountText, cellText, inOrder, look, lookOf, staysAway, stretch, sums, weekday } from "../src/app/days";
+import { addDays, amountText, cellText, look, lookOf, staysAway, stretch, sums, weekday } from "../src/app/days";
+import { inOrder } from "../src/rules";
 import { words } from "../src/texts/history";
 import type { DayCell, Habit, Square, TodayItem } from "../src/types";
 

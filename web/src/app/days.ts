@@ -1,4 +1,5 @@
 import { amount, locale } from "../i18n";
+import { keptByNothing } from "../rules";
 import { words } from "../texts/history";
 import type { DayCell, Habit, Square, TodayItem } from "../types";
 
@@ -28,16 +29,6 @@ export function dateText(date: string, form: Intl.DateTimeFormatOptions): string
   return new Intl.DateTimeFormat(locale, { ...form, timeZone: "UTC" }).format(noon(date));
 }
 
-/** The person's order, as the hub has it: their own, then the oldest first. */
-export function inOrder(habits: Habit[]): Habit[] {
-  const key = (habit: Habit) => [habit.sort_key ?? "", habit.created_at ?? 0, habit.id] as const;
-  return [...habits].sort((a, b) => {
-    const [x, y] = [key(a), key(b)];
-    const n = x.findIndex((part, at) => part !== y[at]);
-    return n < 0 ? 0 : x[n]! < y[n]! ? -1 : 1;
-  });
-}
-
 /** The names of weekdays, Monday first. */
 export function weekdayNames(form: "narrow" | "short" | "long"): string[] {
   return stretch("2026-11-02", "2026-11-08").map((date) => dateText(date, { weekday: form }));
@@ -45,7 +36,7 @@ export function weekdayNames(form: "narrow" | "short" | "long"): string[] {
 
 /** Whether a day without a word is as good as done: staying away, or an amount that is not to be passed. */
 export function staysAway(habit: Pick<Habit, "kind" | "target_type"> | undefined): boolean {
-  return habit?.kind === "avoid" || (habit?.kind === "measurable" && habit.target_type === "at_most");
+  return habit !== undefined && keptByNothing(habit.kind, habit.target_type === "at_most");
 }
 
 export type Look = "done" | "part" | "skipped" | "paused" | "open" | "none" | "free";

@@ -6,7 +6,7 @@ import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/devices";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
 import { type Trust, trustOf } from "../trust-probe";
-import { inOrder } from "./days";
+import { inOrder } from "../rules";
 import "./first-press";
 import { lookFirst } from "./focus";
 import { HubPage } from "./hub-page";

@@ -1,3 +1,4 @@
+import { inOrder } from "../rules";
 import type { DayType, Habit, HabitKind, Today, TodayItem } from "../types";
 import { type Day, type Person, toDay, toText } from "./calendar";
 import { type Marks, Plan } from "./due";
@@ -17,16 +18,6 @@ export interface DayRows {
 /** Whose cell a person's deed goes into: their own where everyone does a shared habit, else the one of all. */
 export function actorOf(habit: Pick<HabitRow, "scope" | "completion_mode">, me: string): string {
   return habit.scope?.startsWith("h:") && habit.completion_mode === "EVERYONE" ? me : "";
-}
-
-/** The person's order: by place, then by age. */
-export function inOrder(habits: HabitRow[]): HabitRow[] {
-  const key = (habit: HabitRow) => [habit.sort_key ?? "", habit.created_at ?? 0, habit.id] as const;
-  return [...habits].sort((a, b) => {
-    const [left, right] = [key(a), key(b)];
-    for (const n of [0, 1, 2] as const) if (left[n] !== right[n]) return left[n] < right[n] ? -1 : 1;
-    return 0;
-  });
 }
 
 const TYPES = ["FULL", "PARTIAL", "SKIPPED", "MISSED"];

@@ -1,4 +1,5 @@
 import { type Day, logicalDay, mod, monthOf, type Person, toDay, weekday, yearOf } from "./calendar";
+import { keptByNothing } from "../rules";
 import type { Quota } from "../types";
 import type { HabitRow, PauseRow, ScheduleRow } from "./rows";
 
@@ -79,14 +80,14 @@ function hasLimit(schedule: Schedule): boolean {
   return schedule.kind === "measurable" && schedule.atMost;
 }
 
-/** Whether a day without any note is as good as done: staying away, or "at most". A quota means nothing to these. */
-export function keptByNothing(schedule: Schedule): boolean {
-  return schedule.kind === "avoid" || hasLimit(schedule);
+/** A quota means nothing to what is kept by doing nothing. */
+export function isKept(schedule: Schedule): boolean {
+  return keptByNothing(schedule.kind, schedule.atMost);
 }
 
 /** Whether both ask for the same days and the same quota; what they measure may differ. */
 function asksAs(a: Schedule, b: Schedule): boolean {
-  const asked = (of: Schedule) => [of.weekdays, of.times, of.days, of.rolling, hasQuota(of) && keptByNothing(of)].join();
+  const asked = (of: Schedule) => [of.weekdays, of.times, of.days, of.rolling, hasQuota(of) && isKept(of)].join();
   return asked(a) === asked(b);
 }
 
@@ -147,7 +148,7 @@ export class Plan {
   due(day: Day, marks: Marks): boolean {
     if (!this.active || !this.open(day)) return false;
     const schedule = this.on(day);
-    if (!hasQuota(schedule) || keptByNothing(schedule)) return true;
+    if (!hasQuota(schedule) || isKept(schedule)) return true;
     const window = this.window(day);
     const others = doneIn(window, marks) - (marks.get(day) === "done" ? 1 : 0);
     return others < Math.max(1, this.wanted(window, day));
@@ -156,7 +157,7 @@ export class Plan {
   /** How far a quota is met in the day's period, the day with it; undefined where there is none. */
   quota(day: Day, marks: Marks): Quota | undefined {
     const schedule = this.on(day);
-    if (!hasQuota(schedule) || keptByNothing(schedule)) return undefined;
+    if (!hasQuota(schedule) || isKept(schedule)) return undefined;
     const window = this.window(day);
     return { done: doneIn(window, marks), of: Math.max(1, this.wanted(window, day)), days: schedule.days, rolling: schedule.rolling };
   }

@@ -1,8 +1,9 @@
 import { cellId, timedId } from "../ids";
 import type { DeedBody, Model } from "../model";
+import { inOrder } from "../rules";
 import type { Break, DayCell, Habit, HabitCommand, HabitPatch, Me, NewBreak, NewHabit, Receipt, Today, TodayItem } from "../types";
 import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
-import { actorOf, cellsOf, type DayRows, habitOf, inOrder, itemOf, planOf, todayOf, typeOf } from "./day";
+import { actorOf, cellsOf, type DayRows, habitOf, itemOf, planOf, todayOf, typeOf } from "./day";
 import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
 import { LONGEST_PERIOD } from "./due";
 import type { Story } from "./past";

@@ -1,7 +1,7 @@
 import type { Share, Square, Statistics, Today } from "../types";
 import { type Day, logicalDay, mod, type Person, toDay, toText, weekday } from "./calendar";
 import { cellsOf, type DayRows, planOf, todayOf } from "./day";
-import { keptByNothing, LONGEST_PERIOD, type Marks, type Plan } from "./due";
+import { isKept, LONGEST_PERIOD, type Marks, type Plan } from "./due";
 import type { Reader } from "./model";
 import type { CellRow, HabitRow, PauseRow } from "./rows";
 import * as sql from "./sql";
@@ -65,7 +65,7 @@ export class Past {
 
   /** Whether a day without a word is a day kept. */
   private kept(day: Day): boolean {
-    return keptByNothing(this.plan.on(day)) && this.plan.open(day);
+    return isKept(this.plan.on(day)) && this.plan.open(day);
   }
 
   /** How it went, where no quota decides which days were asked for: that is the hub's to find. */
