@@ -86,6 +86,7 @@ export async function run(viewport, script) {
         ...known,
         viewport,
         ignoreHTTPSErrors: process.env.INSECURE === "1",
+        ...(process.env.BROWSER_LOCALE ? { locale: process.env.BROWSER_LOCALE } : {}),
         ...(process.env.AGENT ? { userAgent: process.env.AGENT } : {}),
         args: [...known.args, ...rules],
       });
@@ -98,7 +99,7 @@ export async function run(viewport, script) {
         if (/Content Security Policy/.test(message.text())) troubles.push(message.text());
       });
       // A page in plain http may ask whether it would reach the hub in https.
-      const home = [new URL(url()).host, process.env.HTTPS_HOST];
+      const home = [new URL(url()).host, process.env.HTTPS_HOST, ...(process.env.ALSO_HOME ?? "").split(",")];
       page.on("request", (request) => {
         const asked = new URL(request.url());
         if (/^(https?|wss?):$/.test(asked.protocol) && !home.includes(asked.host)) troubles.push(`the page asked ${asked.host}`);
