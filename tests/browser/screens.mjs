@@ -61,8 +61,9 @@ const still = (page) => page.evaluate(async () => {
 
 /** Looks at what is on the screen now: in light and in dark, where there are both. */
 async function look(page, name, schemes = ["light", "dark"]) {
-  // Nothing is under a finger.
+  // Nothing is under a finger, and nobody came by keyboard.
   await page.mouse.move(1, 1);
+  await page.evaluate(() => document.activeElement?.matches("h1, h2, h3") && document.activeElement.blur());
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await still(page);
