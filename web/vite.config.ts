@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { letGo } from "./vite/let-go.ts";
 import { leaveOut } from "./vite/leave-out.ts";
 import { shell } from "./vite/shell.ts";
 
@@ -36,7 +37,7 @@ export default defineConfig({
   },
   worker: {
     format: "es",
-    plugins: () => [leaveOut(SQLITE)],
+    plugins: () => [leaveOut(SQLITE), letGo()],
     rolldownOptions: {
       output: { entryFileNames: "assets/worker-[hash].js", chunkFileNames: "assets/worker-[hash].js", assetFileNames: "assets/sqlite-[hash][extname]" },
     },

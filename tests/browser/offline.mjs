@@ -13,6 +13,38 @@ import { expectDeeds, item, kept, signIn, state, tap } from "./phone.mjs";
 const habit = setting("HABIT_ID");
 const other = setting("OTHER_ID");
 
+const NOTE = "Only for me: the tulips were a gift";
+
+/** What this browser keeps that has one of the words in it: in its databases, its caches, its small storage. */
+function traces(page, words) {
+  return page.evaluate(async (words) => {
+    const found = [];
+    const look = (where, text) => words.forEach((word) => text.includes(word) && found.push(`${where} has "${word}"`));
+    const text = (value) =>
+      value instanceof Uint8Array || value instanceof ArrayBuffer ? new TextDecoder().decode(value)
+      : value && typeof value === "object" ? Object.values(value).map(text).join("\n")
+      : String(value);
+    const answer = (request) => new Promise((done, failed) => {
+      request.onsuccess = () => done(request.result);
+      request.onerror = () => failed(request.error);
+    });
+    for (const { name, version } of await indexedDB.databases()) {
+      const db = await answer(indexedDB.open(name, version));
+      for (const store of db.objectStoreNames) for (const value of await answer(db.transaction(store).objectStore(store).getAll())) look(name, text(value));
+      db.close();
+    }
+    for (const name of await caches.keys()) {
+      const cache = await caches.open(name);
+      for (const request of await cache.keys()) look(request.url, await (await cache.match(request)).text());
+    }
+    look("localStorage", JSON.stringify({ ...localStorage }));
+    look("sessionStorage", JSON.stringify({ ...sessionStorage }));
+    return [...new Set(found)];
+  }, words);
+}
+
+const databases = (page) => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
+
 await run({ width: 412, height: 915 }, async (page, shot) => {
   const context = page.context();
   await page.goto(`${url()}/`);
@@ -91,11 +123,28 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await state(page, "synced");
   say("BACK");
 
-  // On a device of others nothing stays.
+  // On a device of others nothing stays: not in a database, not in a cache, and not while a second tab looks on.
+  const { items } = await api("GET", "/api/habits", { token: await token() });
+  const names = items.map(({ name }) => name);
+  await item(page, habit).locator('[data-testid="today-more"]').click();
+  await hook(page, "day-note").fill(NOTE);
+  await hook(page, "day-note-save").click();
+  await hook(page, "day-sheet").waitFor({ state: "detached" });
+  await state(page, "synced");
+  const words = [...names, NOTE, setting("EMAIL")];
+  const before = await traces(page, words);
+  for (const word of words) if (!before.some((found) => found.includes(word))) throw new Trouble(`"${word}" was never here: ${before.join("; ")}`);
+  const third = await context.newPage();
+  third.on("pageerror", (error) => console.error(error.message));
+  await third.goto(`${url()}/#/more`);
+  await item(third, habit).or(third.locator("kairos-more")).first().waitFor();
   await page.goto(`${url()}/#/account`);
   await hook(page, "account-sign-out").click();
   await hook(page, "leave-submit").click();
   await hook(page, "login-email").waitFor();
+  await hook(third, "login-email").waitFor();
+  const after = [...(await traces(page, words)), ...(await databases(page))];
+  if (after.length > 0) throw new Trouble(`after the wipe there is still: ${after.join("; ")}`);
   await context.setOffline(true);
   await page.reload();
   await page.locator("kairos-app main").waitFor();

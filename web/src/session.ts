@@ -2,7 +2,7 @@ import { Api, exclusive } from "./api";
 import { lang, t } from "./i18n";
 import { Live, liveUrl } from "./live";
 import { CurrentModel, LiveModel, type Model } from "./model";
-import { canSync, forgetMe, remember, remembered } from "./sync/able";
+import { canSync, forgetMe, remember, remembered, WIPE } from "./sync/able";
 import type { Sync } from "./sync/database";
 import { OFF, type SyncState } from "./sync/state";
 import type { Me, Today } from "./types";
@@ -100,6 +100,7 @@ export class Session extends EventTarget {
 
   /** Opens the page without the hub, for who was signed in last; false where that cannot be. */
   async resume(): Promise<boolean> {
+    await this.endWipe().catch((error: unknown) => console.warn(error));
     const me = remembered();
     if (!me || !canSync()) return false;
     try {
@@ -114,6 +115,12 @@ export class Session extends EventTarget {
       console.warn(error);
       return false;
     }
+  }
+
+  /** A wipe that was cut short, perhaps with its page, or that did not succeed. */
+  private async endWipe(): Promise<void> {
+    const file = localStorage.getItem(WIPE);
+    if (file) await (await import("./sync/database")).wipe(file);
   }
 
   /** Asks the hub who is signed in; who they are may have changed elsewhere. */
@@ -132,7 +139,7 @@ export class Session extends EventTarget {
   }
 
   /** Nobody is signed in any more. Their data stays on this device unless it is wiped. */
-  async stop(wipe = false): Promise<void> {
+  async stop(clean = false): Promise<void> {
     this.run += 1;
     this.live.stop();
     this.me = null;
@@ -142,7 +149,7 @@ export class Session extends EventTarget {
     this.sync = null;
     this.current.use(this.liveModel);
     this.dispatchEvent(new Event("state"));
-    if (sync) this.closing = sync.close(wipe);
+    if (sync) this.closing = sync.close(clean).catch((error: unknown) => console.warn(error));
     await this.closing;
   }
 

@@ -31,3 +31,6 @@ export function forgetMe(): void {
 export function forgottenElsewhere(event: StorageEvent): boolean {
   return event.key === ME && event.newValue === null;
 }
+
+/** A database whose removal began, and was perhaps cut short with the page (`sync/wipe.ts`). */
+export const WIPE = "kairos.wipe";

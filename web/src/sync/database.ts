@@ -3,10 +3,14 @@ import { schema } from "@hub/schema.js";
 import { PowerSyncDatabase } from "@powersync/web";
 import { Patience } from "../patience";
 import type { Me } from "../types";
+import { WIPE } from "./able";
 import { type Hub, SyncModel } from "./model";
 import { asSeen } from "./seen";
 import * as sql from "./sql";
 import { Calm, stateOf, type Status, type SyncState } from "./state";
+import { wipe } from "./wipe";
+
+export { wipe };
 
 /**
  * The phone's own database and its way to the hub. This module is loaded late, and only where the page can keep data.
@@ -24,6 +28,13 @@ const TURN_MS = 20_000;
 /** One person's database: people who share a browser share nothing else. */
 function fileOf(user: string): string {
   return `kairos-${user.replace(/[^A-Za-z0-9-]/g, (c) => `_${c.charCodeAt(0).toString(16)}`)}.db`;
+}
+
+/** A tab says that it has a database open, until it lets go: one that is to be removed is waited for. */
+function hold(file: string): Promise<() => void> {
+  return new Promise((held, failed) => {
+    navigator.locks.request(file, { mode: "shared" }, () => new Promise<void>((letGo) => held(letGo))).catch(failed);
+  });
 }
 
 /** The published connector, which syncs with the page's own origin, under whatever name the hub knows itself. */
@@ -96,6 +107,7 @@ export class Sync extends EventTarget {
     me: Me,
     token: (renew: boolean) => Promise<string | null>,
     hub: Hub,
+    private readonly letGo: () => void,
   ) {
     super();
     this.connector = new Connector(token);
@@ -104,12 +116,20 @@ export class Sync extends EventTarget {
 
   /** Opens the database. Nothing is asked of the hub. */
   static async open(me: Me, token: (renew: boolean) => Promise<string | null>, hub: Hub): Promise<Sync> {
-    const db = new PowerSyncDatabase({ schema, database: { dbFilename: fileOf(me.user_id) } });
-    await db.init();
+    const file = fileOf(me.user_id);
+    if (localStorage.getItem(WIPE) === file) await wipe(file);
+    const letGo = await hold(file);
+    const db = new PowerSyncDatabase({ schema, database: { dbFilename: file } });
+    try {
+      await db.init();
+    } catch (error) {
+      letGo();
+      throw error;
+    }
     // An installed app may ask that what waits in it is not cleared when space runs short; a page in a tab would have to bother
     // the person with a question.
     if (matchMedia("(display-mode: standalone)").matches) void navigator.storage.persist().catch(() => false);
-    const sync = new Sync(db, me, token, hub);
+    const sync = new Sync(db, me, token, hub, letGo);
     await sync.follow();
     return sync;
   }
@@ -232,14 +252,18 @@ export class Sync extends EventTarget {
     return { name: row?.name ?? (typeof data["name"] === "string" ? data["name"] : null), date };
   }
 
-  /** Ends; with `wipe` nothing stays on this device, also what was not sent. */
-  async close(wipe: boolean): Promise<void> {
+  /** Ends; with `clean` nothing stays on this device, also what was not sent. */
+  async close(clean: boolean): Promise<void> {
     this.ended.abort();
     this.calm.stop();
     this.patience.stop();
-    if (wipe) await this.db.disconnectAndClear();
-    else await this.db.disconnect();
-    await this.db.close();
+    try {
+      await this.db.disconnect();
+      await this.db.close();
+    } finally {
+      this.letGo();
+      if (clean) await wipe(this.db.database.name);
+    }
   }
 }
 
