@@ -138,6 +138,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   third.on("pageerror", (error) => console.error(error.message));
   await third.goto(`${url()}/#/more`);
   await item(third, habit).or(third.locator("kairos-more")).first().waitFor();
+  await third.locator("kairos-more").evaluate((more) => (more.dataset.of = "before"));
   await page.goto(`${url()}/#/account`);
   await hook(page, "account-sign-out").click();
   await hook(page, "leave-submit").click();
@@ -145,10 +146,27 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await hook(third, "login-email").waitFor();
   const after = [...(await traces(page, words)), ...(await databases(page))];
   if (after.length > 0) throw new Trouble(`after the wipe there is still: ${after.join("; ")}`);
+  // Whoever is next begins with a day of their own, in each tab.
+  for (const tab of [page, third]) {
+    const hash = await tab.evaluate(() => location.hash);
+    if (hash !== "#/today") throw new Trouble(`the next person would begin at ${hash}`);
+  }
   await context.setOffline(true);
   await page.reload();
   await page.locator("kairos-app main").waitFor();
   if ((await hook(page, "today-item").count()) > 0) throw new Trouble("a day is shown to whoever comes");
   await context.setOffline(false);
   say("CLEAN");
+
+  // The device can be used again: the database is made anew.
+  await page.reload();
+  await signIn(page);
+  await item(page, habit).waitFor();
+  await state(page, "synced");
+  await signIn(third);
+  await third.goto(`${url()}/#/more`);
+  await third.locator("kairos-more").waitFor();
+  if ((await third.locator("[data-of]").count()) > 0) throw new Trouble("the next person sees the page of the one before");
+  await state(third, "synced");
+  say("AGAIN");
 });

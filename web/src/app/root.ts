@@ -49,19 +49,24 @@ export class KairosApp extends View {
     void startShell();
   }
 
-  /** Where it is not the person who ends it, they are told so, and that what waits here is not lost. */
+  /**
+   * Where it is not the person who ends it, they are told so, and that what waits here is not lost. Who comes next begins with
+   * their own day, not with the page of the person before.
+   */
   private signedOut(): void {
     this.waiting = session.me ? (session.sync?.waiting ?? 0) : null;
-    // Who comes back is not asked again whether they want to go.
-    if (location.hash.startsWith("#/account/sign-out")) history.replaceState(null, "", "#/today");
     void session.stop();
+    if (this.stage === "in") history.replaceState(null, "", "#/today");
     this.go("login");
   }
 
   private go(stage: Stage): void {
     // Who has just signed in begins to read; a page that opens is read from its top by itself.
     if (stage === "in" && this.stage !== "loading") this.turn();
-    this.paint(() => (this.stage = stage));
+    this.paint(() => {
+      this.stage = stage;
+      if (stage !== "in") this.shown = null;
+    });
   }
 
   /** A page that is turned is read from its top, by eye and by screen reader. */
