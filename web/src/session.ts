@@ -170,6 +170,12 @@ export class Session extends EventTarget {
     dispatchEvent(new Event("kairos-signed-out"));
   }
 
+  /** Signs somebody in. Who left while the hub was away is signed out first: afterwards the word would end the new session. */
+  async signIn(email: string, password: string): Promise<void> {
+    await this.endLeft();
+    await api.login(email, password);
+  }
+
   /** Who signed out while the hub was away is not signed in again by the cookie that stayed. */
   async endLeft(): Promise<void> {
     if (!localStorage.getItem(LEFT)) return;

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { mark } from "../icons";
-import { api } from "../session";
+import { api, session } from "../session";
 import type { Habit } from "../types";
 import "./habit-form";
 import { field, View } from "./view";
@@ -96,7 +96,7 @@ export class KairosLogin extends Gate {
     return html`<main class="gate">
       <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1>
         ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${t.signInAgain(this.waiting)}</p>` : nothing}</header>
-      <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => api.login(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
+      <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => session.signIn(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
         <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
         <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>
         ${this.renderSubmit(t.signIn, "login-submit")}

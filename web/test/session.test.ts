@@ -1,0 +1,73 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+/** The browser, as far as a session knows it; and a hub that has the session of the cookie it gave last. */
+const small = new Map<string, string>();
+const signedOut = vi.fn();
+let asked: string[] = [];
+let away = false;
+let cookie: string | null = null;
+let zone = "UTC";
+
+vi.stubGlobal("navigator", { languages: ["en"] });
+vi.stubGlobal("localStorage", {
+  getItem: (key: string) => small.get(key) ?? null,
+  setItem: (key: string, value: string) => void small.set(key, value),
+  removeItem: (key: string) => void small.delete(key),
+});
+vi.stubGlobal("location", { protocol: "http:", host: "hub", hash: "" });
+vi.stubGlobal("dispatchEvent", (event: Event) => event.type === "kairos-signed-out" && signedOut());
+vi.stubGlobal("WebSocket", class {
+  close() {}
+});
+vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+  if (away) throw new TypeError("away");
+  const body = JSON.parse(String(init.body ?? "{}")) as Record<string, string>;
+  asked.push(`${init.method} ${path}`);
+  const answer = (status: number, json?: object) => new Response(json ? JSON.stringify(json) : null, { status });
+  if (path === "/api/auth/login") cookie = body["email"] ?? null;
+  if (path === "/api/auth/logout") {
+    cookie = null;
+    return answer(204);
+  }
+  if (path === "/api/me") {
+    if (init.method === "PATCH") zone = body["tz"] ?? zone;
+    return answer(200, { user_id: cookie, display_name: cookie, tz: zone });
+  }
+  return cookie ? answer(200, { access_token: `of ${cookie}`, expires_in: 900, user_id: cookie }) : answer(401);
+});
+
+const { api, session } = await import("../src/session");
+
+beforeEach(async () => {
+  await session.stop();
+  await api.logout();
+  small.clear();
+  signedOut.mockClear();
+  [asked, away, cookie, zone] = [[], false, null, "UTC"];
+});
+
+describe("who signs out while the hub is away", () => {
+  it("is signed out there by whoever signs in next, who stays", async () => {
+    await session.signIn("ada", "secret");
+    await session.start();
+    away = true;
+    await session.signOut(false);
+    away = false;
+    asked = [];
+    await session.signIn("bob", "secret");
+    expect(asked).toEqual(["POST /api/auth/logout", "POST /api/auth/login"]);
+    // The page is opened again.
+    await session.endLeft();
+    expect(cookie).toBe("bob");
+  });
+
+  it("is signed out there when the page is opened next", async () => {
+    await session.signIn("ada", "secret");
+    away = true;
+    await session.signOut(false);
+    await expect(session.endLeft()).rejects.toThrow();
+    away = false;
+    await session.endLeft();
+    expect(cookie).toBeNull();
+  });
+});
