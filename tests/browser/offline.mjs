@@ -139,10 +139,23 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await third.goto(`${url()}/#/more`);
   await item(third, habit).or(third.locator("kairos-more")).first().waitFor();
   await third.locator("kairos-more").evaluate((more) => (more.dataset.of = "before"));
+  // This browser is a mirror, too.
+  const wall = await context.newPage();
+  wall.on("pageerror", (error) => console.error(error.message));
+  await wall.goto(`${url()}/mirror`);
+  const code = (await hook(wall, "mirror-code").innerText()).replace(/\s+/g, "");
+  await api("POST", `/api/displays/${code}/approve`, { token: await token(), body: { show: ["me"], act_as: "me" } });
+  await hook(wall, "mirror-item").first().waitFor();
   await page.goto(`${url()}/#/account`);
   await hook(page, "account-sign-out").click();
+  if (await hook(page, "leave-mirror").isChecked()) throw new Trouble("the mirror would stay without a word");
+  await shot("offline-4-leave");
   await hook(page, "leave-submit").click();
   await hook(page, "login-email").waitFor();
+  await hook(wall, "mirror-code").waitFor();
+  await wall.reload();
+  await hook(wall, "mirror-code").waitFor();
+  await wall.close();
   await hook(third, "login-email").waitFor();
   const after = [...(await traces(page, words)), ...(await databases(page))];
   if (after.length > 0) throw new Trouble(`after the wipe there is still: ${after.join("; ")}`);

@@ -14,6 +14,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Where a browser that is also a mirror keeps what it shows a day by. */
+export const MIRROR = "kairos.display-token";
+
 /** How long a request may take: a page that waits forever cannot say what is wrong. */
 const REQUEST_MS = 15_000;
 /** A file may take as long as the hub gives it. */

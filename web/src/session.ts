@@ -1,4 +1,4 @@
-import { Api, exclusive } from "./api";
+import { Api, exclusive, MIRROR } from "./api";
 import { lang, t } from "./i18n";
 import { Live, liveUrl } from "./live";
 import { CurrentModel, LiveModel, type Model } from "./model";
@@ -155,7 +155,7 @@ export class Session extends EventTarget {
 
   /** Signs out, or asks first what is to stay on this device, where something is. */
   leave(): void {
-    if (this.sync) location.hash = "#/account/sign-out";
+    if (this.sync || localStorage.getItem(MIRROR)) location.hash = "#/account/sign-out";
     else void this.signOut(false);
   }
 

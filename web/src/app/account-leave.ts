@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { MIRROR } from "../api";
 import { t } from "../i18n";
 import { session } from "../session";
 import { words } from "../texts/account";
@@ -8,6 +9,10 @@ import { View } from "./view";
 export class KairosLeave extends View {
   /** Changes that wait are kept unless the person says otherwise; a device that others use, too, is left clean. */
   private keep = this.pending > 0;
+
+  /** A mirror here shows this person's day, and may act for them. */
+  private readonly mirror = localStorage.getItem(MIRROR) !== null;
+  private keepMirror = false;
 
   private get pending(): number {
     return session.sync?.waiting ?? 0;
@@ -19,6 +24,7 @@ export class KairosLeave extends View {
   }
 
   private async signOut(): Promise<void> {
+    if (!this.keepMirror) localStorage.removeItem(MIRROR);
     await this.work(() => session.signOut(!this.keep));
   }
 
@@ -31,6 +37,10 @@ export class KairosLeave extends View {
         ? html`<label class="tick"><input type="checkbox" data-testid="leave-keep" .checked=${this.keep}
             @change=${(event: Event) => this.paint(() => (this.keep = (event.target as HTMLInputElement).checked))} /><span>${words.keepHere}</span></label>
             ${pending > 0 && !this.keep ? html`<p class="problem" role="alert">${words.leaveGone}</p>` : nothing}`
+        : nothing}
+      ${this.mirror
+        ? html`<label class="tick"><input type="checkbox" data-testid="leave-mirror"
+            @change=${(event: Event) => (this.keepMirror = (event.target as HTMLInputElement).checked)} /><span>${words.keepMirror}</span></label>`
         : nothing}
       <div class="pair">
         <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>

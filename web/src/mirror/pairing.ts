@@ -1,9 +1,8 @@
-import { ApiError } from "../api";
+import { ApiError, MIRROR } from "../api";
 import type { DisplayOffer, DisplayPoll } from "../types";
 
 /** How a mirror gets its token without a login: it shows a code, and a person approves it. */
 
-const TOKEN_KEY = "kairos.display-token";
 const POLL_MS = 2_000;
 const RETRY_MIN_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
@@ -19,12 +18,12 @@ interface Wire {
 }
 
 export function storedToken(): string | null {
-  return localStorage.getItem(TOKEN_KEY);
+  return localStorage.getItem(MIRROR);
 }
 
 export function storeToken(token: string | null): void {
-  if (token === null) localStorage.removeItem(TOKEN_KEY);
-  else localStorage.setItem(TOKEN_KEY, token);
+  if (token === null) localStorage.removeItem(MIRROR);
+  else localStorage.setItem(MIRROR, token);
 }
 
 /** Asks for a code and polls until a person approved it; a code that ran out is replaced, for as long as it takes. */

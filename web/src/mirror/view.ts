@@ -1,5 +1,5 @@
 import { html, LitElement, nothing, type PropertyValues, svg, type TemplateResult } from "lit";
-import { Api } from "../api";
+import { Api, MIRROR } from "../api";
 import { check, icon, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
 import { CallError, Live, liveUrl } from "../live";
@@ -48,6 +48,8 @@ export class KairosMirror extends LitElement {
     beKiosk();
     setInterval(() => this.tick(), 1_000);
     onSigns(() => this.live?.nudge());
+    // Who signed out on this device took the mirror with them.
+    addEventListener("storage", (event) => event.key === MIRROR && event.newValue === null && this.live && this.forget());
     this.tick();
     void this.begin();
   }
@@ -79,9 +81,14 @@ export class KairosMirror extends LitElement {
   private refused(): void {
     this.refusals += 1;
     if (this.refusals < REFUSALS) return;
+    storeToken(null);
+    this.forget();
+  }
+
+  /** Begins again with a code. */
+  private forget(): void {
     this.live?.stop();
     this.live = null;
-    storeToken(null);
     this.paint(() => (this.wall = null));
     void this.begin();
   }

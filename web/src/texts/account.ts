@@ -98,6 +98,7 @@ const en = {
   leavePlain: "What is on your hub stays there.",
   keepHere: "Leave my data on this device. Unticked, it is removed from here.",
   leaveGone: "Without that, they are gone.",
+  keepMirror: "Leave the mirror on this device",
 };
 
 const de: typeof en = {
@@ -190,6 +191,7 @@ const de: typeof en = {
   leavePlain: "Was auf deinem Hub ist, bleibt dort.",
   keepHere: "Meine Daten auf diesem Gerät lassen. Ohne Haken werden sie hier entfernt.",
   leaveGone: "Sonst sind sie weg.",
+  keepMirror: "Den Spiegel auf diesem Gerät lassen",
 };
 
 export const words = texts("account", en, de);
