@@ -182,4 +182,18 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   if ((await third.locator("[data-of]").count()) > 0) throw new Trouble("the next person sees the page of the one before");
   await state(third, "synced");
   say("AGAIN");
+
+  // Each tap of a quick finger counts, and each can be taken back.
+  const glasses = { name: "Glasses", kind: "measurable", target_value: 40, step: 2.5 };
+  const { id } = await api("POST", "/api/habits", { token: await token(), body: glasses });
+  const step = (name) => item(page, id).locator(".steps .round").nth(name === "less" ? 0 : -1);
+  const ten = (name) => step(name).evaluate((button) => Array.from({ length: 10 }, () => button.click()));
+  const amounts = (text) => item(page, id).locator(".line", { hasText: text }).waitFor();
+  await step("more").waitFor();
+  await ten("more");
+  await amounts("25");
+  await expectDeeds(id, Array(10).fill("add"));
+  await step("less").evaluate((button) => [1, 2, 3, 4].forEach(() => button.click()));
+  await amounts("15");
+  say("COUNTED");
 });

@@ -19,7 +19,8 @@ import "./today.css";
 /** The day: one tap completes, a long press has the rest, and everything can be taken back. */
 export class KairosToday extends View {
   private habits = new Map<string, Habit>();
-  private busy = new Set<string>();
+  /** The last deed of each habit that is on its way: they are done in the order of the taps. */
+  private readonly going = new Map<string, Promise<unknown>>();
   private adding = false;
   /** Habits that became done while this page was open, for the small joy of it. */
   private joy = new Set<string>();
@@ -45,16 +46,15 @@ export class KairosToday extends View {
     }
   }
 
-  private async run(item: TodayItem, command: HabitCommand, deed: DeedBody, say: (after: TodayItem) => string): Promise<void> {
-    if (this.busy.has(item.habit_id)) return;
-    this.paint(() => this.busy.add(item.habit_id));
-    try {
-      await act({ habit_id: item.habit_id, date: item.date }, command, deed, say);
-    } catch (error) {
-      toastError(error);
-    } finally {
-      this.paint(() => this.busy.delete(item.habit_id));
-    }
+  /** What is counted waits for the deed before it: each tap of a quick finger is one. Of others a second tap is none. */
+  private run(item: TodayItem, command: HabitCommand, deed: DeedBody, say: (after: TodayItem) => string, counts = false): void {
+    const { habit_id, date } = item;
+    const before = this.going.get(habit_id);
+    if (before && !counts) return;
+    // Where one could not be done, those behind it are not, either.
+    const job = Promise.resolve(before).then(() => act({ habit_id, date }, command, deed, say));
+    this.paint(() => this.going.set(habit_id, job));
+    void job.catch(toastError).finally(() => this.going.get(habit_id) === job && this.paint(() => this.going.delete(habit_id)));
   }
 
   /** Heard of every deed done here, also in a sheet. */
@@ -65,18 +65,18 @@ export class KairosToday extends View {
   }
 
   private toggle(item: TodayItem): void {
-    if (item.done || item.type === "SKIPPED") void this.run(item, "undo", {}, (after) => t.didUndo(after.name));
-    else void this.run(item, "complete", {}, (after) => t.didComplete(after.name));
+    if (item.done || item.type === "SKIPPED") this.run(item, "undo", {}, (after) => t.didUndo(after.name));
+    else this.run(item, "complete", {}, (after) => t.didComplete(after.name));
   }
 
   /** A value with `complete` is what is added; a step back takes the last deed back, whoever did it. */
   private add(item: TodayItem): void {
     const step = this.habits.get(item.habit_id)?.step ?? 1;
-    void this.run(item, "complete", { value: step }, (after) => t.didAdd(after.name, this.amountOf(after)));
+    this.run(item, "complete", { value: step }, (after) => t.didAdd(after.name, this.amountOf(after)), true);
   }
 
   private less(item: TodayItem): void {
-    void this.run(item, "undo", {}, (after) => t.didAdd(after.name, this.amountOf(after)));
+    this.run(item, "undo", {}, (after) => t.didAdd(after.name, this.amountOf(after)), true);
   }
 
   private anchorOf(item: TodayItem): string {
@@ -133,7 +133,7 @@ export class KairosToday extends View {
     const skipped = item.type === "SKIPPED";
     const away = this.staysAway(item);
     const settled = item.done || skipped;
-    const busy = this.busy.has(item.habit_id);
+    const busy = this.going.has(item.habit_id);
     const open = () => this.open(item.habit_id);
     const state = `${away ? "is-away" : item.done ? "is-done" : ""} ${skipped ? "is-resting" : ""} ${this.joy.has(item.habit_id) ? "joy" : ""}`;
     const line = this.lineOf(item, away);
@@ -150,8 +150,8 @@ export class KairosToday extends View {
       </button>
       ${item.kind === "measurable" && !skipped
         ? html`<span class="steps">
-            ${item.value ? html`<button class="round less" aria-disabled=${busy} aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
-            <button class="round" aria-disabled=${busy} aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
+            ${item.value ? html`<button class="round less" aria-label=${t.less(item.name)} @click=${() => this.less(item)}>${minus()}</button>` : nothing}
+            <button class="round" aria-label=${t.more(item.name)} @click=${() => this.add(item)}>${plus()}</button>
           </span>`
         : nothing}
       <button class="round faint" data-testid="today-more" aria-haspopup="dialog" aria-label=${words.more(item.name)} @click=${open}>${dots()}</button>
