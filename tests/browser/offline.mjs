@@ -183,7 +183,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await state(third, "synced");
   say("AGAIN");
 
-  // Each tap of a quick finger counts, and each can be taken back.
+  // Each tap of a quick finger counts, and each can be taken back; the latest also after the page has forgotten it.
   const glasses = { name: "Glasses", kind: "measurable", target_value: 40, step: 2.5 };
   const { id } = await api("POST", "/api/habits", { token: await token(), body: glasses });
   const step = (name) => item(page, id).locator(".steps .round").nth(name === "less" ? 0 : -1);
@@ -195,5 +195,33 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await expectDeeds(id, Array(10).fill("add"));
   await step("less").evaluate((button) => [1, 2, 3, 4].forEach(() => button.click()));
   await amounts("15");
+  const last = async () => {
+    await item(page, id).locator('[data-testid="today-more"]').click();
+    return hook(page, "day-undo");
+  };
+  await last();
+  await hook(page, "day-amount").fill("12");
+  await hook(page, "day-add").click();
+  await amounts("27");
+  await state(page, "synced");
+  await page.reload();
+  await amounts("27");
+  await state(page, "synced");
+  await (await last()).click();
+  await amounts("15");
+  await context.setOffline(true);
+  // It is a tap that finds the hub away.
+  await tap(page, other);
+  await item(page, other, true).waitFor();
+  await tap(page, other);
+  await item(page, other, false).waitFor();
+  await state(page, "pending");
+  const less = await last();
+  if (!(await less.innerText()).includes("2.5")) throw new Trouble(`without the hub a step would go as "${await less.innerText()}"`);
+  await shot("offline-5-less");
+  await less.click();
+  await amounts("12.5");
+  await context.setOffline(false);
+  await state(page, "synced");
   say("COUNTED");
 });

@@ -37,6 +37,8 @@ export interface DeedBody {
   reason?: string;
   note?: string;
   event_id?: string;
+  /** Of a phone's own database, to take back: the latest deed, whoever did it, though only the hub may know which it was. */
+  latest?: boolean;
 }
 
 /** What screens hold on to: the one model there is, while the layer beneath it may change under a page that is open. */

@@ -36,6 +36,7 @@ export class KairosDaySheet extends View {
     super.connectedCallback();
     this.follow(window, "kairos-deed", () => void this.load());
     this.follow(session.model, "today", () => void this.load());
+    this.follow(session, "state", () => this.requestUpdate());
     this.whenBack(() => void this.load());
     void this.load();
   }
@@ -159,11 +160,11 @@ export class KairosDaySheet extends View {
   private renderDeeds(): TemplateResult {
     const back = this.said
       ? html`<button class="quiet wide" data-testid="day-undo" aria-disabled=${this.working} @click=${() => this.run("undo", {}, (after) => t.didUndo(after.name))}>
-          ${this.habit.kind === "measurable" ? words.takeBackLast : t.undo}</button>`
+          ${t.undo}</button>`
       : nothing;
     switch (this.habit.kind) {
       case "measurable":
-        return html`${this.renderAmount()} ${back}`;
+        return html`${this.renderAmount()} ${this.said ? this.renderBack() : nothing}`;
       case "avoid":
         return html`<p class="hint">${words.keepLead}</p>
           ${this.type === null
@@ -176,6 +177,13 @@ export class KairosDaySheet extends View {
               ${check()}<span>${t.done}</span></button>`}
           ${back} ${this.renderPart()}`;
     }
+  }
+
+  /** What was added last the hub knows; without it there is only a step to be taken back. */
+  private renderBack(): TemplateResult {
+    const less = session.kept && !session.reachable && this.type !== "SKIPPED" ? Math.min(this.value, this.habit.step ?? 1) : 0;
+    const back = () => (less ? this.run("complete", { value: -less }, this.amountSay) : this.run("undo", session.kept ? { latest: true } : {}, this.amountSay));
+    return html`<button class="quiet wide" data-testid="day-undo" aria-disabled=${this.working} @click=${back}>${less ? words.lessOf(amount(less)) : words.takeBackLast}</button>`;
   }
 
   private renderPart(): TemplateResult {

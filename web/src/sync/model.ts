@@ -151,11 +151,13 @@ export class SyncModel extends EventTarget implements Model {
       const cell = cells.find((cell) => (cell.actor ?? "") === actor);
       const before = shapeOf(cell);
       const deed = this.deed(command, body, { cell: id, before, measure: schedule, step: habit.step ?? 1 });
+      if (deed === undefined) return deed;
       const same = deed !== null && deed.verb !== "add" && sameShape(before, shapeOf(deed.shape));
       if (!deed || (same && body.note === undefined)) return null;
       await this.writeCell(writer, cell, { id, habit_id: habit.id, date: of.date, actor }, deed, body.note);
       return { before, deed };
     });
+    if (written === undefined) return (this.hub as Hub).act(of, command);
     const token = written ? this.remember(command === "undo", id, written.before, written.deed) : null;
     const item = await this.item(habit, day);
     return { seq: 0, outcome: written ? "applied" : "unchanged", event_id: token, habit: item };
@@ -167,18 +169,22 @@ export class SyncModel extends EventTarget implements Model {
     return habit;
   }
 
-  /** What to write, given how the day stands. Who takes back is shown the day as it was before, where this page knows it. */
+  /**
+   * What to write, given how the day stands. Who takes back is shown the day as it was before, where this page knows it; undefined
+   * where the hub is to be asked.
+   */
   private deed(
     command: HabitCommand,
     body: DeedBody,
     { cell, before, measure, step }: { cell: string; before: Shape; measure: Measure; step: number },
-  ): Deed | null {
+  ): Deed | null | undefined {
     if (command !== "undo") return deedOf(command, body, before, measure);
     const { event_id } = body;
     const known = this.done.findLastIndex((done) => (event_id ? done.token === event_id : done.cell === cell && !done.undid));
     const done = known < 0 ? undefined : this.done.splice(known, 1)[0];
     // What somebody else did since is not to be undone with it.
     if (done && (event_id || sameShape(done.after, before))) return backTo(done.before, before, done.deed, measure);
+    if (body.latest && this.hub) return undefined;
     return measure.kind === "measurable" ? less(step, before, measure) : deedOf("undo", body, before, measure);
   }
 

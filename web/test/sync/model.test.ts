@@ -245,6 +245,22 @@ describe("an amount", () => {
     expect(await meant()).toEqual([{ op: "PATCH", verb: "add", value: -1, at: NOW }]);
   });
 
+  it("of another page is taken back by the hub, where the latest is meant", async () => {
+    await habit({ ...glasses, step: 2.5 });
+    const asked: unknown[] = [];
+    const made = new SyncModel(db, ME, () => now, hub({ act: (...of) => (asked.push(of), Promise.reject(new Error("away"))) }));
+    await had("completions", { id: "c", habit_id: HABIT, date: DATE, actor: "", type: "FULL", amount: 15, source: "device" });
+    await made.load();
+    await expect(made.act(of, "undo", { latest: true })).rejects.toThrow("away");
+    expect(asked).toEqual([[of, "undo"]]);
+    expect(await db.queue()).toEqual([]);
+    // What was done here needs no hub.
+    await made.act(of, "complete", { value: 12 });
+    expect((await made.act(of, "undo", { latest: true })).habit.value).toBe(15);
+    await expect(made.act(of, "undo", { latest: true })).rejects.toThrow("away");
+    expect(asked).toHaveLength(2);
+  });
+
   it("is filled by a tap, and is again what it was when that is taken back", async () => {
     await habit(glasses);
     await had("completions", { id: "c", habit_id: HABIT, date: DATE, actor: "", type: "PARTIAL", partial_percent: 33, amount: 1, source: "app" });
