@@ -37,6 +37,7 @@ vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
 });
 
 const { api, session } = await import("../src/session");
+const { zones } = await import("../src/app/account-words");
 
 beforeEach(async () => {
   await session.stop();
@@ -69,5 +70,28 @@ describe("who signs out while the hub is away", () => {
     away = false;
     await session.endLeft();
     expect(cookie).toBeNull();
+  });
+});
+
+describe("a time zone", () => {
+  const where = (tz: string) => vi.spyOn(Intl.DateTimeFormat.prototype, "resolvedOptions").mockReturnValue({ timeZone: tz } as Intl.ResolvedDateTimeFormatOptions);
+  const open = async () => {
+    await session.signIn("ada", "secret");
+    await session.start();
+  };
+
+  it("is the browser's, until somebody chose", async () => {
+    where("America/New_York");
+    await open();
+    expect(session.me?.tz).toBe("America/New_York");
+  });
+
+  it("is UTC for who chose that, wherever they are", async () => {
+    where("America/New_York");
+    zone = zones("Europe/Berlin").find(({ name }) => name === "UTC")?.tz ?? "";
+    await open();
+    expect(session.me?.tz).toBe(zone);
+    expect(zones(zone).filter(({ own }) => own)).toEqual([{ tz: zone, name: "UTC", own: true }]);
+    expect(zones("UTC").filter(({ own }) => own)).toEqual([{ tz: zone, name: "UTC", own: true }]);
   });
 });

@@ -3,6 +3,7 @@ import { locale, t } from "../i18n";
 import { api, session, toast } from "../session";
 import type { Me } from "../types";
 import { words } from "../texts/account";
+import { zones } from "./account-words";
 import { field, View } from "./view";
 
 interface Preferences {
@@ -54,7 +55,7 @@ export class KairosProfile extends View {
         <h2 id="profile-title">${words.profileTitle}</h2>
         <form class="card" @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.save(form))}>
           <label class="field"><span>${words.name}</span><input name="name" data-testid="profile-name" required maxlength="100" autocomplete="name" .defaultValue=${me.display_name} /></label>
-          <label class="field"><span>${words.tz}</span><select name="tz" data-testid="profile-tz">${zones(me.tz).map((tz) => option(tz, tz.replaceAll("_", " "), tz === me.tz))}</select></label>
+          <label class="field"><span>${words.tz}</span><select name="tz" data-testid="profile-tz">${zones(me.tz).map(({ tz, name, own }) => option(tz, name, own))}</select></label>
           <div class="pair">
             <label class="field"><span>${words.dayStart}</span><select name="start" data-testid="profile-start">${starts(me.day_start_min).map((min) => option(String(min), clock(min), min === me.day_start_min))}</select></label>
             <label class="field"><span>${words.weekStart}</span><select name="week" data-testid="profile-week">${[1, 2, 3, 4, 5, 6, 7].map((day) => option(String(day), weekdayName(day), day === me.week_start))}</select></label>
@@ -80,11 +81,6 @@ export class KairosProfile extends View {
 
 function option(value: string, text: string, selected: boolean): TemplateResult {
   return html`<option value=${value} ?selected=${selected}>${text}</option>`;
-}
-
-/** All time zones this browser knows, and the person's own, should it be none of them. */
-function zones(own: string): string[] {
-  return [...new Set([...Intl.supportedValuesOf("timeZone"), "UTC", own])].sort();
 }
 
 function starts(own: number): number[] {

@@ -131,3 +131,13 @@ export function asideOf(json: string | null): Change | null {
     return null;
   }
 }
+
+/** UTC for who chose it. Plain `UTC` is what an account begins with, until a browser tells where it is (`session.ts`). */
+const CHOSEN_UTC = "Etc/UTC";
+
+/** All time zones this browser knows, and the person's own, should it be none of them. */
+export function zones(own: string): { tz: string; name: string; own: boolean }[] {
+  const chosen = (tz: string) => (tz === "UTC" ? CHOSEN_UTC : tz);
+  const all = new Set([...Intl.supportedValuesOf("timeZone"), "UTC", own].map(chosen));
+  return [...all].map((tz) => ({ tz, name: tz === CHOSEN_UTC ? "UTC" : tz.replaceAll("_", " "), own: tz === chosen(own) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
