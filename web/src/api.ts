@@ -38,6 +38,8 @@ export interface ApiOptions {
 }
 
 export class Api {
+  /** Whose session it is, as far as is known. */
+  user: string | null = null;
   private access: string | null = null;
   private expires = 0;
   private refreshing: Promise<boolean> | null = null;
@@ -93,7 +95,13 @@ export class Api {
       this.forget();
       return false;
     }
-    this.accept(await this.answer<TokenAnswer>(response));
+    const answer = await this.answer<TokenAnswer>(response);
+    // Cookies know no ports: somebody else signed in on the hub's other address, and this page is not theirs.
+    if (this.user && this.user !== answer.user_id) {
+      this.forget();
+      return false;
+    }
+    this.accept(answer);
     return true;
   }
 
@@ -194,13 +202,14 @@ export class Api {
   }
 
   private accept(answer: TokenAnswer): void {
+    this.user = answer.user_id;
     this.access = answer.access_token;
     this.expires = Date.now() + answer.expires_in * 1000;
   }
 
   private forget(): void {
     const was = this.access;
-    this.access = null;
+    this.user = this.access = null;
     this.expires = 0;
     if (was) this.options.onSignedOut?.();
   }

@@ -108,6 +108,7 @@ export class Session extends EventTarget {
       // Without a first sync there is nothing to show; the live way is quicker.
       if (!sync?.complete) return false;
       this.me = me;
+      api.user = me.user_id;
       await this.take(sync);
       sync.connect();
       return true;
@@ -198,7 +199,7 @@ export class Session extends EventTarget {
     const run = ++this.run;
     const { Sync } = await import("./sync/database");
     await this.closing;
-    const sync = await Sync.open(me, (renew) => this.syncToken(renew), this.liveModel);
+    const sync = await Sync.open(me, (renew) => this.syncToken(me.user_id, renew), this.liveModel);
     if (run !== this.run) {
       await sync.close(false);
       return null;
@@ -215,11 +216,12 @@ export class Session extends EventTarget {
     this.live.stop();
   }
 
-  /** The hub's word that nobody is signed in ends the session, wherever it was heard. */
-  private async syncToken(renew: boolean): Promise<string | null> {
+  /** The hub's word that nobody is signed in, or no longer who these data are of, ends the session, wherever it was heard. */
+  private async syncToken(of: string, renew: boolean): Promise<string | null> {
     const token = await api.token(renew);
-    if (token === null) dispatchEvent(new Event("kairos-signed-out"));
-    return token;
+    if (token !== null && api.user === of) return token;
+    if (this.me?.user_id === of) dispatchEvent(new Event("kairos-signed-out"));
+    return null;
   }
 
   /** A new account lives in UTC until a browser tells where it is. */

@@ -57,6 +57,27 @@ describe("refresh", () => {
     expect(seen).toHaveLength(2);
   });
 
+  it("ends when the cookie has become somebody else's", async () => {
+    let user = "u1";
+    const { fetch } = hub(() => [200, { ...token(user), user_id: user }]);
+    const onSignedOut = vi.fn();
+    const api = new Api({ fetch, onSignedOut });
+    await api.refresh();
+    user = "u2";
+    expect(await api.token(true)).toBeNull();
+    expect(onSignedOut).toHaveBeenCalledOnce();
+    // Whoever it is begins anew.
+    expect(await api.token()).toBe("u2");
+    expect(api.user).toBe("u2");
+  });
+
+  it("is nobody else's than of whom the page knows", async () => {
+    const { fetch } = hub(() => [200, token("b")]);
+    const api = new Api({ fetch });
+    api.user = "u2";
+    expect(await api.refresh()).toBe(false);
+  });
+
   it("signs out when the cookie is not good any more", async () => {
     const onSignedOut = vi.fn();
     const { fetch } = hub(({ path }) => (path.endsWith("login") ? [200, token("a")] : [401, refusal("unauthorized", "Please sign in again")]));
