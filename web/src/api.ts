@@ -220,18 +220,22 @@ const LEASE = "kairos.refresh-lease";
 /**
  * Runs `work` in one tab at a time, since all tabs share the one refresh cookie.
  *
- * Web locks exist on secure origins only; elsewhere a short lease in localStorage does what can be done.
+ * Web locks exist on secure origins only; elsewhere a short lease in localStorage does what can be done: who took it looks again
+ * when the other tabs have had time to, since the last to write has it.
  */
 export async function exclusive<R>(work: () => Promise<R>): Promise<R> {
   const locks = (navigator as { locks?: LockManager }).locks;
   if (locks) return locks.request("kairos.refresh", work) as Promise<R>;
-  for (let tries = 0; tries < 50 && Number(localStorage.getItem(LEASE) ?? 0) > Date.now(); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 100));
+  let lease = "";
+  for (let tries = 0; tries < 50; tries++) {
+    const held = localStorage.getItem(LEASE);
+    if (held && held === lease) break;
+    if (parseInt(held ?? "0") < Date.now()) localStorage.setItem(LEASE, (lease = `${Date.now() + 5_000} ${Math.random()}`));
+    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 50));
   }
-  localStorage.setItem(LEASE, String(Date.now() + 5_000));
   try {
     return await work();
   } finally {
-    localStorage.removeItem(LEASE);
+    if (localStorage.getItem(LEASE) === lease) localStorage.removeItem(LEASE);
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Api, ApiError } from "../src/api";
+import { Api, ApiError, exclusive } from "../src/api";
 
 interface Seen {
   method: string;
@@ -170,5 +170,30 @@ describe("files", () => {
     await api.login("a@b", "c");
     expect(await (await api.download("/api/export?format=csv")).text()).toBe("habit,date");
     await expect(api.download("/api/export?format=csv")).rejects.toMatchObject({ status: 429, message: "One at a time." });
+  });
+});
+
+describe("one tab at a time", () => {
+  it("also without locks, where several begin at once", async () => {
+    const small = new Map<string, string>();
+    vi.stubGlobal("navigator", {});
+    vi.stubGlobal("localStorage", {
+      getItem: (key: string) => small.get(key) ?? null,
+      setItem: (key: string, value: string) => void small.set(key, value),
+      removeItem: (key: string) => void small.delete(key),
+    });
+    let [now, most] = [0, 0];
+    const work = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((done) => setTimeout(done, 30));
+      now -= 1;
+    };
+    // Tabs are processes: what one writes the others see a moment later.
+    const late = (key: string, value: string) => setTimeout(() => small.set(key, value), 10);
+    localStorage.setItem = late;
+    await Promise.all([exclusive(work), exclusive(work), exclusive(work)]);
+    expect(most).toBe(1);
+    expect(small.size).toBe(0);
+    vi.unstubAllGlobals();
   });
 });
