@@ -106,7 +106,9 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await to("habit-anchor");
   await write("make coffee");
   await to("habit-submit");
-  await does("adding the first habit", "Enter", there("today-item"));
+  await does("adding the first habit", "Enter", there("first-button"));
+  await to("first-later");
+  await does("leaving the first button for later", "Enter", there("today-item"));
   // From here on the page stands on its own database.
   await there("sync-state", '[data-state="synced"]')();
 
