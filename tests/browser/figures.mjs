@@ -9,7 +9,7 @@
 
 import { randomUUID } from "node:crypto";
 import { api, patience, run, say, token, url } from "./hub.mjs";
-import { item, kept, signIn, state } from "./phone.mjs";
+import { kept, signIn, state } from "./phone.mjs";
 
 const HABITS = 100;
 const DAYS = 100;
@@ -26,6 +26,7 @@ const ratio = (a, b) => Math.round((a.p50 / b.p50) * 100) / 100;
 
 async function fill(bearer) {
   const { date: today } = await api("GET", "/api/today", { token: bearer });
+  const back = (days) => new Date(Date.parse(today) - days * 86_400_000).toISOString().slice(0, 10);
   const habits = Array.from({ length: HABITS }, () => randomUUID());
   let number = 0;
   const send = (batch) =>
@@ -35,12 +36,12 @@ async function fill(bearer) {
     type: "habits",
     id,
     // One in ten has a quota: whether it is due takes its other days.
-    data: { name: `Habit ${n}`, start_date: "2026-01-01", ...(n % 10 === 0 ? { freq_num: 3, freq_den: 7 } : {}) },
+    data: { name: `Habit ${n}`, start_date: back(DAYS), ...(n % 10 === 0 ? { freq_num: 3, freq_den: 7 } : {}) },
   })));
   for (let day = 1; day <= DAYS; day += 5) {
     const batch = [];
-    for (let back = day; back < day + 5; back++) {
-      const date = new Date(Date.parse(today) - back * 86_400_000).toISOString().slice(0, 10);
+    for (let ago = day; ago < day + 5; ago++) {
+      const date = back(ago);
       for (const habit_id of habits) batch.push({ op: "PUT", type: "completions", id: randomUUID(), data: { habit_id, date, type: "FULL" } });
     }
     await send(batch);
@@ -97,12 +98,22 @@ await run({ width: 412, height: 915 }, async (page) => {
   await state(page, "synced", { timeout: 6 * patience() });
   const [live, answer] = [[], []];
   for (const id of due.slice(TAPS, 2 * TAPS)) {
-    const from = performance.now();
-    const seen = item(page, id, true).waitFor();
+    // Seen by the page itself, at the machine's time, which is the script's too.
+    const seen = page.evaluate((id) => new Promise((done) => {
+      const look = () => {
+        if (document.querySelector(`[data-testid="today-item"][data-habit-id="${id}"]`)?.dataset.done !== "true") return;
+        watcher.disconnect();
+        done(performance.timeOrigin + performance.now());
+      };
+      const watcher = new MutationObserver(look);
+      watcher.observe(document.body, { subtree: true, childList: true, attributes: true });
+      globalThis.watching = id;
+    }), id);
+    await page.waitForFunction((id) => globalThis.watching === id, id);
+    const from = performance.timeOrigin + performance.now();
     await api("POST", `/api/habits/${id}/complete`, { token: bearer, body: {} });
-    answer.push(performance.now() - from);
-    await seen;
-    live.push(performance.now() - from);
+    answer.push(performance.timeOrigin + performance.now() - from);
+    live.push((await seen) - from);
   }
   const [change, request] = [figures(live), figures(answer)];
   say("a change on the hub to DOM", { ...change, floor: { "the request's answer": request }, "times the floor": ratio(change, request) });
