@@ -67,6 +67,8 @@ struct Cell<'a> {
     #[serde(rename = "type")]
     status: Option<Status>,
     amount: Option<f64>,
+    #[serde(borrow)]
+    note: Option<Cow<'a, str>>,
 }
 
 impl Days {
@@ -254,7 +256,8 @@ impl Kept {
         if day.cells.values().filter(|other| **other == place).count() > 1 {
             return None;
         }
-        day.set(place, Some(Standing { status: cell.status, amount: cell.amount }));
+        let noted = cell.note.is_some_and(|note| !note.is_empty());
+        day.set(place, Some(Standing { status: cell.status, amount: cell.amount, noted }));
         Some(())
     }
 }

@@ -15,7 +15,7 @@ export interface TodayItem {
   target: number | null;
   unit: string | null;
   date: string;
-  /** How far its quota is met in the period of the day; only a phone's own database says so. */
+  /** How far its quota is met in the period of the day. */
   quota?: Quota;
   /** Whether somebody wrote a note on the day; likewise. */
   noted?: boolean;

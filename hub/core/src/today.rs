@@ -34,12 +34,31 @@ pub struct Item {
     pub unit: Option<String>,
     /// The day.
     pub date: String,
+    /// How far its quota is met in the day's period; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quota: Option<Met>,
+    /// Whether there is a note for the day; absent where there is none.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub noted: bool,
     /// Whether other days of its period decide if it is due.
     #[serde(skip)]
     pub has_quota: bool,
     /// Whether a day without a word is as good as done: such a habit asks for nothing.
     #[serde(skip)]
     pub kept_by_nothing: bool,
+}
+
+/// How far a quota is met: 1 of 3 in 7 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Met {
+    /// How many deeds the period has, the day with it.
+    pub done: i64,
+    /// How many it wants; at least one.
+    pub of: i64,
+    /// The length of the period in days, as the habit says it.
+    pub days: i64,
+    /// Whether it is any stretch of so many days, and not one of the calendar.
+    pub rolling: bool,
 }
 
 /// What of a cell a day shows.
@@ -49,13 +68,16 @@ pub struct Standing {
     pub status: Option<Status>,
     /// The amount so far.
     pub amount: Option<f64>,
+    /// Whether there is a note.
+    pub noted: bool,
 }
 
 impl Standing {
     /// Reads it from a cell.
     #[must_use]
     pub fn of(cell: &Row) -> Self {
-        Self { status: Status::parse(&cell.text("type")), amount: cell.number("amount") }
+        let noted = cell.opt_text("note").is_some_and(|note| !note.is_empty());
+        Self { status: Status::parse(&cell.text("type")), amount: cell.number("amount"), noted }
     }
 }
 
@@ -76,6 +98,8 @@ impl Item {
             unit: schedule.unit.clone(),
             kind: kind.as_str().to_owned(),
             date: date.to_string(),
+            quota: plan.met(date, marks),
+            noted: false,
             has_quota: schedule.has_quota(),
             kept_by_nothing: plan.kept_by_nothing(date),
         };
@@ -93,6 +117,7 @@ impl Item {
             Some(Status::Partial) => !counted,
             Some(Status::Skipped | Status::Missed) | None => false,
         };
+        self.noted = standing.is_some_and(|standing| standing.noted);
         self.value = counted.then(|| standing.and_then(|standing| standing.amount).unwrap_or(0.0));
     }
 

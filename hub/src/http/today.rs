@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use kairos_core::repair::parse_date;
-use kairos_core::today::Item;
+use kairos_core::today::{Item, Met};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,6 +37,26 @@ pub(super) struct TodayItem {
     target: Option<f64>,
     unit: Option<String>,
     date: String,
+    /// How far its quota is met in the day's period; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<Quota>,
+    /// True where there is a note for the day; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noted: Option<bool>,
+}
+
+/// How far a quota is met: 1 of 3 in 7 days.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"done": 1, "of": 3, "days": 7, "rolling": false}))]
+struct Quota {
+    /// How many deeds the period has, the day with it.
+    done: i64,
+    /// How many it wants; at least one.
+    of: i64,
+    /// The length of the period in days, as the habit says it.
+    days: i64,
+    /// Whether it is any stretch of so many days, and not one of the calendar.
+    rolling: bool,
 }
 
 impl From<&Item> for TodayItem {
@@ -50,6 +70,8 @@ impl From<&Item> for TodayItem {
             status: item.status.map(kairos_core::fold::Status::as_str),
             value: item.value,
             target: item.target,
+            quota: item.quota.map(|Met { done, of, days, rolling }| Quota { done, of, days, rolling }),
+            noted: item.noted.then_some(true),
             unit: item.unit.clone(),
             date: item.date.clone(),
         }

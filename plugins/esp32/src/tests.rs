@@ -114,6 +114,8 @@ fn item(status: Option<Status>, value: Option<f64>) -> Item {
         target: Some(8.0),
         unit: None,
         date: "2026-11-24".into(),
+        quota: None,
+        noted: false,
         has_quota: false,
         kept_by_nothing: false,
     }

@@ -63,6 +63,8 @@ mod tests {
             target: None,
             unit: None,
             date: "2026-11-24".into(),
+            quota: None,
+            noted: false,
             has_quota: false,
             kept_by_nothing: false,
         }

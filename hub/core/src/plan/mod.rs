@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use crate::today::Met;
+
 pub use asks::Asks;
 pub use calendar::{Person, days_before, days_between, longest_period, stretch};
 use calendar::{ahead, back};
@@ -144,6 +146,17 @@ impl Plan {
         let window = self.window(date);
         let wanted = self.wanted(window, date).max(1);
         self.done(window, marks) - i64::from(marks.get(&date) == Some(&Mark::Done)) < wanted
+    }
+
+    /// How far a quota is met in the day's period, the day with it; `None` where there is none.
+    #[must_use]
+    pub fn met(&self, date: Date, marks: &Marks) -> Option<Met> {
+        let schedule = self.schedules.on(date);
+        self.has_quota(date).then(|| {
+            let window = self.window(date);
+            let (done, of) = (self.done(window, marks), self.wanted(window, date).max(1));
+            Met { done, of, days: schedule.days, rolling: schedule.rolling }
+        })
     }
 
     /// Whether a day may not pass without a note: no later day of its period can make up for it. For many days

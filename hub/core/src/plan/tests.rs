@@ -106,6 +106,20 @@ fn the_week_begins_where_the_person_says() {
 }
 
 #[test]
+fn how_far_a_quota_is_met_is_told_with_the_day_itself() {
+    let met = |columns: &[(&'static str, Value)], marked: &str, day: usize| {
+        let date = stretch(MONDAY, Date::MAX).nth(day).unwrap();
+        plan(columns, &[]).met(date, &marks(marked)).map(|met| (met.done, met.of, met.days, met.rolling))
+    };
+    assert_eq!(met(&quota(3, 7), "x.s", 0), Some((1, 3, 7, false)));
+    assert_eq!(met(&quota(3, 7), "x.s..xx x", 6), Some((3, 3, 7, false)), "and nothing of the next week");
+    assert_eq!(met(&[], "x", 0), None, "every day has no quota");
+    let mut avoid = quota(3, 7);
+    avoid.push(("kind", "avoid".into()));
+    assert_eq!(met(&avoid, "x", 0), None, "it means nothing to what is kept by doing nothing");
+}
+
+#[test]
 fn a_rolling_quota_looks_back_and_never_before_a_whole_period() {
     let plan = plan(&[quota(2, 4), vec![("freq_window", "rolling".into())]].concat(), &[]);
     assert_eq!(shown(10, |date| plan.demanded(date, &marks(""))), "...DD..DD.");
