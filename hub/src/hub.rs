@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::{self, Window};
 use crate::admin;
-use crate::auth::{Auth, setup};
+use crate::auth::{Auth, Provider, setup};
 use crate::backup::{self, Backups};
 use crate::broker::{self, Broker};
 use crate::clock::Clock;
@@ -139,7 +139,8 @@ impl Hub {
         (sockets, addresses): (Sockets, Addresses),
     ) -> anyhow::Result<Self> {
         let tls = certificates(config, clock)?;
-        let auth = Auth::open(store.clone(), configured_code(config)?.as_deref()).await?;
+        let provider = Provider::of(&config.auth).map_err(|error| anyhow::anyhow!(error))?;
+        let auth = Auth::open_with(store.clone(), configured_code(config)?.as_deref(), provider).await?;
         let (commands, days, roster) =
             (Commands::new(store.clone()), Days::new(store.clone()), Roster::new(store.clone()));
 
@@ -209,6 +210,8 @@ impl Hub {
         let (watched, told_of) = (board.clone(), board.clone());
         board.set("broker", State::Ok);
         board.set("auth", State::Ok);
+        let (watcher, shown) = (auth.clone(), board.clone());
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { watcher.watch_provider(&shown).await })));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(follow_names(
             discovery.names(),
             discovery.status(),

@@ -15,6 +15,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kairos_core::Millis;
+use ring::aead;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
@@ -199,6 +200,35 @@ impl Keys {
         let tag = ring::hmac::sign(&key, format!("refresh|{refresh_token}").as_bytes());
         format!("{}{}", secret::REFRESH_TOKEN, secret::encode(tag.as_ref()))
     }
+
+    /// Seals a text for the database, so that a copy of the database does not give it away. It opens again only in the
+    /// same context: a sealed text that is moved to another row opens nothing.
+    #[must_use]
+    pub fn seal(&self, context: &str, text: &str) -> Option<Vec<u8>> {
+        let nonce = crate::random::bytes::<{ aead::NONCE_LEN }>();
+        let mut sealed = text.as_bytes().to_vec();
+        let aad = aead::Aad::from(context.as_bytes());
+        self.sealing()?.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aad, &mut sealed).ok()?;
+        Some([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what [`Keys::seal`] sealed; `None` when it was sealed with other keys, or is something else.
+    #[must_use]
+    pub fn open_sealed(&self, context: &str, sealed: &[u8]) -> Option<String> {
+        let (nonce, sealed) = sealed.split_at_checked(aead::NONCE_LEN)?;
+        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = sealed.to_vec();
+        let text = self.sealing()?.open_in_place(nonce, aead::Aad::from(context.as_bytes()), &mut text).ok()?;
+        String::from_utf8(text.to_vec()).ok()
+    }
+
+    /// A key for this one purpose. Its nonces are random, and far fewer than would make two of them equal.
+    fn sealing(&self) -> Option<aead::LessSafeKey> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, ring.refresh_secret.as_bytes());
+        let key = ring::hmac::sign(&key, b"seal|identities");
+        aead::UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_ref()).ok().map(aead::LessSafeKey::new)
+    }
 }
 
 fn save(path: &Path, ring: &Ring) -> std::io::Result<()> {
@@ -252,6 +282,20 @@ mod tests {
         assert_eq!(kids(&again), std::slice::from_ref(&second));
         assert_eq!(again.successor("krr_x"), keys.successor("krr_x"));
         assert_eq!(again.signing(T - SERVES).unwrap().kid, second);
+    }
+
+    #[test]
+    fn what_is_sealed_opens_here_and_in_its_place_only() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let keys = Keys::open(dir.path(), T).unwrap();
+        let sealed = keys.seal("pocketbase|ada", "a token").unwrap();
+        assert!(!sealed.windows(7).any(|part| part == b"a token"));
+        assert_ne!(sealed, keys.seal("pocketbase|ada", "a token").unwrap());
+        let again = Keys::open(dir.path(), T).unwrap();
+        assert_eq!(again.open_sealed("pocketbase|ada", &sealed).as_deref(), Some("a token"));
+        assert_eq!(again.open_sealed("pocketbase|bo", &sealed), None);
+        assert_eq!(Keys::open(other.path(), T).unwrap().open_sealed("pocketbase|ada", &sealed), None);
+        assert_eq!((again.open_sealed("", b"short"), again.open_sealed("", &[0; 12])), (None, None));
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! 1. [`secret`] and [`password`]: how secrets are made, stored and compared.
 //! 2. [`keys`] and [`jwt`]: access tokens and the keys that sign them.
 //! 3. [`setup`], [`people`], [`sessions`], [`tokens`], [`displays`]: what a person does.
-//! 4. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
+//! 4. [`provider`] and `identities`: who vouches for a person where the hub itself does not, and what becomes of it here.
+//! 5. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
 //!    but in `commands`. [`clients`] are those of sync.
-//! 5. [`standing`] and `members`: who belongs where, and what ended, at once and for everybody who holds a connection open.
-//! 6. [`throttle`] and `upkeep`: bounds, and what time itself does.
+//! 6. [`standing`] and `members`: who belongs where, and what ended, at once and for everybody who holds a connection open.
+//! 7. [`throttle`] and `upkeep`: bounds, and what time itself does.
 //!
 //! The database is the truth; what stands in memory is read from it at the start and follows every
 //! commit. No error, log line or `Debug` of this module holds a name, a mail address or a secret.
@@ -16,11 +17,13 @@
 pub mod caller;
 pub mod clients;
 pub mod displays;
+mod identities;
 pub mod jwt;
 pub mod keys;
 mod members;
 pub mod password;
 pub mod people;
+pub mod provider;
 pub mod secret;
 pub mod sessions;
 pub mod setup;
@@ -35,11 +38,14 @@ use std::time::Duration;
 
 use kairos_core::Millis;
 use kairos_core::command::Rejection;
+use kairos_core::ids::UserId;
 use kairos_core::scope::Scope;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use caller::{Caller, Credential};
 pub use clients::{Client, Refusal};
+pub use identities::Linked;
+pub use provider::Provider;
 pub use standing::{Access, Notice, Revocations, Revoked};
 
 use crate::commands::Commands;
@@ -55,6 +61,11 @@ struct Inner {
     keys: keys::Keys,
     tokens: jwt::AccessTokens,
     hasher: password::Hasher,
+    provider: Provider,
+    /// Said when the provider does not answer, to whoever keeps an eye on it.
+    provider_fell: Notify,
+    /// When the provider was last asked about somebody whom it had not vouched for within the hour.
+    asked: Mutex<HashMap<UserId, Millis>>,
     throttle: throttle::Throttle,
     standing: standing::Standing,
     pairings: displays::Pairings,
@@ -99,6 +110,11 @@ pub enum AuthError {
     /// The display's code or secret is unknown, ran out, or was used.
     #[error("This code is no longer valid. Show a new one on the display.")]
     CodeGone,
+    /// The server that keeps the accounts does not answer.
+    #[error(
+        "The server that keeps the accounts does not answer. Whoever is signed in stays signed in; please try again later."
+    )]
+    UpstreamDown,
     /// Understood and refused, for a reason the caller can mend.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -144,6 +160,14 @@ impl Auth {
     /// # Errors
     /// [`OpenError`], one sentence.
     pub async fn open(store: Store, setup_code: Option<&str>) -> Result<Self, OpenError> {
+        Self::open_with(store, setup_code, Provider::Local).await
+    }
+
+    /// As [`Auth::open`], where a provider may keep the accounts.
+    ///
+    /// # Errors
+    /// As [`Auth::open`].
+    pub async fn open_with(store: Store, setup_code: Option<&str>, provider: Provider) -> Result<Self, OpenError> {
         let configured = setup::read_configured(setup_code)?;
         let now = store.clock().now();
         let data_dir = store.path().parent().unwrap_or(store.path()).to_owned();
@@ -157,6 +181,9 @@ impl Auth {
             keys,
             tokens: jwt::AccessTokens::new(&store.identity().hub_id),
             hasher: password::Hasher::default(),
+            provider,
+            provider_fell: Notify::new(),
+            asked: Mutex::default(),
             throttle: throttle::Throttle::new(store.clock().clone()),
             standing,
             pairings: displays::Pairings::default(),
@@ -187,7 +214,7 @@ impl Auth {
     }
 
     /// The scopes a person belongs to: their own first.
-    fn scopes(&self, user: &kairos_core::ids::UserId) -> Vec<Scope> {
+    fn scopes(&self, user: &UserId) -> Vec<Scope> {
         self.0.standing.scopes(user)
     }
 

@@ -12,7 +12,7 @@ use kairos_core::{Millis, repair};
 use super::standing::Person;
 use super::{Auth, AuthError, password};
 use crate::commands::Once;
-use crate::store::{Account, StoreError, Tx};
+use crate::store::{Account, Identity, StoreError, Tx};
 
 /// How many accounts a home can have. Bounds what stands in memory.
 const MAX_ACCOUNTS: u32 = 500;
@@ -56,18 +56,25 @@ pub struct PersonView {
 /// A checked [`NewPerson`]: what is stored of it.
 pub(super) struct Draft {
     user: UserId,
-    email: String,
-    display_name: String,
+    pub(super) email: String,
+    pub(super) display_name: String,
     admin: bool,
     tz: Option<String>,
     pub(super) password: String,
+    /// Who they are at the provider: which one, who, and its sealed token.
+    there: Option<(String, String, Option<Vec<u8>>)>,
 }
 
 impl Draft {
     /// Checks what was typed.
     pub(super) fn check(new: NewPerson, user: UserId) -> Result<Self, Rejection> {
-        let email = read_email(&new.email)?;
         password::check(&new.password)?;
+        Self::of(new, user)
+    }
+
+    /// Checks all but the password, of which nothing is stored where a provider has it.
+    pub(super) fn of(new: NewPerson, user: UserId) -> Result<Self, Rejection> {
+        let email = read_email(&new.email)?;
         let display_name = new.display_name.trim().to_owned();
         if display_name.is_empty() {
             return Err(Rejection::field("display_name", "A name is needed."));
@@ -78,7 +85,15 @@ impl Draft {
                     .map_err(|message| Rejection::field(name, format!("{name} {message}.")))?;
             }
         }
-        Ok(Self { user, email, display_name, admin: new.admin, tz: new.tz, password: new.password })
+        Ok(Self { user, email, display_name, admin: new.admin, tz: new.tz, password: new.password, there: None })
+    }
+
+    /// They are known to a provider, and have the id here that they have there.
+    pub(super) fn is_there(&mut self, provider: &str, subject: &str, token: Option<Vec<u8>>) -> Result<(), AuthError> {
+        let strange = |_| AuthError::Unavailable("the provider gave an id that is none".into());
+        self.user = UserId::new(subject).map_err(strange)?;
+        self.there = Some((provider.to_owned(), subject.to_owned(), token));
+        Ok(())
     }
 
     /// Writes the account and, in the same transaction, the profile that others see and sync.
@@ -105,6 +120,10 @@ impl Draft {
             disabled_at: None,
         };
         tx.add_account(&account)?;
+        if let Some((provider, subject, token)) = self.there.clone() {
+            let (user, checked_at) = (self.user.clone(), tx.now());
+            tx.add_identity(&Identity { provider, subject, user, token, checked_at })?;
+        }
         let scope = Scope::Person(self.user.clone());
         let mut row = Row::new(&USERS, self.user.as_str(), scope, self.user.clone(), tx.now());
         let at = tx.tick();
@@ -166,17 +185,28 @@ impl Auth {
 
     async fn make_person(&self, new: NewPerson, once: Option<Once>) -> Result<PersonView, AuthError> {
         let draft = Draft::check(new, UserId::mint(self.now(), crate::random::bytes()))?;
-        let hash = self.0.hasher.hash(draft.password.clone()).await?;
         let auth = self.clone();
         self.to_the_end(async move {
-            let name = draft.display_name.clone();
+            let mut draft = draft;
+            let (email, name) = (draft.email.clone(), draft.display_name.clone());
+            // Somebody who is here already is not made there; why they cannot be made is said below.
+            let taken = auth.0.store.read(move |snapshot| snapshot.account_of_email(&email)).await?.is_some();
+            let there = if taken { None } else { auth.make_there(&draft).await? };
+            let hash = match (&there, auth.0.provider.name()) {
+                (Some(subject), Some(provider)) => draft.is_there(provider, subject, None).map(|()| String::new())?,
+                _ => auth.0.hasher.hash(draft.password.clone()).await?,
+            };
             let made = auth.0.store.write(move |tx| {
                 if let Some(once) = once {
                     once.begin(tx)?;
                 }
                 draft.write(tx, &hash)
             });
-            let account = made.await?;
+            let made = made.await;
+            if let (Err(_), Some(subject)) = (&made, &there) {
+                auth.unmake_there(subject).await;
+            }
+            let account = made?;
             auth.account_made(&account);
             Ok(view(&account, name))
         })
@@ -293,6 +323,7 @@ impl Auth {
         password::check(&new)?;
         let hash = self.0.hasher.hash(new).await?;
         let (auth, user) = (self.clone(), user.clone());
+        let provider = self.0.provider.name();
         self.to_the_end(async move {
             let ended = auth
                 .0
@@ -300,6 +331,12 @@ impl Auth {
                 .write(move |tx| {
                     if tx.account(&user)?.is_none() {
                         return Err(Rejection::not_found("person").into());
+                    }
+                    if let Some(provider) = provider
+                        && tx.identity_of(provider, &user)?.is_some()
+                    {
+                        let message = "This account's password is kept by PocketBase. Change it there.";
+                        return Err(Rejection::new(RejectionCode::Conflict, message).into());
                     }
                     tx.set_password(&user, &hash)?;
                     end_all(tx, &user, "password")
@@ -312,7 +349,7 @@ impl Auth {
     }
 }
 
-fn end_all(tx: &mut Tx<'_>, user: &UserId, why: &str) -> Result<Vec<String>, StoreError> {
+pub(super) fn end_all(tx: &mut Tx<'_>, user: &UserId, why: &str) -> Result<Vec<String>, StoreError> {
     let sessions = tx.sessions_of(user)?;
     for session in &sessions {
         tx.end_session(session, why)?;

@@ -65,7 +65,9 @@ impl Auth {
     /// Signs a person in on a device.
     ///
     /// # Errors
-    /// [`AuthError::WrongLogin`] whatever is wrong, [`AuthError::Throttled`], [`AuthError::Busy`].
+    /// [`AuthError::WrongLogin`] whatever is wrong, [`AuthError::Throttled`], [`AuthError::Busy`],
+    /// [`AuthError::UpstreamDown`] when only the provider could tell; [`AuthError::Rejected`] when it vouches for somebody
+    /// with the mail address of an account that was not linked.
     pub async fn login(
         &self,
         email: &str,
@@ -80,10 +82,23 @@ impl Auth {
         if password.chars().count() > *super::password::LENGTH.end() {
             return Err(AuthError::WrongLogin);
         }
-        let account = self.0.store.read(move |snapshot| snapshot.account_of_email(&email)).await?;
+        let (named, provider) = (email.clone(), self.0.provider.name());
+        let found = self.0.store.read(move |snapshot| {
+            let Some(account) = snapshot.account_of_email(&named)? else { return Ok(None) };
+            // Where a provider vouches for them its password counts, and no other.
+            let linked = provider.map(|provider| snapshot.identity_of(provider, &account.user)).transpose()?.flatten();
+            Ok(Some(account).filter(|account| linked.is_none() && !account.password_hash.is_empty()))
+        });
+        let account = found.await?;
         let stored = account.as_ref().map(|account| account.password_hash.clone());
-        let fits = self.0.hasher.verify(password, stored).await?;
-        let account = account.filter(|account| fits && account.disabled_at.is_none()).ok_or(AuthError::WrongLogin)?;
+        // Both ways are gone in the same order for everybody, so that their times tell nothing: first what only this hub
+        // knows, which also serves while the provider is away, then what the provider knows.
+        let fits = self.0.hasher.verify(password.clone(), stored).await?;
+        let account = match provider {
+            Some(_) if !fits => self.login_there(&email, &password).await?,
+            _ => account.filter(|_| fits),
+        };
+        let account = account.filter(|account| account.disabled_at.is_none()).ok_or(AuthError::WrongLogin)?;
         self.0.throttle.succeeded(&admitted);
         self.begin_session(&account, channel, device_name).await
     }
@@ -138,6 +153,7 @@ impl Auth {
         let hash = secret::hash(refresh_token);
         let next = self.0.keys.successor(refresh_token);
         let next_hash = secret::hash(&next);
+        self.ask_about(hash).await?;
         let auth = self.clone();
         let found = self
             .to_the_end(async move {

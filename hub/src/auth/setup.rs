@@ -157,10 +157,16 @@ impl Auth {
             return Err(AuthError::AlreadySetUp);
         }
         self.0.throttle.address(Lane::Setup, from)?;
-        let draft = Draft::check(NewPerson { admin: true, ..first }, UserId::mint(self.now(), crate::random::bytes()))?;
+        let mut draft =
+            Draft::check(NewPerson { admin: true, ..first }, UserId::mint(self.now(), crate::random::bytes()))?;
         // The code first, the costly hash after; and the code once more with the deed itself.
         self.try_setup_code(code.to_owned()).await?;
-        let hash = self.0.hasher.hash(draft.password.clone()).await?;
+        let hash = if self.0.provider.name().is_some() {
+            self.first_there(&mut draft).await?;
+            String::new()
+        } else {
+            self.0.hasher.hash(draft.password.clone()).await?
+        };
         let (auth, code) = (self.clone(), code.to_owned());
         let account = self
             .to_the_end(async move {

@@ -37,6 +37,8 @@ pub enum Lane {
     Display,
     /// Display codes typed by a person.
     Approve,
+    /// Tokens of a provider, from an address or by a person.
+    Exchange,
     /// Refreshes of one session.
     Refresh,
     /// Logins to an account from one address it has signed in from.
@@ -70,8 +72,8 @@ struct State {
 /// A login that may be tried. Hand it back when it succeeded: only tries that did not are counted.
 #[derive(Debug)]
 pub struct Admission {
-    lanes: [u64; 2],
-    pair: u64,
+    lanes: Vec<u64>,
+    pair: Option<u64>,
 }
 
 impl Throttle {
@@ -118,19 +120,30 @@ impl Throttle {
         };
         self.take(from)?;
         self.take(lane)?;
-        Ok(Admission { lanes: [from, lane], pair })
+        Ok(Admission { lanes: vec![from, lane], pair: Some(pair) })
+    }
+
+    /// Counts a token of a provider from an address: whose it is, nobody knows before the provider says so.
+    ///
+    /// # Errors
+    /// [`AuthError::Throttled`] with the wait until the next is counted.
+    pub fn exchange(&self, address: IpAddr) -> Result<Admission, AuthError> {
+        let lane = self.key(Lane::Exchange, &network(address).to_string());
+        self.take(lane)?;
+        Ok(Admission { lanes: vec![lane], pair: None })
     }
 
     /// A login that succeeded is not counted, and its address is remembered for the account.
     pub fn succeeded(&self, login: &Admission) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for lane in login.lanes {
-            if let Some(until) = state.busy_until.get_mut(&lane) {
+        for lane in &login.lanes {
+            if let Some(until) = state.busy_until.get_mut(lane) {
                 *until = until.saturating_sub(COST);
             }
         }
-        if state.familiar.insert(login.pair) {
-            state.familiar_in_order.push_back(login.pair);
+        let Some(pair) = login.pair else { return };
+        if state.familiar.insert(pair) {
+            state.familiar_in_order.push_back(pair);
             if state.familiar_in_order.len() > FAMILIAR
                 && let Some(oldest) = state.familiar_in_order.pop_front()
             {

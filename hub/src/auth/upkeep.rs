@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 impl Auth {
     /// Works until it is dropped. The hub runs it once.
     pub async fn run(&self) {
-        tokio::join!(self.keep_house(), self.follow());
+        tokio::join!(self.keep_house(), self.keep_asking(), self.follow());
     }
 
     async fn keep_house(&self) {
@@ -30,6 +30,17 @@ impl Auth {
         loop {
             if let Err(error) = self.tend().await {
                 tracing::warn!(%error, "Upkeep of accounts has to wait.");
+            }
+            clock.sleep_until(self.now().saturating_add(EVERY)).await;
+        }
+    }
+
+    /// Asks the provider about people apart from the rest: nothing else waits for a server that is slow.
+    async fn keep_asking(&self) {
+        let clock = self.0.store.clock().clone();
+        loop {
+            if let Err(error) = self.ask_about_all().await {
+                tracing::warn!(%error, "The provider cannot be asked about those who are signed in.");
             }
             clock.sleep_until(self.now().saturating_add(EVERY)).await;
         }

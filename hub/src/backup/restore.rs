@@ -261,7 +261,14 @@ fn carry_over(connection: &Connection, epoch: &str) -> rusqlite::Result<()> {
          WHERE o.user_id = main.accounts.user_id AND o.password_changed_at >= main.accounts.password_changed_at;
          DELETE FROM main.api_tokens WHERE id NOT IN (SELECT id FROM old.api_tokens);
          DELETE FROM main.device_secrets WHERE device_id NOT IN (SELECT device_id FROM old.device_secrets);",
-    )
+    )?;
+    // An account that was linked since has no password here any more. A database of an older version knows of none.
+    let _ = connection.execute(
+        "INSERT OR IGNORE INTO main.identities SELECT * FROM old.identities
+         WHERE user_id IN (SELECT user_id FROM main.accounts)",
+        [],
+    );
+    Ok(())
 }
 
 /// The way back, for a database that turns out not to serve.

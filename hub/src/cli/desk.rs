@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Common, complain};
 use crate::admin::{self, Refusal, Request};
-use crate::auth::Auth;
+use crate::auth::{Auth, Provider};
 use crate::clock::Clock;
 use crate::health::Board;
 use crate::hub::configured_code;
@@ -38,7 +38,10 @@ pub(super) fn ask(common: &Common, request: Request) -> Result<Value, ExitCode> 
             .await
             .map_err(|error| fault(error.to_string()))?;
         let code = configured_code(&config).map_err(|error| fault(error.to_string()))?;
-        let auth = Auth::open(store.clone(), code.as_deref()).await.map_err(|error| fault(error.to_string()))?;
+        let provider = Provider::of(&config.auth).map_err(fault)?;
+        let auth = Auth::open_with(store.clone(), code.as_deref(), provider)
+            .await
+            .map_err(|error| fault(error.to_string()))?;
         admin::carry_out(&auth, &store, request).await.map_err(Refusal::from)
     });
     answer.map_err(|refusal| {

@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::read::Notes;
-use super::{Config, Size, TlsMode};
+use super::{AuthProvider, Config, Size, TlsMode};
 
 /// Checks the configuration as a whole. A value that could not be read stands at its default here.
 pub(super) fn whole(config: &Config, notes: &mut Notes) {
     tls(config, notes);
+    accounts(config, notes);
     ports(config, notes);
     limits(config, notes);
 }
@@ -37,6 +38,42 @@ fn tls(config: &Config, notes: &mut Notes) {
     }
     if tls.require_tls && tls.mode == TlsMode::Off {
         notes.about("tls.require_tls", "needs TLS, but tls.mode is off");
+    }
+}
+
+fn accounts(config: &Config, notes: &mut Notes) {
+    let there = &config.auth.pocketbase;
+    if notes.refused("auth.provider") {
+        return;
+    }
+    let set = [
+        ("auth.pocketbase.url", there.url.is_some()),
+        ("auth.pocketbase.ca", there.ca.is_some()),
+        ("auth.pocketbase.admin_email", there.admin_email.is_some()),
+        ("auth.pocketbase.admin_password_file", there.admin_password_file.is_some()),
+    ];
+    if config.auth.provider != AuthProvider::PocketBase {
+        for (key, _) in set.iter().filter(|(_, set)| *set) {
+            notes.about(key, "is only used with auth.provider pocketbase; set that provider or remove this");
+        }
+        return;
+    }
+    if there.url.is_none() && !notes.refused("auth.pocketbase.url") {
+        let message = "auth.provider pocketbase needs its address here, such as http://127.0.0.1:8090";
+        notes.about_beside("auth.pocketbase.url", "auth.provider", message);
+    }
+    let (mail, file) = ("auth.pocketbase.admin_email", "auth.pocketbase.admin_password_file");
+    match (&there.admin_email, &there.admin_password_file) {
+        (Some(_), None) if !notes.refused(file) => notes.about_beside(file, mail, "is needed with admin_email"),
+        (None, Some(_)) if !notes.refused(mail) => notes.about_beside(mail, file, "is needed with admin_password_file"),
+        _ => {}
+    }
+    for (key, file) in [("auth.pocketbase.ca", &there.ca), (file, &there.admin_password_file)] {
+        if let Some(path) = file
+            && let Err(error) = super::place::open(path)
+        {
+            notes.about(key, format!("{} cannot be opened: {error}", path.display()));
+        }
     }
 }
 

@@ -22,10 +22,10 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use sections::{Auth, Backup, Discovery, Http, Log, Mqtt, Store, Tls, Upstream};
+pub use sections::{Auth, Backup, Discovery, Http, Log, Mqtt, PocketBase, Store, Tls, Upstream};
 pub use value::{
-    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Size,
-    TlsMode,
+    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MailAddress, MqttMode, Network,
+    Secret, Size, TlsMode, WebUrl,
 };
 
 /// The shipped `config.yaml`: what serves when there is no file.

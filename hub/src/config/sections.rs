@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MqttMode, Network, Secret, Setting,
-    Size, TlsMode,
+    AuthProvider, DatabaseUrl, Every, HostName, InterfaceName, LogFormat, LogLevel, MailAddress, MqttMode, Network,
+    Secret, Setting, Size, TlsMode, WebUrl,
 };
 
 /// The web pages and the API.
@@ -105,8 +105,23 @@ impl Default for Discovery {
 pub struct Auth {
     /// Who checks passwords.
     pub provider: AuthProvider,
+    /// The PocketBase that does, with provider `pocketbase`.
+    pub pocketbase: PocketBase,
     /// The code for the first administrator; `None`: the hub makes one at its first start.
     pub setup_code: Option<Secret>,
+}
+
+/// The PocketBase that keeps the accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PocketBase {
+    /// Where it is.
+    pub url: Option<WebUrl>,
+    /// Certificate authorities in PEM that are trusted besides those browsers trust.
+    pub ca: Option<PathBuf>,
+    /// Its superuser's login, with which people are added; `None`: they are added in PocketBase only.
+    pub admin_email: Option<MailAddress>,
+    /// The file that holds that superuser's password and nothing else.
+    pub admin_password_file: Option<PathBuf>,
 }
 
 /// The server the hub replicates with.
@@ -219,7 +234,17 @@ impl Config {
             ],
         );
         add("discovery", vec![("enabled", &mut discovery.enabled), ("interfaces", &mut discovery.interfaces)]);
-        add("auth", vec![("provider", &mut auth.provider), ("setup_code", &mut auth.setup_code)]);
+        add(
+            "auth",
+            vec![
+                ("provider", &mut auth.provider),
+                ("setup_code", &mut auth.setup_code),
+                ("pocketbase.url", &mut auth.pocketbase.url),
+                ("pocketbase.ca", &mut auth.pocketbase.ca),
+                ("pocketbase.admin_email", &mut auth.pocketbase.admin_email),
+                ("pocketbase.admin_password_file", &mut auth.pocketbase.admin_password_file),
+            ],
+        );
         add("upstream", vec![("url", &mut upstream.url as &mut dyn Setting)]);
         add(
             "store",
@@ -243,7 +268,6 @@ pub(super) const PLANNED: &[(&str, &str)] = &[
     ("mqtt", "url"),
     ("mqtt", "username"),
     ("mqtt", "password"),
-    ("auth", "pocketbase"),
     ("auth", "oidc"),
     ("upstream", "relay"),
     ("webhooks", "*"),

@@ -20,6 +20,7 @@ use crate::auth::{Auth, AuthError, Caller, Credential};
 pub(super) fn router() -> OpenApiRouter<AuthApi> {
     OpenApiRouter::new()
         .routes(routes!(login))
+        .routes(routes!(exchange))
         .routes(routes!(refresh))
         .routes(routes!(logout))
         .routes(routes!(jwks))
@@ -85,7 +86,7 @@ pub(super) fn named(given: Option<String>, headers: &HeaderMap) -> String {
 /// Signs a person in. With `X-Kairos-Cookie: 1` the refresh token comes as an httpOnly cookie.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = Login,
-    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody, description = "`invalid_credentials`: the address or the password is not right"), (status = 429, body = ErrorBody))
+    responses((status = 200, body = Tokens), (status = 401, body = ErrorBody, description = "`invalid_credentials`: the address or the password is not right"), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody, description = "`auth_upstream_down`: the server that keeps the accounts does not answer; whoever is signed in stays so. `busy`, `unavailable`: try again"))
 )]
 async fn login(
     State(api): State<AuthApi>,
@@ -96,6 +97,39 @@ async fn login(
     let channel = cookies::wanted(&headers, peer.secure);
     let device = named(body.device_name, &headers);
     let grant = api.auth.login(&body.email, body.password, peer.address, channel, &device).await?;
+    Ok(granted(StatusCode::OK, grant, channel))
+}
+
+/// A token of the server that keeps the accounts.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"token": "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoiYXV0aCJ9.c2lnbmF0dXJl", "device_name": "Kitchen tablet"}))]
+struct Exchange {
+    token: String,
+    /// What this device calls itself; taken from `User-Agent` when absent.
+    device_name: Option<String>,
+}
+
+/// Signs a person in by a token of PocketBase, where that keeps the accounts (`auth.provider: pocketbase`). With
+/// `X-Kairos-Cookie: 1` the refresh token comes as an httpOnly cookie.
+#[utoipa::path(
+    post, path = "/api/auth/exchange", tag = "auth", security(()), request_body = Exchange,
+    responses(
+        (status = 200, body = Tokens),
+        (status = 401, body = ErrorBody, description = "The token is not good, or not any more; or nobody here takes such tokens"),
+        (status = 409, body = ErrorBody, description = "`conflict`: the hub has an account with this mail address that was not linked"),
+        (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody, description = "`auth_upstream_down`: PocketBase does not answer; whoever is signed in stays so")
+    )
+)]
+async fn exchange(
+    State(api): State<AuthApi>,
+    peer: Peer,
+    headers: HeaderMap,
+    Json(body): Json<Exchange>,
+) -> Result<Response, ApiError> {
+    let channel = cookies::wanted(&headers, peer.secure);
+    let device = named(body.device_name, &headers);
+    let grant = api.auth.exchange(&body.token, peer.address, channel, &device).await?;
     Ok(granted(StatusCode::OK, grant, channel))
 }
 

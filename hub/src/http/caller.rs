@@ -56,6 +56,9 @@ impl From<AuthError> for ApiError {
             AuthError::Forbidden(_) => Self::forbidden(message),
             AuthError::Throttled(wait) => Self::too_often(wait.as_millis().div_ceil(1000).try_into().unwrap_or(60)),
             AuthError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2),
+            AuthError::UpstreamDown => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "auth_upstream_down", message).with("retry_after", 10)
+            }
             AuthError::WrongCode(left) => {
                 Self::new(StatusCode::FORBIDDEN, "wrong_setup_code", message).with("tries_left", left)
             }

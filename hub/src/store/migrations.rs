@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_pages.sql"),
     include_str!("../../migrations/0011_days_by_date.sql"),
     include_str!("../../migrations/0012_upstream.sql"),
+    include_str!("../../migrations/0013_identities.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`], [`upstream`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`identities`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`], [`upstream`].
 
 mod answers;
 mod apart;
@@ -17,6 +17,7 @@ mod cursors;
 mod devices;
 pub(crate) mod error;
 mod health;
+mod identities;
 mod imports;
 mod known;
 mod large;
@@ -43,6 +44,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 pub(crate) use apart::Turn;
 pub use compact::Compacted;
 pub use error::{OpenError, StoreError};
+pub use identities::Identity;
 pub use imports::{ImportNote, ImportRow, ImportState};
 pub use life::Life;
 pub use people::{Account, StoredCode};

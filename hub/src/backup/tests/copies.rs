@@ -144,7 +144,8 @@ async fn what_is_not_a_whole_backup_of_ours_is_refused_with_the_reason() {
          DROP TABLE write_checkpoints; DROP TABLE write_checkpoint_floors; DROP INDEX changes_habit; DROP INDEX changes_month;
          ALTER TABLE buckets DROP COLUMN generation; ALTER TABLE buckets DROP COLUMN moved;
          ALTER TABLE buckets DROP COLUMN swept; ALTER TABLE buckets DROP COLUMN compacted;
-         DROP TABLE large_operations; DROP TABLE upstream_scopes; DROP TABLE upstream_base; PRAGMA user_version = 2",
+         DROP TABLE large_operations; DROP TABLE upstream_scopes; DROP TABLE upstream_base; DROP TABLE identities;
+         PRAGMA user_version = 2",
     );
     assert_eq!(home.restore(&file).await.restored.version, 2);
     assert_eq!(home.habits().await.len(), 300);

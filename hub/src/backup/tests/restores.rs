@@ -1,6 +1,7 @@
 //! From a file to a database.
 
 use super::*;
+use crate::store::Identity;
 
 #[tokio::test]
 async fn a_restore_begins_a_new_life_and_keeps_and_names_the_old_one() {
@@ -148,6 +149,9 @@ async fn access_that_was_taken_away_stays_away_and_everybody_signs_in_anew() {
     auth.revoke_token(&id(&ada), &revoked.id).await.unwrap();
     auth.set_disabled(&id(&bo), true).await.unwrap();
     auth.reset_password(&id(&ada), "another good password".into()).await.unwrap();
+    let (provider, subject) = ("pocketbase".to_owned(), "bo there".to_owned());
+    let linked = Identity { provider, subject, user: id(&bo), token: None, checked_at: NOON };
+    home.store.write(move |tx| tx.add_identity(&linked)).await.unwrap();
     let after = login(&auth, "another good password").await.ok().unwrap();
     assert!(auth.principal(&after.access_token).await.is_ok());
     drop(auth);
@@ -158,6 +162,9 @@ async fn access_that_was_taken_away_stays_away_and_everybody_signs_in_anew() {
     assert!(auth.principal(&kept.token).await.is_ok());
     assert!(auth.principal(&revoked.token).await.is_err());
     assert!(auth.person(&id(&bo)).await.unwrap().disabled);
+    let user = id(&bo);
+    let linked = home.store.read(move |snapshot| snapshot.identity_of("pocketbase", &user)).await.unwrap();
+    assert!(linked.is_some(), "an account that was linked since has no other way in");
     assert!(login(&auth, "a long enough password").await.is_err(), "the password of then is not that of now");
     for session in [&before, &after] {
         assert!(auth.principal(&session.access_token).await.is_err());

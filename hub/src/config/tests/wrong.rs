@@ -55,7 +55,41 @@ fn unknown_and_planned_keys() {
     wrong("mqtt: { max_pakcet: 1KiB }\n", "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?");
     wrong("upstream: { relay: true }\n", "line 1: upstream.relay: is not available yet; remove this line");
     wrong("plugins: []\n", "line 1: plugins: is not available yet; remove this section");
-    wrong("auth: { provider: oidc }\n", "line 1: auth.provider: \"oidc\" is not available yet; write local");
+    wrong(
+        "auth: { provider: oidc }\n",
+        "line 1: auth.provider: \"oidc\" is not available yet; write local or pocketbase",
+    );
+}
+
+#[test]
+fn a_pocketbase_that_cannot_be_used() {
+    let url =
+        "line 1: auth.pocketbase.url: is not an address such as http://127.0.0.1:8090 or https://accounts.example.org";
+    for bad in ["pb.example.org", "ftp://pb", "http://", "http://me:secret@pb", "http://pb/?x=1", "8090"] {
+        wrong(&format!("auth: {{ provider: pocketbase, pocketbase: {{ url: '{bad}' }} }}\n"), url);
+    }
+    wrong(
+        "auth:\n  provider: pocketbase\n",
+        "line 2: auth.pocketbase.url: auth.provider pocketbase needs its address here, such as http://127.0.0.1:8090",
+    );
+    wrong(
+        "auth: { pocketbase: { url: 'http://pb' } }\n",
+        "line 1: auth.pocketbase.url: is only used with auth.provider pocketbase; set that provider or remove this",
+    );
+    wrong(
+        "auth: { provider: pocketbase, pocketbase: { url: 'http://pb', admin_email: a@b.c } }\n",
+        "line 1: auth.pocketbase.admin_password_file: is needed with admin_email",
+    );
+    wrong(
+        "auth: { provider: pocketbase, pocketbase: { urls: 'http://pb' } }\n",
+        "line 1: auth.pocketbase.urls: there is no such key; did you mean pocketbase.url?\n\
+         line 1: auth.pocketbase.url: auth.provider pocketbase needs its address here, such as http://127.0.0.1:8090",
+    );
+    wrong_env(
+        "KAIROS_AUTH_PROVIDER",
+        "pocketbase",
+        "auth.pocketbase.url: auth.provider pocketbase needs its address here, such as http://127.0.0.1:8090",
+    );
 }
 
 #[test]

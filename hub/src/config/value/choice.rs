@@ -67,11 +67,13 @@ choice!(
 
 choice!(
     /// Who checks passwords.
-    AuthProvider, "local", default Local,
+    AuthProvider, "local or pocketbase", default Local,
     {
         /// The hub itself.
         Local = "local",
-    }, later ["pocketbase", "oidc"]
+        /// A PocketBase, under `auth.pocketbase`.
+        PocketBase = "pocketbase",
+    }, later ["oidc"]
 );
 
 choice!(

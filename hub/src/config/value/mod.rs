@@ -6,7 +6,7 @@ mod words;
 
 pub use choice::{AuthProvider, LogFormat, LogLevel, MqttMode, TlsMode};
 pub use measure::{Every, Size};
-pub use words::{DatabaseUrl, HostName, InterfaceName, Network, Secret};
+pub use words::{DatabaseUrl, HostName, InterfaceName, MailAddress, Network, Secret, WebUrl};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -74,6 +74,67 @@ impl Scalar for DatabaseUrl {
     }
 }
 
+/// The address of a web server, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebUrl(String);
+
+impl WebUrl {
+    /// Returns the address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Scalar for WebUrl {
+    const EXPECTED: &'static str = "an address such as http://127.0.0.1:8090 or https://accounts.example.org";
+    // Somebody may write a password into it; it has no place here and is not repeated.
+    const SECRET: bool = true;
+    const BARE: bool = false;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches('/');
+        let uri: axum::http::Uri = text.parse().map_err(|_| not::<Self>(text))?;
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        let plain = uri.authority().is_some_and(|at| !at.as_str().contains('@') && !at.host().is_empty());
+        if !known || !plain || uri.query().is_some() || text.contains('#') {
+            return Err(not::<Self>(text));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Json {
+        json!(self.0)
+    }
+}
+
+/// A mail address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailAddress(String);
+
+impl MailAddress {
+    /// Returns the address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Scalar for MailAddress {
+    const EXPECTED: &'static str = "a mail address";
+    const BARE: bool = false;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let halves = text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
+        if !halves || text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+            return Err(not::<Self>(text));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Json {
+        json!(self.0)
+    }
+}
+
 /// A host name as a browser sends it: lower case, no port, no final dot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName(String);
