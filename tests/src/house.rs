@@ -261,6 +261,11 @@ impl House {
         self.plan.args.extend(["--clock".into(), time.into()]);
     }
 
+    /// From the next [`House::boot`] on, the hub has these settings too.
+    pub fn set_env(&mut self, more: &Builder) {
+        self.plan.env.extend(more.env.iter().cloned());
+    }
+
     /// Asserts that the hub lives, answers, and has not panicked since it was first started.
     pub async fn is_well(&mut self) {
         let ended = self.child.as_mut().expect("the hub runs").try_wait().unwrap();

@@ -1,5 +1,6 @@
-//! The server of several houses: a real Postgres with what `deploy/postgres` makes of it.
+//! The server of several houses: a real Postgres with what `deploy/postgres` makes of it, and a real PocketBase.
 
+mod accounts;
 mod fences;
 mod hand;
 mod keeping;
