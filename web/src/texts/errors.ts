@@ -31,6 +31,7 @@ function invalid(error: Told): string {
 export const codes: Record<string, string | ((error: Told) => string)> = {
   already_done: "Das ist schon geschehen.",
   already_set_up: "Dieser Hub ist schon eingerichtet.",
+  auth_upstream_down: "Der Server, der die Konten führt, antwortet nicht. Wer angemeldet ist, bleibt es; bitte versuche es später noch einmal.",
   body_cut: "Es kam nicht alles an. Bitte sende es noch einmal.",
   body_too_large: "Das ist mehr, als der Hub auf einmal annimmt.",
   busy: "Der Hub ist gerade beschäftigt. Bitte versuche es gleich noch einmal.",
@@ -90,6 +91,14 @@ export const sentences: Record<string, string> = {
   // People and signing in
   "This is not a mail address.": "Das ist keine E-Mail-Adresse.",
   "There is already an account with this mail address.": "Mit dieser E-Mail-Adresse gibt es schon ein Konto.",
+  "PocketBase does not know this mail address and password. Accounts are kept there: add the person there first, then come back with the same.":
+    "PocketBase kennt diese E-Mail-Adresse mit diesem Passwort nicht. Dort stehen die Konten: Lege die Person zuerst dort an und komm dann mit beidem wieder.",
+  "Accounts are kept in PocketBase, and this hub has no login to add people there. Add the person in PocketBase; the hub makes them known here when they first sign in.":
+    "Die Konten stehen in PocketBase, und dieser Hub hat keinen Zugang, um dort jemanden anzulegen. Lege die Person in PocketBase an; der Hub kennt sie, sobald sie sich zum ersten Mal anmeldet.",
+  "This hub has an account with your mail address, and cannot know that it is yours. Sign in to it with the password it has on this hub, and link the two.":
+    "Dieser Hub hat schon ein Konto mit deiner E-Mail-Adresse und kann nicht wissen, dass es deines ist. Melde dich mit dem Passwort an, das es auf diesem Hub hat, und verbinde die beiden.",
+  "PocketBase has an account with this mail address already. The hub makes the person known here when they first sign in.":
+    "PocketBase hat schon ein Konto mit dieser E-Mail-Adresse. Der Hub kennt die Person, sobald sie sich zum ersten Mal anmeldet.",
   "A password has * to * characters.": "Ein Passwort hat * bis * Zeichen.",
   "A name is needed.": "Ein Name fehlt noch.",
   "A name has 1 to * characters, on one line.": "Ein Name hat 1 bis * Zeichen, in einer Zeile.",
