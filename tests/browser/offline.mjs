@@ -224,4 +224,37 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await context.setOffline(false);
   await state(page, "synced");
   say("COUNTED");
+
+  // A day of the past is on the phone, too: without the hub it says what stands on it, and nothing there is written over.
+  const { date: today } = await api("GET", "/api/today", { token: await token() });
+  const ago = (days) => new Date(Date.parse(`${today}T12:00:00Z`) - days * 86_400_000).toISOString().slice(0, 10);
+  const wanted = { name: "Cups", kind: "measurable", target_value: 8, start_date: ago(5) };
+  const cups = (await api("POST", "/api/habits", { token: await token(), body: wanted })).id;
+  await api("POST", `/api/habits/${cups}/complete`, { token: await token(), body: { date: ago(1), set: 12 } });
+  // More is asked for since: a day is measured by what was asked for then.
+  await api("PATCH", `/api/habits/${cups}`, { token: await token(), body: { target_value: 20 } });
+  await item(page, cups).waitFor();
+  await state(page, "synced");
+  await page.goto(`${url()}/#/habits/${cups}`);
+  const square = page.locator(`[data-testid="habit-day"][data-date="${ago(1)}"]`);
+  await square.filter({ hasText: "12" }).waitFor();
+  await context.setOffline(true);
+  await page.reload();
+  await square.click();
+  await hook(page, "day-line").filter({ hasText: "12 of 8" }).waitFor();
+  await hook(page, "day-note").waitFor();
+  if ((await hook(page, "day-full").count()) > 0) throw new Trouble("what stands on a day would be written over by less");
+  await shot("offline-6-past");
+  await hook(page, "day-note").fill("It was hot");
+  await hook(page, "day-note-save").click();
+  await hook(page, "day-sheet").waitFor({ state: "detached" });
+  await square.click();
+  await hook(page, "day-amount").fill("2");
+  await hook(page, "day-add").click();
+  await square.filter({ hasText: "14" }).waitFor();
+  await context.setOffline(false);
+  await state(page, "synced");
+  const { items: [held] } = await api("GET", `/api/habits/${cups}/days?from=${ago(1)}&to=${ago(1)}`, { token: await token() });
+  if (held.value !== 14 || held.note !== "It was hot") throw new Trouble(`the hub holds ${JSON.stringify(held)}`);
+  say("PAST");
 });

@@ -4,10 +4,10 @@ import { check, cross } from "../icons";
 import type { DeedBody } from "../model";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/history";
-import type { DayCell, DayEvent, Habit, HabitCommand, Today, TodayItem } from "../types";
+import type { DayCell, DayEvent, Habit, HabitCommand, TodayItem } from "../types";
 import { amountText, cellText, dateText, staysAway } from "./days";
 import { act } from "./deeds";
-import { cells } from "./history";
+import { dayOf } from "./history";
 import { field, View } from "./view";
 import "./day-sheet.css";
 
@@ -15,13 +15,15 @@ const PART = 50;
 
 /** Everything that can be said about one habit on one day. Fires `closed`. */
 export class KairosDaySheet extends View {
-  static override properties = { habit: { attribute: false }, date: { attribute: false }, item: { attribute: false } };
+  static override properties = { habit: { attribute: false }, date: { attribute: false }, item: { attribute: false }, find: { attribute: false } };
   declare habit: Habit;
   declare date: string;
   /** The day's own view of it, where the opener has one: what is known before the hub has answered, or without it. */
   declare item: TodayItem | null;
-  /** The same from the hub, for a day that nobody shows. */
-  private found: TodayItem | null = null;
+  /** Looks for it on a day that the opener does not show. */
+  declare find?: () => Promise<TodayItem | null>;
+  /** What it found: a day is measured by what the habit asked for then. Undefined while that is not known. */
+  private found: TodayItem | null | undefined;
   /** What stands on the day; undefined while that is not known. */
   private cell: DayCell | null | undefined;
   private events: DayEvent[] | null = null;
@@ -43,9 +45,9 @@ export class KairosDaySheet extends View {
 
   private async load(): Promise<void> {
     try {
-      const [[cell], found] = await Promise.all([cells(this.habit.id, this.date, this.date), this.find()]);
+      const [cell, found] = await dayOf(this.habit.id, this.date, async () => this.item ?? this.find?.());
       this.paint(() => {
-        this.cell = cell ?? null;
+        this.cell = cell;
         this.found = found;
         this.away = false;
       });
@@ -55,15 +57,9 @@ export class KairosDaySheet extends View {
     if (this.querySelector("details[open]")) await this.look();
   }
 
-  /** A day is measured by what the habit asked for then. */
-  private async find(): Promise<TodayItem | null> {
-    if (this.item) return null;
-    const { items } = await api.get<Today>(`/api/today?date=${this.date}`);
-    return items.find((item) => item.habit_id === this.habit.id) ?? null;
-  }
-
   private get measure(): { target: number | null; unit: string | null } {
-    return this.item ?? this.found ?? { target: this.habit.target_value, unit: this.habit.unit };
+    const then = this.item ?? this.found;
+    return then ?? { target: then === null ? this.habit.target_value : null, unit: this.habit.unit };
   }
 
   /** All that happened on the day is asked for only when somebody unfolds it. */
@@ -105,12 +101,18 @@ export class KairosDaySheet extends View {
     return this.type !== "MISSED" || (this.habit.kind === "avoid" && this.cell?.source !== "engine");
   }
 
+  /** Whether it is known what stands on the day. While it is not, nothing is said of it, and nothing offered that would write over it. */
+  private get known(): boolean {
+    return this.cell !== undefined || !!this.item;
+  }
+
   private get isToday(): boolean {
     return session.model.today?.date === this.date;
   }
 
   /** Where the day stands, in one line. */
   private get line(): string {
+    if (!this.known) return "";
     const known = this.cell ?? (this.item && this.cell === undefined ? { ...this.item, percent: null, skip_reason: null } : null);
     const said = cellText(known, this.habit, this.measure);
     if (said) return said;
@@ -152,7 +154,7 @@ export class KairosDaySheet extends View {
           <button class="round faint" aria-label=${t.close}>${cross()}</button>
         </form>
         <p class="problem" role="alert">${this.problem}</p>
-        ${this.renderDeeds()} ${this.renderRest()} ${this.renderNote()} ${this.renderEvents()}
+        ${this.known ? html`${this.renderDeeds()} ${this.renderRest()}` : nothing} ${this.renderNote()} ${this.renderEvents()}
       </div>
     </dialog>`;
   }

@@ -11,7 +11,7 @@ import { anchorText, planText } from "./habit-draft";
 import "./heatmap";
 import type { MapDay } from "./heatmap";
 import { cells } from "./history";
-import { squares, statistics, type Told } from "./past";
+import { asItWas, squares, statistics, type Told } from "./past";
 import { View } from "./view";
 import "./habits.css";
 import "./habit.css";
@@ -115,9 +115,11 @@ export class KairosHabit extends View {
         <button class="quiet" data-testid="habit-wake" @click=${() => this.wake(habit)}>${words.resume}</button></p>`}
       ${this.away ? html`<p class="hint" role="status" data-testid="habit-away">${this.past ? words.numbersNeedHub : words.needsHub}</p>` : nothing}
       ${this.past ? this.renderPast(habit, this.past) : this.away ? nothing : html`<p class="lead" role="status">${t.loading}</p>`}
-      ${this.picked
-        ? html`<kairos-day-sheet .habit=${habit} .date=${this.picked} .item=${this.itemOf(habit, this.picked)} @closed=${() => this.paint(() => (this.picked = null))}></kairos-day-sheet>`
-        : nothing}`;
+      ${this.picked ? this.renderSheet(habit, this.picked) : nothing}`;
+  }
+
+  private renderSheet(habit: Habit, date: string): TemplateResult {
+    return html`<kairos-day-sheet .habit=${habit} .date=${date} .item=${this.itemOf(habit, date)} .find=${() => asItWas(habit.id, date)} @closed=${() => this.paint(() => (this.picked = null))}></kairos-day-sheet>`;
   }
 
   private itemOf(habit: Habit, date: string) {

@@ -12,3 +12,9 @@ export async function cells(habit_id: string, from: string, to: string): Promise
   }
   return all;
 }
+
+/** What stands on one day, and what the habit asked for then: undefined where that cannot be told, which takes nothing from the rest. */
+export async function dayOf<T>(habit_id: string, date: string, find: () => Promise<T>): Promise<[DayCell | null, T | undefined]> {
+  const [[cell], found] = await Promise.all([cells(habit_id, date, date), find().catch(() => undefined)]);
+  return [cell ?? null, found];
+}

@@ -1,5 +1,5 @@
 import { api, session } from "../session";
-import type { List, Square, Statistics, Today } from "../types";
+import type { List, Square, Statistics, Today, TodayItem } from "../types";
 
 /** How days went: from the phone's own database where the screens stand on one, else from the hub. */
 
@@ -30,4 +30,9 @@ export async function wholeDays(dates: string[]): Promise<Today[]> {
   const [first, last] = [dates[0], dates.at(-1)];
   if (!first || !last) return [];
   return (await kept())?.days(first, last) ?? Promise.all(dates.map((date) => api.get<Today>(`/api/today?date=${date}`)));
+}
+
+/** A habit on a day as it was then; null: it was none of its days, and nothing stands on it. */
+export async function asItWas(habit_id: string, date: string): Promise<TodayItem | null> {
+  return (await wholeDays([date]))[0]?.items.find((item) => item.habit_id === habit_id) ?? null;
 }
