@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { locale, t } from "../i18n";
 import { button, mirror, trash } from "../icons";
@@ -75,16 +76,18 @@ export class KairosDevices extends HubPage {
 
   /** Binds a press on `key`; what other keys and triggers do is left as it is. */
   private async bind(device: Device, key: string, habitId: string): Promise<void> {
-    const others = device.bindings
-      .filter((b) => !(b.trigger === "press" && b.button === key))
-      // Only what a binding is written with: the hub may tell more about one than it takes.
-      .map(({ trigger, button, action, habit_id, value, act_as }) => ({ trigger, button, action, habit_id, value, act_as }));
+    const others = device.bindings.filter((b) => !(b.trigger === "press" && b.button === key));
+    // Only what a binding is written with: the hub may tell more about one than it takes.
+    const kept = others.map(({ trigger, button, action, habit_id, value, act_as }) => ({ trigger, button, action, habit_id, value, act_as }));
     const habit = this.habits.find((h) => h.id === habitId);
     const own = habit ? [pressFor(habit, key)] : [];
     try {
-      await api.put(`/api/devices/${device.device_id}/bindings`, { bindings: [...others, ...own] });
+      await api.put(`/api/devices/${device.device_id}/bindings`, { bindings: [...kept, ...own] });
+      this.paint(() => (device.bindings = [...others, ...own]));
       if (habit) toast(t.bound(habit.name));
     } catch (error) {
+      // What was not saved is not shown as if it were.
+      this.requestUpdate();
       toastError(error);
     }
     await this.refresh();
@@ -131,7 +134,7 @@ export class KairosDevices extends HubPage {
   private renderBinding(device: Device, key: string): TemplateResult {
     const bound = device.bindings.find((b) => b.trigger === "press" && b.button === key)?.habit_id ?? "";
     return html`<label class="binding"><span>${t.pressOf(key)}</span>
-      <select ?disabled=${this.away} @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
+      <select .value=${live(bound)} ?disabled=${this.away} @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
         <option value="" ?selected=${!bound}>${t.nothing}</option>
         ${this.habits.map((habit) => html`<option value=${habit.id} ?selected=${habit.id === bound}>${habit.name}</option>`)}
       </select></label>`;
