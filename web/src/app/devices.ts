@@ -206,7 +206,7 @@ export class KairosDevices extends HubPage {
         ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh, this.trust))}
       </dl>
       ${fresh.habit ? html`<kairos-first-press .deviceId=${fresh.device_id} .name=${fresh.name} .habit=${fresh.habit} @pressed=${() => this.paint(() => (this.pressed = true))}></kairos-first-press>` : nothing}
-      <form method="dialog"><button class="primary wide" data-testid="fresh-close">${this.pressed ? words.lovely : fresh.habit ? words.notNow : t.done}</button></form>
+      <form method="dialog"><button class="${fresh.habit && !this.pressed ? "quiet" : "primary"} wide" data-testid="fresh-close">${this.pressed ? words.lovely : fresh.habit ? words.notNow : t.done}</button></form>
     </dialog>`;
   }
 
