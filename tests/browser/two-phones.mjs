@@ -1,6 +1,6 @@
 /**
  * Two phones of one person, offline, say different things about one habit: both are kept, and the one that lost can be had back
- * on either. Somebody else's phone sees nothing of it.
+ * on either. Somebody else's phone sees nothing of it; nor do they in the other tab of a browser in which the first signs out.
  *
  *   EMAIL=… PASSWORD=… HABIT_ID=… OTHER_EMAIL=… OTHER_PASSWORD=… HUB_URL=http://127.0.0.1:8420 [SHOTS=folder] node two-phones.mjs
  *
@@ -87,4 +87,30 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
   const text = await third.locator("body").innerText();
   if (/Green tea|Black coffee/.test(text)) throw new Trouble("somebody else's habit is seen");
   say("PRIVATE");
+
+  // Two tabs of one browser: who signs out in one takes their day along from the other, also when what was kept here goes.
+  await one.goto(`${url()}/#/account`);
+  const tab = await one.context().newPage();
+  tab.on("pageerror", (error) => console.error(error.message));
+  await tab.goto(`${url()}/`);
+  await item(tab).waitFor();
+  // The hub hears of the sign-out late.
+  await one.route("**/api/auth/logout", async (route) => {
+    await new Promise((done) => setTimeout(done, 2_000));
+    await route.fulfill({ status: 204 });
+  });
+  await hook(one, "account-sign-out").click();
+  if (await hook(one, "leave-keep").isChecked()) await hook(one, "leave-keep").uncheck();
+  await hook(one, "leave-submit").click();
+  await hook(tab, "login-email").waitFor();
+  await signIn(tab, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
+  await tab.locator("#content .day").waitFor();
+  const later = Date.now() + 3_000;
+  while (Date.now() < later) {
+    const seen = await tab.locator("body").innerText();
+    if (/Green tea|Black coffee/.test(seen)) throw new Trouble("the next person sees the habits of who signed out in another tab");
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  await tab.locator("#content .day").waitFor();
+  say("TABS");
 });

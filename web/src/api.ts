@@ -43,12 +43,10 @@ export class Api {
   private access: string | null = null;
   private expires = 0;
   private refreshing: Promise<boolean> | null = null;
+  /** From a sign-in to a sign-out. */
+  private life = { over: false };
 
   constructor(private readonly options: ApiOptions = {}) {}
-
-  get signedIn(): boolean {
-    return this.access !== null;
-  }
 
   /** Takes the answer of login or setup. */
   login(email: string, password: string): Promise<void> {
@@ -63,16 +61,21 @@ export class Api {
     this.accept(await this.answer<TokenAnswer>(await this.send("POST", path, body, { "X-Kairos-Cookie": "1" })));
   }
 
-  async logout(): Promise<void> {
-    try {
-      await this.request("POST", "/api/auth/logout", {});
-    } finally {
-      this.forget();
-    }
+  /** Nobody is signed in from now on, though the cookie may not know it yet: only a sign-in or `refresh` begins anew. */
+  end(): void {
+    this.life.over = true;
+    this.user = this.access = null;
+  }
+
+  /** What is answered to who has left meanwhile reaches nobody. */
+  private mine<T>(job: Promise<T>): Promise<T> {
+    const { life } = this;
+    return new Promise((done, failed) => job.then((it) => life.over || done(it), (error: unknown) => life.over || failed(error)));
   }
 
   /** The access token, renewed when it is about to end or `renew` asks for it; null: nobody is signed in. */
   async token(renew = false): Promise<string | null> {
+    if (this.life.over) return null;
     if (renew || !this.access || Date.now() > this.expires - MARGIN_MS) await this.refresh();
     return this.access;
   }
@@ -83,6 +86,7 @@ export class Api {
    * Single-flight: refresh tokens rotate, and the second use of one ends the session.
    */
   refresh(): Promise<boolean> {
+    this.begin();
     this.refreshing ??= (this.options.lock ?? ((work) => work()))(() => this.renew()).finally(() => {
       this.refreshing = null;
     });
@@ -90,12 +94,15 @@ export class Api {
   }
 
   private async renew(): Promise<boolean> {
+    const { life } = this;
     const response = await this.send("POST", "/api/auth/refresh", {}, { "X-Kairos-Cookie": "1" });
+    if (life.over) return false;
     if (response.status === 400 || response.status === 401 || response.status === 403) {
       this.forget();
       return false;
     }
     const answer = await this.answer<TokenAnswer>(response);
+    if (life.over) return false;
     // Cookies know no ports: somebody else signed in on the hub's other address, and this page is not theirs.
     if (this.user && this.user !== answer.user_id) {
       this.forget();
@@ -132,7 +139,11 @@ export class Api {
   }
 
   /** An answer that is a file. */
-  async download(path: string): Promise<Blob> {
+  download(path: string): Promise<Blob> {
+    return this.mine(this.file(path));
+  }
+
+  private async file(path: string): Promise<Blob> {
     const response = await this.ask("GET", path, undefined, {}, FILE_MS);
     if (!response.ok) await this.answer(response);
     try {
@@ -142,8 +153,8 @@ export class Api {
     }
   }
 
-  private async request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}, ms = REQUEST_MS): Promise<T> {
-    return this.answer<T>(await this.ask(method, path, body, headers, ms));
+  private request<T>(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}, ms = REQUEST_MS): Promise<T> {
+    return this.mine(this.ask(method, path, body, headers, ms).then((response) => this.answer<T>(response)));
   }
 
   private async ask(method: Method, path: string, body: unknown, headers: Record<string, string>, ms: number): Promise<Response> {
@@ -201,7 +212,12 @@ export class Api {
     throw new ApiError(response.status, code, said ?? message);
   }
 
+  private begin(): void {
+    if (this.life.over) this.life = { over: false };
+  }
+
   private accept(answer: TokenAnswer): void {
+    this.begin();
     this.user = answer.user_id;
     this.access = answer.access_token;
     this.expires = Date.now() + answer.expires_in * 1000;
@@ -210,7 +226,6 @@ export class Api {
   private forget(): void {
     const was = this.access;
     this.user = this.access = null;
-    this.expires = 0;
     if (was) this.options.onSignedOut?.();
   }
 }

@@ -110,6 +110,7 @@ export class Session extends EventTarget {
       this.me = me;
       api.user = me.user_id;
       await this.take(sync);
+      if (this.sync !== sync) return false;
       sync.connect();
       return true;
     } catch (error) {
@@ -142,10 +143,13 @@ export class Session extends EventTarget {
   /** Nobody is signed in any more. Their data stays on this device unless it is wiped. */
   async stop(clean = false): Promise<void> {
     this.run += 1;
+    // First: the pages that are still there hear of the rest, and ask for what they show.
+    api.end();
     this.live.stop();
+    // In another tab somebody else may have come since.
+    if (remembered()?.user_id === this.me?.user_id) forgetMe();
     this.me = null;
     this.liveModel.today = null;
-    forgetMe();
     const { sync } = this;
     this.sync = null;
     this.current.use(this.liveModel);
@@ -162,12 +166,11 @@ export class Session extends EventTarget {
 
   /** Signs this device out, also while the hub is away: it is told as soon as it is there. */
   async signOut(wipe: boolean): Promise<void> {
+    localStorage.setItem(LEFT, "1");
+    // At once, and not when all is closed: the cookie may be somebody else's by then.
+    const told = this.endLeft().catch(() => {});
     await this.stop(wipe);
-    try {
-      await api.logout();
-    } catch {
-      localStorage.setItem(LEFT, "1");
-    }
+    await told;
     dispatchEvent(new Event("kairos-signed-out"));
   }
 
@@ -212,6 +215,7 @@ export class Session extends EventTarget {
 
   private async take(sync: Sync): Promise<void> {
     await sync.model.load();
+    if (this.sync !== sync) return;
     this.current.use(sync.model);
     this.live.stop();
   }

@@ -85,7 +85,7 @@ describe("refresh", () => {
     await api.login("ada@example.org", "secret");
     await expect(api.get("/api/me")).rejects.toMatchObject({ status: 401 });
     expect(onSignedOut).toHaveBeenCalledTimes(1);
-    expect(api.signedIn).toBe(false);
+    expect(api.user).toBeNull();
   });
 
   it("keeps the session while the hub is away", async () => {
@@ -110,6 +110,52 @@ describe("refresh", () => {
     const api = new Api({ fetch });
     await expect(api.refresh()).rejects.toMatchObject({ status: 500 });
     await expect(api.refresh()).resolves.toBe(true);
+  });
+});
+
+describe("a sign-out", () => {
+  /** A hub that answers when it is told to. */
+  function slow() {
+    const waits: (() => void)[] = [];
+    const { seen, fetch } = hub(async ({ path }) => {
+      if (!path.endsWith("login")) await new Promise<void>((done) => waits.push(done));
+      return [path === "/bad" ? 401 : 200, path.startsWith("/api/auth") ? token("a") : { of: "ada" }];
+    });
+    const tick = () => new Promise((done) => setTimeout(done));
+    return { api: new Api({ fetch }), seen, tick, speak: () => (waits.splice(0).forEach((done) => done()), tick()) };
+  }
+
+  it("is the end of what was asked before, also for who comes next", async () => {
+    const { api, tick, speak } = slow();
+    await api.login("ada@example.org", "secret");
+    const heard = vi.fn();
+    api.get("/api/habits").then(heard, heard);
+    api.get("/bad").then(heard, heard);
+    api.download("/api/export").then(heard, heard);
+    await tick();
+    api.end();
+    await api.login("ben@example.org", "secret");
+    await speak();
+    await speak();
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  it("is not undone by a page that still asks, nor by a renewal under way", async () => {
+    const { api, seen, tick, speak } = slow();
+    await api.login("ada@example.org", "secret");
+    const renewal = api.token(true);
+    await tick();
+    api.end();
+    await speak();
+    expect(await renewal).toBeNull();
+    expect([await api.token(), api.user]).toEqual([null, null]);
+    expect(seen).toHaveLength(2);
+    // A page that begins anew asks whose the cookie is.
+    const begun = api.refresh();
+    await tick();
+    await speak();
+    expect(await begun).toBe(true);
+    expect(await api.token()).toBe("a");
   });
 });
 

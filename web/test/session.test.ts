@@ -7,6 +7,8 @@ let asked: string[] = [];
 let away = false;
 let cookie: string | null = null;
 let zone = "UTC";
+/** What the hub's next word on who somebody is waits for. */
+let held: Promise<void> | null = null;
 
 vi.stubGlobal("navigator", { languages: ["en"] });
 vi.stubGlobal("localStorage", {
@@ -30,18 +32,19 @@ vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
     return answer(204);
   }
   if (path === "/api/me") {
+    await held;
     if (init.method === "PATCH") zone = body["tz"] ?? zone;
     return answer(200, { user_id: cookie, display_name: cookie, tz: zone });
   }
   return cookie ? answer(200, { access_token: `of ${cookie}`, expires_in: 900, user_id: cookie }) : answer(401);
 });
 
-const { api, session } = await import("../src/session");
+const { session } = await import("../src/session");
 const { zones } = await import("../src/app/account-words");
 
 beforeEach(async () => {
   await session.stop();
-  await api.logout();
+  await session.signOut(false);
   small.clear();
   signedOut.mockClear();
   [asked, away, cookie, zone] = [[], false, null, "UTC"];
@@ -71,6 +74,24 @@ describe("who signs out while the hub is away", () => {
     await session.endLeft();
     expect(cookie).toBeNull();
   });
+});
+
+it("keeps nobody who signed out while the hub was asked who they are", async () => {
+  vi.stubGlobal("isSecureContext", true);
+  vi.stubGlobal("indexedDB", {});
+  Object.assign(navigator, { locks: {} });
+  let say = () => {};
+  held = new Promise((done) => (say = done));
+  await session.signIn("ada", "secret");
+  void session.greet();
+  await vi.waitFor(() => expect(asked).toContain("GET /api/me"));
+  await session.signOut(false);
+  say();
+  held = null;
+  await new Promise((done) => setTimeout(done, 20));
+  Object.assign(globalThis, { isSecureContext: false });
+  expect(session.me).toBeNull();
+  expect([...small.keys()]).toEqual([]);
 });
 
 describe("a time zone", () => {

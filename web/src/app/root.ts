@@ -100,7 +100,10 @@ export class KairosApp extends View {
   /** The page was opened from what is kept here; whether the person is still signed in, the hub says when it is there. */
   private async confirm(): Promise<void> {
     try {
-      if (await api.refresh()) return await session.greet();
+      const good = await api.refresh();
+      // They signed out meanwhile.
+      if (!session.me) return;
+      if (good) return await session.greet();
       await session.stop();
       await this.begin();
     } catch {
