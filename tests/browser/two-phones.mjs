@@ -94,6 +94,8 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
   tab.on("pageerror", (error) => console.error(error.message));
   await tab.goto(`${url()}/`);
   await item(tab).waitFor();
+  await item(tab).locator('[data-testid="today-complete"]').click();
+  await tab.locator(".toast-undo").waitFor();
   // The hub hears of the sign-out late.
   await one.route("**/api/auth/logout", async (route) => {
     await new Promise((done) => setTimeout(done, 2_000));
@@ -103,6 +105,7 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
   if (await hook(one, "leave-keep").isChecked()) await hook(one, "leave-keep").uncheck();
   await hook(one, "leave-submit").click();
   await hook(tab, "login-email").waitFor();
+  if ((await tab.locator(".toast").count()) > 0) throw new Trouble("what the person before did is still told");
   await signIn(tab, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
   await tab.locator("#content .day").waitFor();
   const later = Date.now() + 3_000;

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import type { Toast } from "../session";
+import { session, type Toast } from "../session";
 import { origin } from "./focus";
 import { View } from "./view";
 
@@ -18,6 +18,8 @@ export class KairosToast extends View {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow(window, "kairos-toast", (event) => this.open((event as CustomEvent<Toast>).detail));
+    // What somebody did is told to nobody else, nor can anybody else take it back.
+    this.follow(session, "state", () => session.me || this.toast?.stays || this.shut());
     this.follow(window, "keydown", (event) => this.key(event as KeyboardEvent));
   }
 
