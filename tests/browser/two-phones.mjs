@@ -106,6 +106,7 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
   await hook(one, "leave-submit").click();
   await hook(tab, "login-email").waitFor();
   if ((await tab.locator(".toast").count()) > 0) throw new Trouble("what the person before did is still told");
+  if ((await tab.locator(".hello [role=status]").count()) > 0) throw new Trouble("who signed out is asked to sign in again");
   await signIn(tab, setting("OTHER_EMAIL"), setting("OTHER_PASSWORD"));
   await tab.locator("#content .day").waitFor();
   const later = Date.now() + 3_000;

@@ -39,7 +39,7 @@ export class KairosApp extends View {
     }
     this.follow(window, "hashchange", () => this.turn());
     this.follow(window, "kairos-signed-out", () => this.signedOut());
-    this.follow(window, "storage", (event) => forgottenElsewhere(event as StorageEvent) && this.signedOut());
+    this.follow(window, "storage", (event) => forgottenElsewhere(event as StorageEvent) && this.signedOut(true));
     onSigns(() => {
       this.patience.nudge();
       session.nudge();
@@ -50,11 +50,11 @@ export class KairosApp extends View {
   }
 
   /**
-   * Where it is not the person who ends it, they are told so, and that what waits here is not lost. Who comes next begins with
-   * their own day, not with the page of the person before.
+   * Where it is not the person who ends it, here or in another tab, they are told so, and that what waits here is not lost. Who
+   * comes next begins with their own day, not with the page of the person before.
    */
-  private signedOut(): void {
-    this.waiting = session.me ? (session.sync?.waiting ?? 0) : null;
+  private signedOut(left = !session.me): void {
+    this.waiting = left ? null : (session.sync?.waiting ?? 0);
     void session.stop();
     if (this.stage === "in") history.replaceState(null, "", "#/today");
     this.go("login");
