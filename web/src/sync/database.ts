@@ -117,7 +117,11 @@ export class Sync extends EventTarget {
   /** Opens the database. Nothing is asked of the hub. */
   static async open(me: Me, token: (renew: boolean) => Promise<string | null>, hub: Hub): Promise<Sync> {
     const file = fileOf(me.user_id);
-    if (localStorage.getItem(WIPE) === file) await wipe(file);
+    if (localStorage.getItem(WIPE) === file) {
+      await wipe(file);
+      // They are back: what they do from now on is not to go with what was.
+      localStorage.removeItem(WIPE);
+    }
     const letGo = await hold(file);
     const db = new PowerSyncDatabase({ schema, database: { dbFilename: file } });
     try {

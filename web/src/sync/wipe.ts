@@ -8,12 +8,15 @@ import { WIPE } from "./able";
 /** How long other tabs have to let go of the database, and the browser to remove it. */
 const WAIT_MS = 5_000;
 
-/** Removes a database as soon as no tab has it open. A tab that sleeps is not waited for; it finds nothing when it wakes. */
+/**
+ * Removes a database as soon as no tab has it open. A tab that sleeps is not waited for; it finds nothing when it wakes. Until
+ * the browser says that all is gone, the mark stays, and the next page tries again.
+ */
 export async function wipe(file: string): Promise<void> {
   localStorage.setItem(WIPE, file);
-  const gone = () => Promise.race([remove(file), new Promise<void>((done) => setTimeout(done, WAIT_MS))]);
+  const removed = () => remove(file).then(() => localStorage.removeItem(WIPE));
+  const gone = () => Promise.race([removed(), new Promise<void>((done) => setTimeout(done, WAIT_MS))]);
   await navigator.locks.request(file, { signal: AbortSignal.timeout(WAIT_MS) }, gone).catch(gone);
-  localStorage.removeItem(WIPE);
 }
 
 /** Empties it first: that is done at once, while a tab that cannot answer holds up the rest. */
