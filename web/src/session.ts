@@ -2,7 +2,7 @@ import { Api, exclusive, MIRROR } from "./api";
 import { lang, t } from "./i18n";
 import { Live, liveUrl } from "./live";
 import { CurrentModel, LiveModel, type Model } from "./model";
-import { canSync, forgetMe, remember, remembered, WIPE } from "./sync/able";
+import { canSync, forgetMe, LATER, remember, remembered, WIPE } from "./sync/able";
 import type { Sync } from "./sync/database";
 import { OFF, type SyncState } from "./sync/state";
 import type { Me, Today } from "./types";
@@ -148,6 +148,7 @@ export class Session extends EventTarget {
     this.live.stop();
     // In another tab somebody else may have come since.
     if (remembered()?.user_id === this.me?.user_id) forgetMe();
+    if (clean) localStorage.removeItem(LATER);
     this.me = null;
     this.liveModel.today = null;
     const { sync } = this;

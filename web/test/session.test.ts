@@ -94,6 +94,13 @@ it("keeps nobody who signed out while the hub was asked who they are", async () 
   expect([...small.keys()]).toEqual([]);
 });
 
+it("leaves nothing of who wipes their device", async () => {
+  await session.signIn("ada", "secret");
+  small.set("kairos.recovery-later", "2026-11-30 ada");
+  await session.signOut(true);
+  expect([...small.keys()]).toEqual([]);
+});
+
 describe("a time zone", () => {
   const where = (tz: string) => vi.spyOn(Intl.DateTimeFormat.prototype, "resolvedOptions").mockReturnValue({ timeZone: tz } as Intl.ResolvedDateTimeFormatOptions);
   const open = async () => {

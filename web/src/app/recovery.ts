@@ -1,12 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { leaf } from "../icons";
 import { api, session, toast } from "../session";
+import { LATER } from "../sync/able";
 import { words } from "../texts/recovery";
 import type { List, Offer, WayBack } from "../types";
 import { field, View } from "./view";
 import "./recovery.css";
-
-const LATER = "kairos.recovery-later";
 
 /** A way back, one at a time and only while the hub offers one; "not now" is good until tomorrow. */
 export class KairosRecovery extends View {
@@ -31,8 +30,9 @@ export class KairosRecovery extends View {
     }
   }
 
+  /** Whose day it is, too: others who share this browser are asked. */
   private get day(): string {
-    return session.model.today?.date ?? "";
+    return `${session.model.today?.date} ${session.me?.user_id}`;
   }
 
   private get offer(): Offer | undefined {
@@ -102,7 +102,7 @@ export class KairosRecovery extends View {
   }
 }
 
-/** The day on which somebody said "not now". */
+/** The day on which somebody, and who, said "not now". */
 function putOff(): string | null {
   try {
     return localStorage.getItem(LATER);

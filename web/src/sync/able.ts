@@ -32,5 +32,8 @@ export function forgottenElsewhere(event: StorageEvent): boolean {
   return event.key === ME && event.newValue === null;
 }
 
+/** Whose way back is put off, and on which day. */
+export const LATER = "kairos.recovery-later";
+
 /** A database whose removal began, and was perhaps cut short with the page (`sync/wipe.ts`). */
 export const WIPE = "kairos.wipe";
