@@ -168,6 +168,8 @@ export class Session extends EventTarget {
   /** Signs this device out, also while the hub is away: it is told as soon as it is there. */
   async signOut(wipe: boolean): Promise<void> {
     localStorage.setItem(LEFT, "1");
+    // What goes is heard of in the other tabs, also where nothing was kept.
+    if (this.me) remember(this.me);
     // At once, and not when all is closed: the cookie may be somebody else's by then.
     const told = this.endLeft().catch(() => {});
     await this.stop(wipe);

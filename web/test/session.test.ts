@@ -101,6 +101,22 @@ it("leaves nothing of who wipes their device", async () => {
   expect([...small.keys()]).toEqual([]);
 });
 
+it("tells the other tabs of a sign-out, also where nothing is kept", async () => {
+  const told: string[] = [];
+  const remove = vi.spyOn(localStorage, "removeItem").mockImplementation((key) => void (small.delete(key) && told.push(key)));
+  await session.signIn("ada", "secret");
+  await session.greet();
+  expect(small.has("kairos.me")).toBe(false);
+  await session.signOut(false);
+  expect(told).toContain("kairos.me");
+  expect([...small.keys()]).toEqual([]);
+  // A tab that only heard of it tells nobody.
+  told.length = 0;
+  await session.stop();
+  expect(told).toEqual([]);
+  remove.mockRestore();
+});
+
 describe("a time zone", () => {
   const where = (tz: string) => vi.spyOn(Intl.DateTimeFormat.prototype, "resolvedOptions").mockReturnValue({ timeZone: tz } as Intl.ResolvedDateTimeFormatOptions);
   const open = async () => {
