@@ -96,6 +96,13 @@ await run({ width: 412, height: 915 }, async (one, shot, another) => {
   await item(tab).waitFor();
   await item(tab).locator('[data-testid="today-complete"]').click();
   await tab.locator(".toast-undo").waitFor();
+  // It is on the hub before anybody leaves: what is wiped while it waits is another story.
+  const hers = await token();
+  const stands = async () => (await api("GET", "/api/today", { token: hers })).items.find(({ habit_id }) => habit_id === habit)?.done;
+  for (const end = Date.now() + patience(); (await stands()) !== false; ) {
+    if (Date.now() > end) throw new Trouble("what was taken back did not come to the hub");
+    await new Promise((done) => setTimeout(done, 50));
+  }
   // The hub hears of the sign-out late.
   await one.route("**/api/auth/logout", async (route) => {
     await new Promise((done) => setTimeout(done, 2_000));
