@@ -40,7 +40,7 @@ const en = {
   signIn: "Sign in",
   signInTitle: "Good to see you",
   signInAgain: (n: number) =>
-    `Please sign in again.${n === 0 ? "" : n === 1 ? " One change waits on this device and is sent then." : ` ${n} changes wait on this device and are sent then.`}`,
+    `Please sign in again.${n ? (n > 1 ? ` ${n} changes wait here.` : " One change waits here.") : ""}`,
   signOut: "Sign out",
 
   // Habits
@@ -158,7 +158,7 @@ const de: Strings = {
   signIn: "Anmelden",
   signInTitle: "Schön, dass du da bist",
   signInAgain: (n) =>
-    `Bitte melde dich neu an.${n === 0 ? "" : n === 1 ? " Eine Änderung wartet auf diesem Gerät und wird dann gesendet." : ` ${n} Änderungen warten auf diesem Gerät und werden dann gesendet.`}`,
+    `Bitte melde dich neu an.${n ? (n > 1 ? ` ${n} Änderungen warten hier.` : " Eine Änderung wartet hier.") : ""}`,
   signOut: "Abmelden",
 
   habitName: "Ich möchte",
