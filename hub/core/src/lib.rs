@@ -9,7 +9,7 @@
 //! 1. [`ids`], [`scope`], [`hlc`]: names, fences and clocks.
 //! 2. [`schema`]: the one description of every synced table; [`row`] and [`value`] are its content.
 //! 3. [`merge`] and [`repair`]: how two versions of a row become one; [`loss`]: what that does not keep.
-//! 4. [`event`], [`fold`]: what people did, and the day cell that follows from it.
+//! 4. [`event`], [`fold`], [`follow`]: what people did, the day cell that follows from it, and when it does anew.
 //! 5. [`day`], [`plan`], [`today`]: which day it is, what is due, what a person sees.
 //! 6. [`progress`], [`statistics`]: what becomes of a habit as days pass, and how it went; [`score`]: what Loop Habit
 //!    Tracker makes of it, for those who come from there.
@@ -24,6 +24,7 @@ pub mod command;
 pub mod day;
 pub mod event;
 pub mod fold;
+pub mod follow;
 pub mod hlc;
 pub mod ids;
 pub mod loss;

@@ -74,6 +74,15 @@ impl Lost {
         Some(Self::of_row(merged, unseen.map(|(_, clock)| clock).max()?))
     }
 
+    /// All that is lost where two versions of a row become `merged`: registers of theirs that whoever wrote ours had not seen, as
+    /// `unseen` tells, and a deletion that met an unseen edit.
+    #[must_use]
+    pub fn all(ours: &Row, theirs: &Row, merged: &Row, unseen: impl Fn(&str, &Hlc) -> bool) -> Vec<Self> {
+        let registers = theirs.clocks.iter().filter(|(register, clock)| unseen(register, clock));
+        let values = registers.filter_map(|(register, _)| Self::between(ours, theirs, register));
+        values.chain(Self::of_unseen_edits(ours, theirs, merged)).collect()
+    }
+
     /// The entry under conflicts. It is the same row, clock by clock, wherever the loss is noticed: no two hubs make two of it.
     #[must_use]
     pub fn entry(&self, of: &Row) -> Row {

@@ -50,6 +50,17 @@ pub fn merge(ours: &Row, theirs: &Row) -> Result<Row, CannotMerge> {
     Ok(merged)
 }
 
+/// Whether two versions of a row are one: every register with its clock. What is folded from other rows is none.
+#[must_use]
+pub fn same(a: &Row, b: &Row) -> bool {
+    let mut own = a.table.columns.iter().filter(|column| !column.derived);
+    a.clocks == b.clocks
+        && (a.created_at, &a.user_id) == (b.created_at, &b.user_id)
+        && (a.table.is_derived() || a.deleted_at == b.deleted_at)
+        && a.extra == b.extra
+        && own.all(|column| a.look(column.name) == b.look(column.name))
+}
+
 /// Whether `a`'s register beats `b`'s: by clock, then by value. A register without a clock loses.
 fn stands_after(a: &Row, b: &Row, register: &str) -> bool {
     let clocks: (Option<&Hlc>, Option<&Hlc>) = (a.clocks.get(register), b.clocks.get(register));

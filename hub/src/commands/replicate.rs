@@ -4,18 +4,14 @@
 //! is a `merge`, which is. Days are folded here from their events: what the server has folded is not taken over. What loses
 //! unseen is kept under conflicts.
 
-use std::collections::BTreeSet;
-
 use kairos_core::change::Origin;
-use kairos_core::day::Date;
-use kairos_core::event::Event;
+use kairos_core::follow::Follow;
 use kairos_core::ids::HabitId;
 use kairos_core::loss::Lost;
-use kairos_core::merge::{CannotMerge, merge};
-use kairos_core::plan::DATED;
+use kairos_core::merge::{CannotMerge, merge, same};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, CONFLICTS, HABIT_SCHEDULES, HABITS};
+use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS};
 use kairos_core::scope::Scope;
 
 use super::Commands;
@@ -54,34 +50,24 @@ impl Commands {
     }
 }
 
-/// A day that is to be folded again: habit, day, actor.
-type Cell = (String, Date, String);
-
-#[derive(Default)]
-struct Folding {
-    cells: BTreeSet<Cell>,
-    /// Habits that are measured otherwise than before.
-    habits: BTreeSet<String>,
-}
-
 fn take_in(tx: &mut Tx<'_>, arrived: &Arrived, epoch: &str) -> Result<TakenIn, StoreError> {
-    let (mut taken, mut folding) = (TakenIn::default(), Folding::default());
+    let (mut taken, mut follow) = (TakenIn::default(), Follow::default());
     for row in &arrived.rows {
         if row.scope != arrived.scope {
             continue;
         }
-        match place(tx, row, &mut folding)? {
+        match place(tx, row, &mut follow)? {
             Some(changed) => taken.changed += usize::from(changed),
             None => taken.foreign += 1,
         }
     }
-    folding.fold(tx)?;
+    fold(tx, follow)?;
     tx.set_link(&arrived.scope, epoch, &arrived.link)?;
     Ok(taken)
 }
 
 /// Merges a row into what stands here; gives whether that changed anything, `None` where the id is somebody else's.
-fn place(tx: &mut Tx<'_>, theirs: &Row, folding: &mut Folding) -> Result<Option<bool>, StoreError> {
+fn place(tx: &mut Tx<'_>, theirs: &Row, follow: &mut Follow) -> Result<Option<bool>, StoreError> {
     for clock in theirs.clocks.values().chain(theirs.touched.as_ref()) {
         tx.observe(clock, MAX_AHEAD);
     }
@@ -90,7 +76,7 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, folding: &mut Folding) -> Result<Option<
         let mut row = theirs.clone();
         forget_fold(&mut row, None);
         tx.put(&row, Origin::Upstream)?;
-        folding.note(None, &row);
+        follow.note(None, &row);
         return Ok(Some(true));
     };
     let ours = known.clone().typed();
@@ -99,18 +85,19 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, folding: &mut Folding) -> Result<Option<
         Err(CannotMerge::Scope | CannotMerge::Different) => return Ok(None),
     };
     forget_fold(&mut merged, Some(&known));
-    note_losses(tx, &ours, theirs)?;
+    let base = tx.base(theirs.table, &theirs.id)?;
+    let losses = Lost::all(&ours, theirs, &merged, |register, clock| base.is_unseen(register, clock));
     let as_theirs = same(&merged, theirs);
     let changed = !same(&merged, &known) || folded_otherwise(&merged, &known);
     if changed || !as_theirs {
         let origin = if as_theirs { Origin::Upstream } else { Origin::Merge };
         tx.put(&merged, origin)?;
     }
-    if let Some(lost) = Lost::of_unseen_edits(&ours, theirs, &merged) {
+    for lost in losses {
         put_entry(tx, &lost.entry(&merged))?;
     }
     tx.landed(&Landed { table: theirs.table, id: theirs.id.clone(), clocks: theirs.clocks.clone() })?;
-    folding.note(Some(&known), &merged);
+    follow.note(Some(&known), &merged);
     Ok(Some(changed))
 }
 
@@ -132,37 +119,8 @@ fn forget_fold(row: &mut Row, known: Option<&Row>) {
     };
 }
 
-/// Whether two versions of a row are one: every register with its clock. What is folded is none.
-pub(crate) fn same(a: &Row, b: &Row) -> bool {
-    let own = |row: &Row| {
-        row.table.columns.iter().filter(|column| !column.derived).map(|column| row.get(column.name)).collect::<Vec<_>>()
-    };
-    let deleted = |row: &Row| (!row.table.is_derived()).then_some(row.deleted_at);
-    a.clocks == b.clocks
-        && (a.created_at, &a.user_id) == (b.created_at, &b.user_id)
-        && deleted(a) == deleted(b)
-        && a.extra == b.extra
-        && own(a) == own(b)
-}
-
 fn folded_otherwise(a: &Row, b: &Row) -> bool {
     a.deleted_at != b.deleted_at || a.table.columns.iter().any(|column| a.look(column.name) != b.look(column.name))
-}
-
-/// Keeps what loses here to what the server has, or the other way round, where neither had seen the other.
-fn note_losses(tx: &mut Tx<'_>, ours: &Row, theirs: &Row) -> Result<(), StoreError> {
-    let base = tx.base(ours.table, &ours.id)?;
-    if base.is_empty() {
-        return Ok(());
-    }
-    for (register, clock) in &theirs.clocks {
-        if !base.is_unseen(register, clock) {
-            continue;
-        }
-        let Some(lost) = Lost::between(ours, theirs, register) else { continue };
-        put_entry(tx, &lost.entry(ours))?;
-    }
-    Ok(())
 }
 
 /// Writes an entry under conflicts, or merges it into the one that is there.
@@ -178,55 +136,24 @@ fn put_entry(tx: &mut Tx<'_>, entry: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-impl Folding {
-    /// Notes which days follow from a row that came.
-    fn note(&mut self, before: Option<&Row>, row: &Row) {
-        match row.table {
-            table if table == &COMPLETION_EVENTS => {
-                if let Some(event) = Event::from_row(row) {
-                    self.cells.insert((event.habit_id.to_string(), event.date, event.actor));
-                }
-            }
-            table if table == &COMPLETIONS => {
-                if let Some(date) = repair::parse_date(&row.text("date")) {
-                    self.cells.insert((row.text("habit_id"), date, row.text("actor")));
-                }
-            }
-            table if table == &HABITS && before.is_none_or(|before| measures_otherwise(before, row)) => {
-                self.habits.insert(row.id.clone());
-            }
-            table if table == &HABIT_SCHEDULES && before.is_none_or(|before| measures_otherwise(before, row)) => {
-                self.habits.insert(row.text("habit_id"));
-            }
-            _ => {}
+/// Folds the days that follow from what came.
+fn fold(tx: &mut Tx<'_>, follow: Follow) -> Result<(), StoreError> {
+    let mut cells = follow.cells;
+    for habit in follow.habits {
+        for (date, actor) in tx.cells_with_events(&habit)? {
+            cells.insert((habit.clone(), date, actor));
         }
     }
-
-    fn fold(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let mut cells = self.cells;
-        for habit in self.habits {
-            for (date, actor) in tx.cells_with_events(&habit)? {
-                cells.insert((habit.clone(), date, actor));
-            }
+    let mut habit: Option<Row> = None;
+    for (id, date, actor) in cells {
+        if habit.as_ref().is_none_or(|habit| habit.id != id) {
+            habit = tx.row(&HABITS, &id)?.map(repair::sound);
         }
-        let mut habit: Option<Row> = None;
-        for (id, date, actor) in cells {
-            if habit.as_ref().is_none_or(|habit| habit.id != id) {
-                habit = tx.row(&HABITS, &id)?.map(repair::sound);
-            }
-            // Its habit may come with a later page, which folds its days then.
-            let (Some(habit), Ok(habit_id)) = (&habit, HabitId::new(id.as_str())) else { continue };
-            if habit.id == id {
-                record::fold_arrived(tx, habit, &habit_id, date, &actor)?;
-            }
+        // Its habit may come with a later page, which folds its days then.
+        let (Some(habit), Ok(habit_id)) = (&habit, HabitId::new(id.as_str())) else { continue };
+        if habit.id == id {
+            record::fold_arrived(tx, habit, &habit_id, date, &actor)?;
         }
-        Ok(())
     }
-}
-
-pub(crate) fn measures_otherwise(before: &Row, after: &Row) -> bool {
-    let gone = |row: &Row| row.deleted_at.is_some();
-    gone(before) != gone(after)
-        || before.text("completion_mode") != after.text("completion_mode")
-        || DATED.iter().chain(&["valid_from", "habit_id"]).any(|name| before.get(name) != after.get(name))
+    Ok(())
 }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use kairos_core::hlc::Hlc;
 use kairos_core::loss::Lost;
-use kairos_core::merge::merge;
+use kairos_core::merge::{merge, same};
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, CONFLICTS, TABLES, Table};
 use kairos_core::scope::Scope;
@@ -16,7 +17,6 @@ use super::fault::Fault;
 use super::refold::Touched;
 use super::session::{self, Moves, Who};
 use super::wire::{self, SCHEMA};
-use crate::commands::same;
 use crate::store::{Landed, Link, Outgoing};
 
 /// Rows of one table by their ids.
@@ -138,12 +138,9 @@ async fn merged(
                 Some(theirs) => merge(theirs, &ours).map_err(|error| Fault::Here(error.to_string()))?,
                 None => ours.clone(),
             };
-            for lost in theirs.into_iter().flat_map(|theirs| losses_between(outgoing, &ours, theirs)) {
-                let entry = lost.entry(&ours);
-                losses.insert(entry.id.clone(), entry);
-            }
             let changed = theirs.is_none_or(|theirs| !same(theirs, &row));
-            if let Some(lost) = theirs.and_then(|theirs| Lost::of_unseen_edits(theirs, &ours, &row)) {
+            let unseen = |register: &str, clock: &Hlc| outgoing.base.is_unseen(register, clock);
+            for lost in theirs.into_iter().flat_map(|theirs| Lost::all(&ours, theirs, &row, unseen)) {
                 let entry = lost.entry(&row);
                 losses.insert(entry.id.clone(), entry);
             }
@@ -170,12 +167,6 @@ async fn merged(
         }
     }
     Ok(merged)
-}
-
-/// What loses between our version and the server's, where ours was written without having seen the server's.
-fn losses_between(outgoing: &Outgoing, ours: &Row, theirs: &Row) -> Vec<Lost> {
-    let unseen = theirs.clocks.iter().filter(|(register, clock)| outgoing.base.is_unseen(register, clock));
-    unseen.filter_map(|(register, _)| Lost::between(ours, theirs, register)).collect()
 }
 
 /// How rows are written.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kairos_core::day::Date;
 use kairos_core::event::Event;
 use kairos_core::fold::{Measure, refolded};
+use kairos_core::follow::{Cell, Follow};
 use kairos_core::ids::{CellId, HabitId};
 use kairos_core::plan::Schedules;
 use kairos_core::repair;
@@ -16,30 +17,16 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::fault::Fault;
 use super::push::{Manner, Rows};
 use super::wire::{self, SCHEMA};
-use crate::commands::measures_otherwise;
 
-/// Days that are to be folded: habit, day, actor.
+/// Days that are to be folded.
 #[derive(Debug, Default)]
-pub(super) struct Touched {
-    cells: BTreeSet<(String, Date, String)>,
-    /// Habits of which all days are.
-    habits: BTreeSet<String>,
-}
+pub(super) struct Touched(Follow);
 
 impl Touched {
-    /// Notes what follows from a row.
+    /// Notes what follows from a row. Where everything is pushed, days come themselves, after all of their events.
     pub(super) fn note(&mut self, before: Option<&Row>, row: &Row, manner: Manner) {
-        if row.table == &COMPLETION_EVENTS && manner == Manner::Changes {
-            self.cells.extend(Event::from_row(row).map(|event| (event.habit_id.to_string(), event.date, event.actor)));
-        } else if row.table == &COMPLETIONS {
-            let date = repair::parse_date(&row.text("date"));
-            self.cells.extend(date.map(|date| (row.text("habit_id"), date, row.text("actor"))));
-        } else if (row.table == &HABITS || row.table == &HABIT_SCHEDULES)
-            && before.is_none_or(|before| measures_otherwise(before, row))
-        {
-            // Days that came from elsewhere may be there already.
-            let habit = if row.table == &HABITS { row.id.clone() } else { row.text("habit_id") };
-            self.habits.insert(habit);
+        if row.table != &COMPLETION_EVENTS || manner == Manner::Changes {
+            self.0.note(before, row);
         }
     }
 
@@ -50,8 +37,8 @@ impl Touched {
         let dirty: Vec<(String, String, String)> = query.fetch_all(tx).await?;
         for (habit, date, actor) in dirty {
             match repair::parse_date(&date) {
-                Some(date) => drop(self.cells.insert((habit, date, actor))),
-                None => drop(self.habits.insert(habit)),
+                Some(date) => drop(self.0.cells.insert((habit, date, actor))),
+                None => drop(self.0.habits.insert(habit)),
             }
         }
         Ok(())
@@ -59,7 +46,7 @@ impl Touched {
 
     /// Folds; what is to be written is in `cells` afterwards, beside what was there.
     pub(super) async fn refold(mut self, tx: &mut PgConnection, scope: &Scope, cells: &mut Rows) -> Result<(), Fault> {
-        let whole: Vec<String> = std::mem::take(&mut self.habits).into_iter().collect();
+        let whole: Vec<String> = std::mem::take(&mut self.0.habits).into_iter().collect();
         if !whole.is_empty() {
             let sql = format!(
                 "SELECT DISTINCT habit_id, date, actor FROM {SCHEMA}.completion_events
@@ -67,15 +54,15 @@ impl Touched {
             );
             let query = sqlx::query_as(AssertSqlSafe(sql)).bind(scope.to_string()).bind(&whole);
             let days: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *tx).await?;
-            self.cells.extend(days.into_iter().filter_map(|(habit, date, actor)| {
+            self.0.cells.extend(days.into_iter().filter_map(|(habit, date, actor)| {
                 Some((habit, repair::parse_date(&date)?, actor.unwrap_or_default()))
             }));
         }
-        if self.cells.is_empty() {
+        if self.0.cells.is_empty() {
             return Ok(());
         }
-        let world = World::read(tx, scope, &self.cells).await?;
-        for (habit, date, actor) in &self.cells {
+        let world = World::read(tx, scope, &self.0.cells).await?;
+        for (habit, date, actor) in &self.0.cells {
             let Some((id, cell)) = world.fold(habit, *date, actor, cells) else { continue };
             cells.insert(id, cell);
         }
@@ -87,16 +74,12 @@ impl Touched {
 struct World {
     habits: BTreeMap<String, Row>,
     schedules: Vec<Row>,
-    events: BTreeMap<(String, Date, String), Vec<Event>>,
+    events: BTreeMap<Cell, Vec<Event>>,
     cells: Rows,
 }
 
 impl World {
-    async fn read(
-        tx: &mut PgConnection,
-        scope: &Scope,
-        wanted: &BTreeSet<(String, Date, String)>,
-    ) -> Result<Self, Fault> {
+    async fn read(tx: &mut PgConnection, scope: &Scope, wanted: &BTreeSet<Cell>) -> Result<Self, Fault> {
         let habits: Vec<String> =
             wanted.iter().map(|(habit, ..)| habit.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         // A deleted habit keeps its days.

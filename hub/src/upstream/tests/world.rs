@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kairos_core::command::{Command, Deed, Outcome, When, Wish};
 use kairos_core::event::Verb;
 use kairos_core::ids::{CommandId, HabitId, UserId};
+use kairos_core::merge::same;
 use kairos_core::principal::{Principal, Via};
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS, TABLES, Table};
@@ -19,7 +20,7 @@ use super::super::session::Who;
 use super::super::{link, wire};
 use super::cluster::Cluster;
 use crate::clock::Clock;
-use crate::commands::{Commands, same};
+use crate::commands::Commands;
 use crate::health::Board;
 use crate::store::{Account, Store};
 
