@@ -53,7 +53,7 @@ const COUNTED: usize = 100_000;
 
 /// Replication with one server. Cheap to clone.
 #[derive(Clone)]
-pub struct Upstream(Arc<Inner>);
+struct Upstream(Arc<Inner>);
 
 struct Inner {
     store: Store,
@@ -76,29 +76,19 @@ enum Round {
 impl Upstream {
     /// Replication with the database at an address.
     ///
+    /// It tells `status` how it goes.
+    ///
     /// # Errors
     /// [`Fault::WrongService`] when it is no address of a database.
-    pub fn new(store: Store, commands: Commands, url: &str) -> Result<Self, Fault> {
+    fn new(store: Store, commands: Commands, url: &str, status: watch::Sender<Status>) -> Result<Self, Fault> {
         let options = link::options(url)?;
-        let status = Status { state: State::Syncing, server: Some(link::shown(&options)), ..Status::none() };
-        let status = watch::Sender::new(status);
+        let begun = Status { state: State::Syncing, server: Some(link::shown(&options)), ..Status::none() };
+        status.send_replace(begun);
         Ok(Self(Arc::new(Inner { store, commands, options, status, now: Notify::new() })))
     }
 
-    /// How the hub stands with its server.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.0.status.borrow().clone()
-    }
-
-    /// Hears of each change of that.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Status> {
-        self.0.status.subscribe()
-    }
-
     /// Tries again at once, whatever it waits for.
-    pub fn sync_now(&self) {
+    fn sync_now(&self) {
         self.0.now.notify_one();
     }
 
@@ -106,12 +96,12 @@ impl Upstream {
     ///
     /// # Errors
     /// What is the matter with it.
-    pub async fn test(url: &str) -> Result<(), Fault> {
+    async fn test(url: &str) -> Result<(), Fault> {
         link::open(&link::options(url)?).await.map(drop)
     }
 
     /// Replicates until it is dropped.
-    pub async fn run(self) {
+    async fn run(self) {
         let mut backoff = Backoff::default();
         loop {
             let fault = match self.connected(&mut backoff).await {

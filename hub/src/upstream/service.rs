@@ -31,17 +31,18 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     store: Store,
     commands: Commands,
-    board: Board,
     /// Whether the settings name the server.
     fixed: bool,
     current: Mutex<Option<Running>>,
     status: watch::Sender<Status>,
+    /// Ended when dropped.
+    _telling: AbortOnDropHandle<()>,
 }
 
 struct Running {
     upstream: Upstream,
     /// Ended when dropped.
-    _tasks: [AbortOnDropHandle<()>; 2],
+    _carrying: AbortOnDropHandle<()>,
 }
 
 impl Service {
@@ -58,17 +59,11 @@ impl Service {
         #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
         let stored = store.read(|snapshot| snapshot.server()).await?;
         let status = watch::Sender::new(Status::none());
-        let service = Self(Arc::new(Inner {
-            store,
-            commands,
-            board,
-            fixed: configured.is_some(),
-            current: Mutex::new(None),
-            status,
-        }));
-        match configured.map(str::to_owned).or(stored) {
-            Some(url) => service.run(&url)?,
-            None => service.tell(Status::none()),
+        let telling = AbortOnDropHandle::new(tokio::spawn(tell(status.subscribe(), board)));
+        let (fixed, current) = (configured.is_some(), Mutex::new(None));
+        let service = Self(Arc::new(Inner { store, commands, fixed, current, status, _telling: telling }));
+        if let Some(url) = configured.map(str::to_owned).or(stored) {
+            service.run(&url)?;
         }
         Ok(service)
     }
@@ -103,65 +98,69 @@ impl Service {
     /// Connects a server that can be reached now, in the place of the present one.
     ///
     /// # Errors
-    /// [`Refusal`]: nothing is changed then.
+    /// [`Refusal`]: the present one stays.
     pub async fn connect(&self, url: &str) -> Result<Status, Refusal> {
-        if self.0.fixed {
-            return Err(Refusal::Fixed);
+        if !self.0.fixed {
+            Upstream::test(url).await?;
         }
-        Upstream::test(url).await?;
-        drop(self.current().take());
-        let kept = url.to_owned();
-        self.0.store.write(move |tx| tx.set_server(Some(&kept))).await?;
-        self.run(url)?;
+        self.change(Some(url)).await?;
         Ok(self.status())
     }
 
     /// Lets the server go. What is here stays here, and what is there stays there.
     ///
     /// # Errors
-    /// [`Refusal`]: nothing is changed then.
+    /// [`Refusal`]: the present one stays.
     pub async fn disconnect(&self) -> Result<(), Refusal> {
+        self.change(None).await
+    }
+
+    async fn change(&self, url: Option<&str>) -> Result<(), Refusal> {
         if self.0.fixed {
             return Err(Refusal::Fixed);
         }
+        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+        let before = self.0.store.read(|snapshot| snapshot.server()).await?;
+        // It ends before anything is noted: what it was about to note is of the former server.
         drop(self.current().take());
-        self.0.store.write(|tx| tx.set_server(None)).await?;
-        self.tell(Status::none());
-        Ok(())
+        let noted = url.map(str::to_owned);
+        let noted = self.0.store.write(move |tx| tx.set_server(noted.as_deref())).await;
+        match if noted.is_ok() { url } else { before.as_deref() } {
+            Some(url) => self.run(url)?,
+            None => drop(self.0.status.send_replace(Status::none())),
+        }
+        Ok(noted?)
     }
 
     fn run(&self, url: &str) -> Result<(), Fault> {
-        let upstream = Upstream::new(self.0.store.clone(), self.0.commands.clone(), url)?;
-        let mut news = upstream.watch();
-        self.tell(news.borrow_and_update().clone());
-        let (teller, weak) = (upstream.clone(), Arc::downgrade(&self.0));
-        let telling = tokio::spawn(async move {
-            while news.changed().await.is_ok() {
-                let Some(inner) = weak.upgrade() else { return };
-                Self(inner).tell(teller.status());
-            }
-        });
-        let carrying = tokio::spawn(upstream.clone().run());
-        let tasks = [AbortOnDropHandle::new(carrying), AbortOnDropHandle::new(telling)];
-        *self.current() = Some(Running { upstream, _tasks: tasks });
+        let Inner { store, commands, status, .. } = &*self.0;
+        let upstream = Upstream::new(store.clone(), commands.clone(), url, status.clone())?;
+        let carrying = AbortOnDropHandle::new(tokio::spawn(upstream.clone().run()));
+        *self.current() = Some(Running { upstream, _carrying: carrying });
         Ok(())
-    }
-
-    fn tell(&self, status: Status) {
-        let told = |status: &Status| status.message.clone().unwrap_or_else(|| status.in_words());
-        self.0.board.set(
-            "upstream",
-            match status.state {
-                State::NotConfigured => health::State::Off(status.in_words()),
-                State::Synced | State::Syncing | State::Pending => health::State::Ok,
-                State::Offline | State::Error => health::State::Degraded(told(&status)),
-            },
-        );
-        self.0.status.send_replace(status);
     }
 
     // Held for a look and never across an await.
     fn current(&self) -> MutexGuard<'_, Option<Running>> {
         self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the board in step.
+async fn tell(mut news: watch::Receiver<Status>, board: Board) {
+    loop {
+        let status = news.borrow_and_update().clone();
+        let words = status.message.clone().unwrap_or_else(|| status.in_words());
+        board.set(
+            "upstream",
+            match status.state {
+                State::NotConfigured => health::State::Off(words),
+                State::Synced | State::Syncing | State::Pending => health::State::Ok,
+                State::Offline | State::Error => health::State::Degraded(words),
+            },
+        );
+        if news.changed().await.is_err() {
+            return;
+        }
     }
 }
