@@ -14,26 +14,12 @@ use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, HABIT_SCHEDULES, HABITS};
 use kairos_transfer::completions::{CompletionRow, completions_csv};
 
+use crate::random::Dice;
 use crate::transfer::{Known, read};
 
 const NOW: i64 = 1_795_521_600_000; // noon of 2026-11-24, UTC
 
-/// `SplitMix64`: the same lives every time.
-struct Dice(u64);
-
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     #[allow(clippy::cast_precision_loss)]
     fn amount(&mut self) -> f64 {
         let digits = i32::try_from(self.below(8)).unwrap();

@@ -16,8 +16,9 @@ use kairos_core::value::Value;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::super::link;
-use super::cut::{Cut, Dice};
+use super::cut::Cut;
 use super::world::{Hub, World};
+use crate::random::Dice;
 
 /// What was promised to be kept.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Storm {
         let admin = link::options(&world.url()).unwrap().connect().await.unwrap();
         Self {
             world,
-            dice: Dice::new(seed),
+            dice: Dice(seed),
             ledger: Ledger::default(),
             admin,
             dump: false,
@@ -77,7 +78,7 @@ impl Storm {
 
     /// Somebody does something on a hub.
     async fn act(&mut self) {
-        let n = self.dice.below(3);
+        let n = *self.dice.of(&[0, 1, 2]);
         let habit = HabitId::new(*self.dice.of(&["a", "b", "c"])).unwrap();
         let hub = &self.world.hubs[n];
         let before = hub.maybe_row(&habit).await;
@@ -97,7 +98,7 @@ impl Storm {
                 .await
             }
             _ if !alive => return,
-            0..4 => hub.edit(&habit, REGISTERS[self.dice.below(3)], word.as_str()).await,
+            0..4 => hub.edit(&habit, *self.dice.of(&REGISTERS), word.as_str()).await,
             4 if self.dice.once_in(6) => hub.wish(kairos_core::command::Wish::DeleteHabit { id: habit.clone() }).await,
             4 => {
                 hub.edit(&habit, "target_value", Value::Real(f64::from(u8::try_from(1 + self.dice.below(4)).unwrap())))
@@ -132,7 +133,7 @@ impl Storm {
 
     /// A hub and the server speak, and are cut somewhere, or not.
     async fn sync(&mut self) {
-        let n = self.dice.below(3);
+        let n = *self.dice.of(&[0, 1, 2]);
         let polls = if self.dice.once_in(3) { u32::MAX } else { u32::try_from(1 + self.dice.below(60)).unwrap() };
         let url = self.world.url();
         let hub = &mut self.world.hubs[n];
@@ -148,7 +149,7 @@ impl Storm {
     }
 
     async fn compact(&mut self) {
-        let n = self.dice.below(3);
+        let n = *self.dice.of(&[0, 1, 2]);
         self.world.hubs[n].store.compact().await.unwrap();
     }
 
@@ -235,13 +236,13 @@ impl Storm {
     }
 
     async fn copy(&mut self) {
-        let n = self.dice.below(3);
+        let n = *self.dice.of(&[0, 1, 2]);
         let copy = self.world.hubs[n].copy().await;
         self.copies.insert(n, copy);
     }
 
     async fn restore(&mut self) {
-        let n = self.dice.below(3);
+        let n = *self.dice.of(&[0, 1, 2]);
         let Some(copy) = self.copies.get(&n) else { return };
         self.world.hubs[n].restore(copy, self.world.now).await;
         self.told.push(format!("RESTORED {}", self.world.hubs[n].name));
