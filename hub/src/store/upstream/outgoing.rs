@@ -1,0 +1,132 @@
+//! What is to be pushed: changes of the log after a place, or every row there is.
+
+use std::collections::HashSet;
+
+use kairos_core::change::Origin;
+use kairos_core::row::Row;
+use kairos_core::schema::{COMPLETIONS, TABLES, Table};
+use kairos_core::scope::Scope;
+
+use super::super::error::StoreError;
+use super::super::reader::Snapshot;
+use super::super::rows;
+use super::base::{Base, can_differ};
+
+/// A row on its way to the server, and what that last had of it.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The row as it stands.
+    pub row: Row,
+    /// What the server last had of what was changed here.
+    pub base: Base,
+}
+
+/// A stretch of what is to be pushed.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The rows as they stand, each once.
+    pub rows: Vec<Outgoing>,
+    /// Up to which of our changes that is all.
+    pub upto: i64,
+    /// Whether more follows.
+    pub more: bool,
+}
+
+/// Where a walk through all rows of a scope stands: a table, in the order of the walk, and an id in it.
+pub type Place = (usize, String);
+
+impl Snapshot<'_> {
+    /// Up to where changes of a scope were emptied or have left the log: from before that it does not lead on.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn compacted_to(&self, scope: &Scope) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(max(compacted), 0) FROM buckets WHERE scope = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([scope.to_string()], |row| row.get(0))?)
+    }
+
+    /// How many changes of a scope are not pushed yet, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn count_unpushed(&self, scope: &Scope, pushed: i64, most: usize) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM changes WHERE scope = ?1 AND seq > ?2 AND op <> 'MOVE'
+                   AND origin <> 'upstream' LIMIT ?3)";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let params = (scope.to_string(), pushed, most);
+        let count: i64 = self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// What of a scope was changed here after a place in the log: the rows as they stand now, of at most `most` changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn unpushed(&self, scope: &Scope, pushed: i64, most: usize) -> Result<Batch, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, tbl, row_id, origin FROM changes WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut found = statement.query((scope.to_string(), pushed, limit))?;
+        let mut batch = Batch { upto: pushed, ..Batch::default() };
+        let mut seen = HashSet::new();
+        let mut count = 0;
+        while let Some(change) = found.next()? {
+            count += 1;
+            batch.upto = change.get(0)?;
+            let (table, id): (String, String) = (change.get(1)?, change.get(2)?);
+            let theirs = change.get_ref(3)?.as_str().map_err(rusqlite::Error::from)? == Origin::Upstream.as_str();
+            let Some(table) = Table::named(&table).filter(|_| !theirs) else { continue };
+            if !seen.insert((table.name, id.clone())) {
+                continue;
+            }
+            // Of another scope is what was moved by hand, or by a version that knows more.
+            if let Some(row) = self.row(table, &id)?.filter(|row| row.scope == *scope) {
+                let base = self.base(table, &id)?;
+                batch.rows.push(Outgoing { row, base });
+            }
+        }
+        batch.more = count == most;
+        if !batch.more {
+            // What other scopes wrote is none of its.
+            batch.upto = self.head()?.max(batch.upto);
+        }
+        Ok(batch)
+    }
+
+    /// The next rows of a scope, deleted ones too, table by table in the order of their ids; after `after`, which is a table
+    /// and an id. `first`: to a server that has seen nothing of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn all_rows(
+        &self,
+        scope: &Scope,
+        after: &Place,
+        most: usize,
+        first: bool,
+    ) -> Result<(Vec<Outgoing>, Option<Place>), StoreError> {
+        let (mut place, mut id) = after.clone();
+        let mut found = Vec::new();
+        // Days last: they follow from all the others.
+        let others = TABLES.iter().copied().filter(|table| *table != &COMPLETIONS);
+        let order: Vec<&'static Table> = others.chain([&COMPLETIONS]).collect();
+        while let Some(table) = order.get(place).copied() {
+            let room = most - found.len();
+            let condition = "WHERE +scope = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+            let limit = i64::try_from(room).unwrap_or(i64::MAX);
+            let page = rows::select(self.connection, table, condition, (scope.to_string(), &id, limit))?;
+            let full = page.len() == room;
+            for row in page {
+                id.clone_from(&row.id);
+                let base = if first && can_differ(table) { Base::unseen() } else { self.base(table, &row.id)? };
+                found.push(Outgoing { row, base });
+            }
+            if full {
+                return Ok((found, Some((place, id))));
+            }
+            (place, id) = (place + 1, String::new());
+        }
+        Ok((found, None))
+    }
+}
