@@ -84,6 +84,7 @@ impl Storm {
         let before = hub.maybe_row(&habit).await;
         let alive = before.as_ref().is_some_and(|row| row.deleted_at.is_none());
         let word = format!("{n}-{}", self.dice.below(1_000_000));
+        let register = *self.dice.of(&REGISTERS);
         let outcome = match self.dice.below(10) {
             _ if before.is_none() => {
                 hub.wish(kairos_core::command::Wish::AddHabit {
@@ -98,7 +99,7 @@ impl Storm {
                 .await
             }
             _ if !alive => return,
-            0..4 => hub.edit(&habit, *self.dice.of(&REGISTERS), word.as_str()).await,
+            0..4 => hub.edit(&habit, register, word.as_str()).await,
             4 if self.dice.once_in(6) => hub.wish(kairos_core::command::Wish::DeleteHabit { id: habit.clone() }).await,
             4 => {
                 hub.edit(&habit, "target_value", Value::Real(f64::from(u8::try_from(1 + self.dice.below(4)).unwrap())))
