@@ -11,6 +11,7 @@ use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS, TABLES, Table};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
+use kairos_postgres::Postgres;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::super::fault::Fault;
@@ -18,7 +19,6 @@ use super::super::handshake::Verdict;
 use super::super::replica::Replica;
 use super::super::session::Who;
 use super::super::{link, wire};
-use super::cluster::Cluster;
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::health::Board;
@@ -46,7 +46,7 @@ pub(super) struct Hub {
 }
 
 pub(super) struct World {
-    pub(super) cluster: Cluster,
+    pub(super) server: Postgres,
     pub(super) hubs: Vec<Hub>,
     pub(super) now: i64,
 }
@@ -206,16 +206,16 @@ impl Hub {
 
 impl World {
     pub(super) async fn new(hubs: usize) -> Self {
-        let cluster = Cluster::start();
+        let server = Postgres::careless().await;
         let mut all = Vec::new();
         for n in 0..hubs {
             all.push(Hub::new(&format!("h{n}"), NOON).await);
         }
-        Self { cluster, hubs: all, now: NOON }
+        Self { server, hubs: all, now: NOON }
     }
 
     pub(super) fn url(&self) -> String {
-        self.cluster.url("postgres", "postgres")
+        self.server.url("postgres")
     }
 
     pub(super) fn advance(&mut self, by: i64) {

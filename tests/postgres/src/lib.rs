@@ -1,4 +1,5 @@
-//! A Postgres of a story's own: a cluster in a directory, on a free port, gone when dropped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a tool of tests
+//! A Postgres of a test's own: a cluster in a directory, on a free port, gone when dropped.
 //!
 //! The server is the real one, with its disk writes on. It refuses to run as root; where the tests do, it runs as the
 //! user `postgres` or `nobody`. Its roles are made by what is shipped for that: `deploy/postgres/init/roles.sh`.
@@ -6,14 +7,15 @@
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::house::workspace;
-use crate::{PATIENCE, until};
+/// How long a server may take to begin or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The database that hubs share.
 pub const DATABASE: &str = "kairos";
@@ -26,12 +28,21 @@ pub struct Postgres {
     user: Option<(u32, u32)>,
     port: u16,
     child: Option<Child>,
+    /// Whether it forgets what it was told when the power goes.
+    careless: bool,
 }
 
 impl Postgres {
     /// A server with Kairos' roles and an empty database.
     pub async fn new() -> Self {
         let postgres = Self::bare().await;
+        postgres.make_roles(&[("POWERSYNC_DB_PASSWORD", "phones")]).await;
+        postgres
+    }
+
+    /// As [`Postgres::new`], but it does not wait for the disk: for tests that ask much of it, and never cut its power.
+    pub async fn careless() -> Self {
+        let postgres = Self::begin(true).await;
         postgres.make_roles(&[("POWERSYNC_DB_PASSWORD", "phones")]).await;
         postgres
     }
@@ -45,12 +56,16 @@ impl Postgres {
 
     /// A server that knows nothing of Kairos.
     pub async fn bare() -> Self {
+        Self::begin(false).await
+    }
+
+    async fn begin(careless: bool) -> Self {
         let user = other_user();
         let dir = tempfile::tempdir().unwrap();
         if let Some((uid, gid)) = user {
             chown(dir.path(), Some(uid), Some(gid)).unwrap();
         }
-        let mut postgres = Self { dir, bin: binaries(), user, port: 0, child: None };
+        let mut postgres = Self { dir, bin: binaries(), user, port: 0, child: None, careless };
         // An order of letters that is not that of bytes: what compares clocks must say how.
         let made = postgres
             .command("initdb")
@@ -75,6 +90,7 @@ impl Postgres {
             .command("postgres")
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
             .args(["-c", "wal_level=logical", "-c", "timezone=UTC"])
+            .args(["-c", if self.careless { "fsync=off" } else { "fsync=on" }])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -84,12 +100,13 @@ impl Postgres {
         let url = self.url_of("postgres", "postgres");
         let child = self.child.insert(child);
         let log = self.dir.path().join("log");
-        until("Postgres answers", async || {
-            let ended = child.try_wait().unwrap();
-            assert!(ended.is_none(), "Postgres ended: {}", std::fs::read_to_string(&log).unwrap());
-            PgConnection::connect(&url).await.ok()
-        })
-        .await;
+        let deadline = Instant::now() + PATIENCE;
+        while PgConnection::connect(&url).await.is_err() {
+            let told = || std::fs::read_to_string(&log).unwrap();
+            assert!(child.try_wait().unwrap().is_none(), "Postgres ended: {}", told());
+            assert!(Instant::now() < deadline, "Postgres does not answer: {}", told());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Ends it politely: whoever is connected is sent away.
@@ -218,6 +235,11 @@ impl Session {
     pub async fn act_for(&mut self, person: &str) {
         self.ask(&format!("SELECT set_config('kairos.user_id', '{person}', false)")).await;
     }
+}
+
+/// The checkout.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// What is shipped to make the tables, with its own bookkeeping beside them.
