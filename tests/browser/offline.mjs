@@ -77,6 +77,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await item(second, other, true).waitFor();
   await item(page, other, true).waitFor();
   say("SECOND");
+  await page.bringToFront();
   // A slip of the finger never happened, as far as the day is concerned.
   await tap(page, other);
   await item(second, other, false).waitFor();
@@ -146,6 +147,7 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   const code = (await hook(wall, "mirror-code").innerText()).replace(/\s+/g, "");
   await api("POST", `/api/displays/${code}/approve`, { token: await token(), body: { show: ["me"], act_as: "me" } });
   await hook(wall, "mirror-item").first().waitFor();
+  await page.bringToFront();
   await page.goto(`${url()}/#/account`);
   await hook(page, "account-sign-out").click();
   if (await hook(page, "leave-mirror").isChecked()) throw new Trouble("the mirror would stay without a word");
@@ -181,6 +183,8 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   await third.locator("kairos-more").waitFor();
   if ((await third.locator("[data-of]").count()) > 0) throw new Trouble("the next person sees the page of the one before");
   await state(third, "synced");
+  // A tab behind another is drawn once a second, and a click waits until nothing moves.
+  await third.close();
   say("AGAIN");
 
   // Each tap of a quick finger counts, and each can be taken back; the latest also after the page has forgotten it.
