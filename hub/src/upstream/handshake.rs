@@ -60,7 +60,7 @@ pub(super) async fn hello(
     link: &Link,
     now: Millis,
 ) -> Result<(Verdict, Link), Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let name = scope.to_string();
     session::statement("INSERT INTO {}.sync_clock (scope) VALUES ($1) ON CONFLICT DO NOTHING")
         .bind(&name)

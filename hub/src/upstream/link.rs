@@ -21,6 +21,7 @@ const VERSIONS: &str = "_sqlx_migrations";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../../deploy/postgres/migrations/0001_spine.sql")),
     (2, "tables", include_str!("../../../deploy/postgres/migrations/0002_tables.sql")),
+    (3, "households", include_str!("../../../deploy/postgres/migrations/0003_households.sql")),
 ];
 
 /// Reads an address such as `postgres://user:password@host/database`.

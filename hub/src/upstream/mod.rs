@@ -5,7 +5,8 @@
 //! - [`handshake`]: whether both still know each other, and what is to be done if not.
 //! - [`push`], [`refold`]: our rows, merged with what is there; the days that follow, folded from the events there.
 //! - [`pull`]: what changed there, a page at a time, through the one door.
-//! - [`replica`]: one scope, step by step; what is here, its rounds over all of them.
+//! - [`replica`]: one scope, step by step; [`line`]: one connection, and rounds over all scopes.
+//! - [`household`]: who of this hub speaks for a household there, and who belongs to it.
 //! - [`service`]: which server it is, as an administrator decides.
 //! - [`wire`]: rows in and out of Postgres; [`fault`], [`status`], [`backoff`]: words and waits.
 //!
@@ -14,6 +15,8 @@
 mod backoff;
 mod fault;
 mod handshake;
+mod household;
+mod line;
 mod link;
 mod pull;
 mod push;
@@ -24,12 +27,10 @@ mod session;
 mod status;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kairos_core::scope::Scope;
-use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use tokio::sync::{Notify, watch};
 
@@ -40,7 +41,7 @@ pub use status::{State, Status};
 use crate::commands::Commands;
 use crate::store::Store;
 use backoff::Backoff;
-use handshake::Verdict;
+use line::{Line, Round};
 use replica::Replica;
 use session::Who;
 
@@ -50,6 +51,10 @@ const POLL: Duration = Duration::from_secs(60);
 const GATHER: Duration = Duration::from_millis(20);
 /// How many waiting changes are counted.
 const COUNTED: usize = 100_000;
+
+/// What is said where the server lets nobody of this hub into a household.
+const OUTSIDE: &str = "A household's changes wait: on the server nobody of this hub belongs to it. Its administrators can take \
+                       somebody in, on the hub where they are.";
 
 /// Replication with one server. Cheap to clone.
 #[derive(Clone)]
@@ -61,16 +66,6 @@ struct Inner {
     options: PgConnectOptions,
     status: watch::Sender<Status>,
     now: Notify,
-}
-
-/// What was carried in a round.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Round {
-    /// Both sides have the same.
-    #[default]
-    Even,
-    /// Something was left, for others took their turn.
-    More,
 }
 
 impl Upstream {
@@ -120,24 +115,21 @@ impl Upstream {
 
     /// One connection, for as long as it holds.
     async fn connected(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Fault> {
-        let mut connection = link::open(&self.0.options).await?;
+        let connection = link::open(&self.0.options).await?;
         let mut listener = link::listen(&self.0.options).await?;
         let mut feed = self.0.store.feed().watch();
-        let mut greeted = BTreeSet::new();
+        let mut line = Line::new(self.clone(), connection);
         loop {
-            let who = self.who().await?;
             feed.borrow_and_update();
-            let mut round = Round::Even;
-            for scope in who.members.keys() {
-                if self.carry(&mut connection, &who, scope, &mut greeted).await? == Round::More {
-                    round = Round::More;
-                }
-            }
+            let round = line.round().await?;
             backoff.reset();
             if round == Round::More {
                 continue;
             }
-            self.say(State::Synced, None).await;
+            match line.outside() {
+                0 => self.say(State::Synced, None).await,
+                _ => self.say(State::Pending, Some(OUTSIDE)).await,
+            }
             self.wait(&mut feed, &mut listener).await?;
         }
     }
@@ -162,37 +154,14 @@ impl Upstream {
         Ok(())
     }
 
-    /// Brings one scope a step further.
-    async fn carry(
-        &self,
-        connection: &mut PgConnection,
-        who: &Who,
-        scope: &Scope,
-        greeted: &mut BTreeSet<Scope>,
-    ) -> Result<Round, Fault> {
-        let replica = Replica { store: &self.0.store, commands: &self.0.commands, who, scope: scope.clone() };
-        if !greeted.contains(scope) {
-            let verdict = replica.hello(connection).await?;
-            if let Some(words) = verdict.in_words() {
-                tracing::warn!("{words}");
-            }
-            if verdict != Verdict::Ok {
-                self.say(State::Syncing, verdict.in_words()).await;
-            }
-            greeted.insert(scope.clone());
-        }
-        replica.settle(connection).await?;
-        let more = replica.push(connection).await?;
-        let behind = replica.listen(connection).await?;
-        Ok(if more || behind { Round::More } else { Round::Even })
+    /// This life of this hub, as the server knows it: a restored database is another.
+    fn name(&self) -> String {
+        let identity = self.0.store.identity();
+        format!("{}/{}", identity.hub_id, identity.epoch)
     }
 
-    /// Whose rows are replicated: those of everybody with an account here, and of their households.
-    async fn who(&self) -> Result<Who, Fault> {
-        let identity = self.0.store.identity();
-        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
-        let members: BTreeMap<Scope, _> = self.0.store.read(|snapshot| snapshot.replicated()).await?;
-        Ok(Who { hub: format!("{}/{}", identity.hub_id, identity.epoch), members })
+    fn replica<'a>(&'a self, who: &'a Who, scope: &Scope) -> Replica<'a> {
+        Replica { store: &self.0.store, commands: &self.0.commands, who, scope: scope.clone() }
     }
 
     /// How many changes wait, over all scopes.
@@ -200,7 +169,11 @@ impl Upstream {
         let epoch = self.0.store.identity().epoch.clone();
         let count = self.0.store.read(move |snapshot| {
             let mut count = 0;
-            for scope in snapshot.replicated()?.into_keys() {
+            for (scope, seats) in snapshot.replicated()? {
+                // What one has left is others'.
+                if seats.iter().all(|seat| seat.left) {
+                    continue;
+                }
                 let pushed = snapshot.link(&scope, &epoch)?.unwrap_or_default().pushed;
                 count += snapshot.count_unpushed(&scope, pushed, COUNTED - count)?;
             }

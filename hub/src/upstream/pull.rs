@@ -26,7 +26,7 @@ pub(super) struct News {
 
 /// Asks for news; without a word, since it moves nothing.
 pub(super) async fn news(connection: &mut PgConnection, who: &Who, scope: &Scope, cursor: i64) -> Result<News, Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let sql = format!(
         "SELECT (SELECT seq FROM {SCHEMA}.sync_clock WHERE scope = $1), EXISTS (SELECT FROM {SCHEMA}.dirty WHERE scope = $1)"
     );
@@ -43,7 +43,7 @@ pub(super) async fn page(
     scope: &Scope,
     link: &Link,
 ) -> Result<Arrived, Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), true).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), true).await?;
     let found = wire::page(&mut tx, scope, link.cursor, PAGE).await?;
     let cursor = found.last().map_or(link.cursor, |last| last.seq);
     let moves = Moves { cursor: Some(cursor), high: 0 };
@@ -61,7 +61,7 @@ pub(super) async fn ids(
     scope: &Scope,
     table: &'static Table,
 ) -> Result<HashSet<String>, Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let sql = format!("SELECT id FROM {SCHEMA}.{} WHERE scope = $1", table.name);
     let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(scope.to_string()).fetch_all(&mut *tx).await?;
     tx.rollback().await?;

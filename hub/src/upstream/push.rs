@@ -65,7 +65,7 @@ async fn push_so(
     (rows, upto, manner): (&[Outgoing], i64, Manner),
     one_by_one: bool,
 ) -> Result<Pushed, Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let head = lock(&mut tx, scope).await?;
     let moves = Moves { cursor: None, high: upto };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
@@ -87,7 +87,7 @@ async fn push_so(
 
 /// Folds the days that somebody's edits by hand have changed.
 pub(super) async fn tidy(connection: &mut PgConnection, who: &Who, scope: &Scope, link: &Link) -> Result<Link, Fault> {
-    let mut tx = session::begin(connection, &who.person(scope), false).await?;
+    let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let head = lock(&mut tx, scope).await?;
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &Moves::default()).await?;
     let writing = Writing { scope, manner: Manner::Changes, foreign: None };

@@ -1,7 +1,5 @@
 //! A connection to the server's database, and the transactions on it: each as one person, in the hub's own role.
 
-use std::collections::BTreeMap;
-
 use kairos_core::ids::UserId;
 use kairos_core::scope::Scope;
 use sqlx::postgres::PgArguments;
@@ -16,18 +14,8 @@ use super::wire::SCHEMA;
 pub(super) struct Who {
     /// This life of this hub: a restored database is another.
     pub(super) hub: String,
-    /// As whom a household's rows are read and written: one of its members here.
-    pub(super) members: BTreeMap<Scope, UserId>,
-}
-
-impl Who {
-    /// As whom a scope's rows are read and written.
-    pub(super) fn person(&self, scope: &Scope) -> String {
-        match scope {
-            Scope::Person(user) => user.to_string(),
-            Scope::Household(_) => self.members.get(scope).map(ToString::to_string).unwrap_or_default(),
-        }
-    }
+    /// As whom rows are read and written: the person they belong to, or a member of the household.
+    pub(super) person: UserId,
 }
 
 /// Begins a transaction as a person; `snapshot`: all it reads is of one moment.

@@ -7,8 +7,10 @@ mod outgoing;
 use std::collections::{BTreeMap, HashSet};
 
 use kairos_core::change::Origin;
-use kairos_core::ids::UserId;
+use kairos_core::ids::{HouseholdId, UserId};
 use kairos_core::loss::Lost;
+use kairos_core::repair;
+use kairos_core::row::Row;
 use kairos_core::schema::{HOUSEHOLD_MEMBERS, Table};
 use kairos_core::scope::Scope;
 use rusqlite::{Connection, OptionalExtension};
@@ -62,6 +64,24 @@ pub struct Link {
     pub fence: Option<String>,
     /// What is to be done before anything else.
     pub pending: Option<Pending>,
+}
+
+/// Somebody's place in a household.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    /// Who.
+    pub user: UserId,
+    /// Whether they may say who belongs to it.
+    pub admin: bool,
+    /// They belong to it no more.
+    pub left: bool,
+}
+
+impl Seat {
+    fn of(row: Row) -> Self {
+        let row = repair::sound(row);
+        Self { admin: row.text("role") == "admin", left: row.deleted_at.is_some(), user: row.user_id }
+    }
 }
 
 /// Whether the hub has ever been linked with a server.
@@ -189,22 +209,33 @@ impl Snapshot<'_> {
         Ok(super::meta::get(self.connection, SERVER)?.filter(|url| !url.is_empty()))
     }
 
-    /// The scopes that are replicated, each with a person of this hub who may see it: those of everybody who has an account here,
-    /// and of their households.
+    /// The scopes that are replicated, each with the people of this hub who may speak for it: those of everybody who has an
+    /// account here, and of their households.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn replicated(&self) -> Result<BTreeMap<Scope, UserId>, StoreError> {
-        let mut scopes = BTreeMap::new();
+    pub fn replicated(&self) -> Result<BTreeMap<Scope, Vec<Seat>>, StoreError> {
+        let mut scopes: BTreeMap<Scope, Vec<Seat>> = BTreeMap::new();
         for account in self.accounts()? {
-            let own = self.rows_where(&HOUSEHOLD_MEMBERS, "user_id", account.user.as_str())?;
-            for member in own {
-                if let Scope::Household(_) = &member.scope {
-                    scopes.insert(member.scope, account.user.clone());
+            for row in rows::select(self.connection, &HOUSEHOLD_MEMBERS, "WHERE user_id = ?1", [account.user.as_str()])?
+            {
+                if let Scope::Household(_) = &row.scope {
+                    scopes.entry(row.scope.clone()).or_default().push(Seat::of(row));
                 }
             }
-            scopes.insert(Scope::Person(account.user.clone()), account.user);
+            let own = Seat { user: account.user.clone(), admin: false, left: false };
+            scopes.insert(Scope::Person(account.user), vec![own]);
         }
         Ok(scopes)
+    }
+
+    /// Everybody who belongs to a household, and who left it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn seats(&self, household: &HouseholdId) -> Result<Vec<Seat>, StoreError> {
+        let scope = Scope::Household(household.clone()).to_string();
+        let found = rows::select(self.connection, &HOUSEHOLD_MEMBERS, "WHERE scope = ?1", [scope])?;
+        Ok(found.into_iter().map(Seat::of).collect())
     }
 }

@@ -125,8 +125,7 @@ impl Hub {
 
     fn who(&self) -> Who {
         let identity = self.store.identity();
-        let members = [(scope(), ada())].into();
-        Who { hub: format!("{}/{}", identity.hub_id, identity.epoch), members }
+        Who { hub: format!("{}/{}", identity.hub_id, identity.epoch), person: ada() }
     }
 
     /// Everything this hub and the server have to say to each other; gives whether anything moved here.

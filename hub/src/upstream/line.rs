@@ -1,0 +1,132 @@
+//! One connection to the server, and rounds over all scopes on it.
+
+use std::collections::BTreeMap;
+
+use kairos_core::ids::UserId;
+use kairos_core::scope::Scope;
+use sqlx::PgConnection;
+
+use super::Upstream;
+use super::fault::Fault;
+use super::handshake::Verdict;
+use super::household;
+use super::session::Who;
+use super::status::State;
+use crate::store::Seat;
+
+/// What was carried in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    /// Both sides have the same.
+    Even,
+    /// Something was left, for others took their turn.
+    More,
+}
+
+/// A connection, and what was said on it.
+pub(super) struct Line {
+    upstream: Upstream,
+    connection: PgConnection,
+    greeted: BTreeMap<Scope, Greeted>,
+    /// How many households the server lets nobody of this hub into, who still belongs to them here.
+    outside: usize,
+}
+
+/// A scope for which hello was said.
+struct Greeted {
+    who: Who,
+    /// Who belongs to it, as the server was told.
+    told: Vec<Seat>,
+}
+
+impl Line {
+    pub(super) fn new(upstream: Upstream, connection: PgConnection) -> Self {
+        Self { upstream, connection, greeted: BTreeMap::new(), outside: 0 }
+    }
+
+    /// How many households the server let nobody of this hub into, in the last round.
+    pub(super) fn outside(&self) -> usize {
+        self.outside
+    }
+
+    /// Brings every scope a step further.
+    pub(super) async fn round(&mut self) -> Result<Round, Fault> {
+        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+        let scopes = self.upstream.0.store.read(|snapshot| snapshot.replicated()).await?;
+        let mut round = Round::Even;
+        self.outside = 0;
+        for (scope, seats) in scopes {
+            if self.carry(&scope, &seats).await? == Round::More {
+                round = Round::More;
+            }
+        }
+        Ok(round)
+    }
+
+    /// Brings one scope a step further.
+    async fn carry(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Round, Fault> {
+        if !self.greeted.contains_key(scope) {
+            let Some(person) = self.speaker(scope, seats).await? else {
+                tracing::debug!(%scope, "The server lets nobody of this hub in there.");
+                self.outside += usize::from(seats.iter().any(|seat| !seat.left));
+                return Ok(Round::Even);
+            };
+            self.hello(scope, person).await?;
+        }
+        let Some(greeted) = self.greeted.get(scope) else { return Ok(Round::Even) };
+        let (who, upstream) = (greeted.who.clone(), self.upstream.clone());
+        let replica = upstream.replica(&who, scope);
+        replica.settle(&mut self.connection).await?;
+        let more = replica.push(&mut self.connection).await?;
+        let behind = replica.listen(&mut self.connection).await?;
+        if more || behind {
+            return Ok(Round::More);
+        }
+        self.tell_members(scope, &who).await
+    }
+
+    async fn speaker(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Option<UserId>, Fault> {
+        match scope {
+            Scope::Person(user) => Ok(Some(user.clone())),
+            Scope::Household(id) => household::speaker(&mut self.connection, id, seats).await,
+        }
+    }
+
+    async fn hello(&mut self, scope: &Scope, person: UserId) -> Result<(), Fault> {
+        let who = Who { hub: self.upstream.name(), person };
+        let verdict = self.upstream.replica(&who, scope).hello(&mut self.connection).await?;
+        if let Some(words) = verdict.in_words() {
+            tracing::warn!("{words}");
+        }
+        if verdict != Verdict::Ok {
+            self.upstream.say(State::Syncing, verdict.in_words()).await;
+        }
+        self.greeted.insert(scope.clone(), Greeted { who, told: Vec::new() });
+        Ok(())
+    }
+
+    /// Tells the server who belongs to a household, where that is other than it was told. Only after both sides have the same:
+    /// what others said of it meanwhile stands in the rows then, and the row of who left is there before the door is closed.
+    async fn tell_members(&mut self, scope: &Scope, who: &Who) -> Result<Round, Fault> {
+        let Scope::Household(household) = scope else { return Ok(Round::Even) };
+        let (id, of, epoch) = (household.clone(), scope.clone(), self.upstream.0.store.identity().epoch.clone());
+        let read = self.upstream.0.store.read(move |snapshot| {
+            let pushed = snapshot.link(&of, &epoch)?.unwrap_or_default().pushed;
+            Ok((snapshot.seats(&id)?, snapshot.count_unpushed(&of, pushed, 1)? == 0))
+        });
+        let (seats, is_pushed) = read.await?;
+        let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| greeted.told != seats) else {
+            return Ok(Round::Even);
+        };
+        if !is_pushed {
+            return Ok(Round::More);
+        }
+        household::tell(&mut self.connection, &who.person, household, &seats).await?;
+        greeted.told = seats;
+        if greeted.told.iter().any(|seat| seat.user == who.person && seat.left) {
+            // Somebody else speaks from now on, if anybody here still belongs to it.
+            self.greeted.remove(scope);
+        }
+        Ok(Round::Even)
+    }
+}
