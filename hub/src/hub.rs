@@ -28,6 +28,7 @@ use crate::files::in_words;
 use crate::gate::HubGate;
 use crate::health::{Board, State};
 use crate::http::{self, Api, Door, Hosts, Metrics, Served};
+use crate::leases::Leases;
 use crate::net::{self, Admission, Limits, descriptors::Shares, tls::Tls};
 use crate::roster::Roster;
 use crate::store::Store;
@@ -161,7 +162,9 @@ impl Hub {
             broker: broker.clone(),
         };
         gate.open(window.clone());
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(engine::run(store.clone(), commands.clone(), board.clone()))));
+        let leases = Leases::default();
+        let engine = engine::run(store.clone(), commands.clone(), board.clone(), leases.clone());
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(engine)));
         for adapter in adapters {
             tasks.push(AbortOnDropHandle::new(tokio::spawn(adapters::run(adapter, window.clone(), board.clone()))));
         }
@@ -178,7 +181,7 @@ impl Hub {
         let jobs = Jobs::new(store.clone());
         jobs.settle().await.map_err(|error| unusable(store.path(), &error))?;
         let server = config.upstream.url.as_ref().map(DatabaseUrl::expose);
-        let upstream = Service::start(store.clone(), commands.clone(), board.clone(), server).await;
+        let upstream = Service::start(store.clone(), commands.clone(), board.clone(), leases, server).await;
         let upstream = upstream.map_err(|error| anyhow::anyhow!("Cannot replicate: {error}"))?;
         let api = Api {
             store: store.clone(),

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod health;
 pub mod http;
 pub mod hub;
+mod leases;
 pub mod net;
 pub mod places;
 pub mod random;

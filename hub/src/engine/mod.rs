@@ -3,7 +3,8 @@
 //! The engine follows the log like any outlet and wakes when somebody's day has ended. For each habit that may be
 //! concerned it works out what follows from its days ([`upkeep`]) and, where the store says something else, sends a
 //! [`Wish::Keep`] through the one door. Being off for a year, running twice, or two hubs running at once makes no
-//! difference to what is written: everything follows from the days themselves, with derived ids.
+//! difference to what is written: everything follows from the days themselves, with derived ids. Where hubs share a server
+//! one of them does it for each scope, as long as its lease holds ([`Leases`]).
 
 pub(crate) mod upkeep;
 
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::commands::Commands;
 use crate::health::{Board, State};
+use crate::leases::Leases;
 use crate::store::{Store, StoreError};
 use upkeep::GRACE;
 
@@ -33,11 +35,13 @@ const GATHER: Duration = Duration::from_millis(200);
 const REST: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped.
-pub(crate) async fn run(store: Store, commands: Commands, board: Board) {
+pub(crate) async fn run(store: Store, commands: Commands, board: Board, leases: Leases) {
     let mut engine = Engine {
         as_of: store.feed().head(),
         settled: store.watch_imports(),
         held: BTreeSet::new(),
+        left: BTreeSet::new(),
+        leases,
         store,
         commands,
         people: BTreeMap::new(),
@@ -70,6 +74,10 @@ struct Engine {
     held: BTreeSet<HabitId>,
     /// Hears of imports that are settled.
     settled: watch::Receiver<u64>,
+    /// What other hubs do.
+    leases: Leases,
+    /// Habits that are left to other hubs.
+    left: BTreeSet<HabitId>,
 }
 
 /// A person, as far as their days concern the engine.
@@ -105,6 +113,7 @@ impl Engine {
             () = clock.sleep_until(wake) => {}
             () = newer(&mut news, self.as_of) => tokio::time::sleep(GATHER).await,
             () = settles(&mut self.settled) => self.due.append(&mut self.held),
+            () = self.leases.freed() => self.due.append(&mut self.left),
         }
         self.follow();
         Ok(())
@@ -151,13 +160,16 @@ impl Engine {
     /// Works out one habit, and writes where the store differs.
     async fn look(&mut self, habit: &HabitId) -> Result<(), StoreError> {
         let clock = self.store.clock().clone();
-        let id = habit.clone();
+        let (id, leases) = (habit.clone(), self.leases.clone());
         let read = self.store.read(move |snapshot| {
             let now = clock.now();
-            if let Some(row) = snapshot.row(&HABITS, id.as_str())?
-                && snapshot.is_importing(row.user_id.as_str())?
-            {
-                return Ok(Look::Held);
+            if let Some(row) = snapshot.row(&HABITS, id.as_str())? {
+                if leases.leaves(&row.scope) {
+                    return Ok(Look::Left);
+                }
+                if snapshot.is_importing(row.user_id.as_str())? {
+                    return Ok(Look::Held);
+                }
             }
             Ok(snapshot.life(&id)?.map_or(Look::Gone, |life| {
                 let phase = life.habit.text("phase");
@@ -172,6 +184,10 @@ impl Engine {
             Look::Seen(nothing, eager, user, scope, person) => (nothing, eager, user, scope, *person),
             Look::Held => {
                 self.held.insert(habit.clone());
+                return Ok(());
+            }
+            Look::Left => {
+                self.left.insert(habit.clone());
                 return Ok(());
             }
             Look::Gone => return Ok(()),
@@ -221,6 +237,8 @@ enum Look {
     Seen(bool, bool, UserId, Scope, Box<Person>),
     /// An import of its person is not settled.
     Held,
+    /// Another hub sees to it.
+    Left,
     /// There is no such habit.
     Gone,
 }

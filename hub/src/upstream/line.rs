@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use kairos_core::ids::UserId;
 use kairos_core::scope::Scope;
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 use super::Upstream;
 use super::fault::Fault;
 use super::handshake::Verdict;
 use super::household;
+use super::lease;
 use super::session::Who;
 use super::status::State;
+use crate::leases::TERM;
 use crate::store::Seat;
 
 /// What was carried in a round.
@@ -35,6 +38,8 @@ pub(super) struct Line {
 /// A scope for which hello was said.
 struct Greeted {
     who: Who,
+    /// When the lease is to be asked for again.
+    lease: Instant,
     /// Who belongs to it, as the server was told.
     told: Vec<Seat>,
 }
@@ -82,7 +87,24 @@ impl Line {
         if more || behind {
             return Ok(Round::More);
         }
+        self.lease(scope, &who).await?;
         self.tell_members(scope, &who).await
+    }
+
+    /// Asks whether this hub is to do for a scope what time itself does, now and then.
+    async fn lease(&mut self, scope: &Scope, who: &Who) -> Result<(), Fault> {
+        let now = Instant::now();
+        // Without the time nobody knows which days have passed.
+        let knows_time = !self.upstream.0.store.clock().is_guessing();
+        let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| knows_time && greeted.lease <= now) else {
+            return Ok(());
+        };
+        match lease::ask(&mut self.connection, who, scope, TERM).await? {
+            None => self.upstream.0.leases.is_kept_here(scope),
+            Some(rest) => self.upstream.0.leases.is_kept_elsewhere(scope, rest),
+        }
+        greeted.lease = now + TERM / 4;
+        Ok(())
     }
 
     async fn speaker(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Option<UserId>, Fault> {
@@ -101,7 +123,7 @@ impl Line {
         if verdict != Verdict::Ok {
             self.upstream.say(State::Syncing, verdict.in_words()).await;
         }
-        self.greeted.insert(scope.clone(), Greeted { who, told: Vec::new() });
+        self.greeted.insert(scope.clone(), Greeted { who, lease: Instant::now(), told: Vec::new() });
         Ok(())
     }
 

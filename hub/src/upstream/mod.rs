@@ -8,6 +8,7 @@
 //! - [`replica`]: one scope, step by step; [`line`]: one connection, and rounds over all scopes.
 //! - [`household`]: who of this hub speaks for a household there, and who belongs to it.
 //! - [`service`]: which server it is, as an administrator decides.
+//! - [`lease`]: which hub does for a scope what time itself does.
 //! - [`wire`]: rows in and out of Postgres; [`fault`], [`status`], [`backoff`]: words and waits.
 //!
 //! The log is the outbox: what waits for the server is what the log holds after `pushed`. See docs/UPSTREAM.md.
@@ -16,6 +17,7 @@ mod backoff;
 mod fault;
 mod handshake;
 mod household;
+mod lease;
 mod line;
 mod link;
 mod pull;
@@ -39,6 +41,7 @@ pub use service::{Refusal, Service};
 pub use status::{State, Status};
 
 use crate::commands::Commands;
+use crate::leases::Leases;
 use crate::store::Store;
 use backoff::Backoff;
 use line::{Line, Round};
@@ -63,6 +66,7 @@ struct Upstream(Arc<Inner>);
 struct Inner {
     store: Store,
     commands: Commands,
+    leases: Leases,
     options: PgConnectOptions,
     status: watch::Sender<Status>,
     now: Notify,
@@ -75,11 +79,15 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Fault::WrongService`] when it is no address of a database.
-    fn new(store: Store, commands: Commands, url: &str, status: watch::Sender<Status>) -> Result<Self, Fault> {
+    fn new(
+        (store, commands, leases): (Store, Commands, Leases),
+        url: &str,
+        status: watch::Sender<Status>,
+    ) -> Result<Self, Fault> {
         let options = link::options(url)?;
         let begun = Status { state: State::Syncing, server: Some(link::shown(&options)), ..Status::none() };
         status.send_replace(begun);
-        Ok(Self(Arc::new(Inner { store, commands, options, status, now: Notify::new() })))
+        Ok(Self(Arc::new(Inner { store, commands, leases, options, status, now: Notify::new() })))
     }
 
     /// Tries again at once, whatever it waits for.

@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Fault, State, Status, Upstream};
 use crate::commands::Commands;
 use crate::health::{self, Board};
+use crate::leases::Leases;
 use crate::store::{Store, StoreError};
 
 /// Why a server cannot be connected or let go.
@@ -31,6 +32,7 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     store: Store,
     commands: Commands,
+    leases: Leases,
     /// Whether the settings name the server.
     fixed: bool,
     current: Mutex<Option<Running>>,
@@ -50,10 +52,11 @@ impl Service {
     ///
     /// # Errors
     /// [`Refusal`] when the settings name no database, or what is stored cannot be read.
-    pub async fn start(
+    pub(crate) async fn start(
         store: Store,
         commands: Commands,
         board: Board,
+        leases: Leases,
         configured: Option<&str>,
     ) -> Result<Self, Refusal> {
         #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
@@ -61,7 +64,7 @@ impl Service {
         let status = watch::Sender::new(Status::none());
         let telling = AbortOnDropHandle::new(tokio::spawn(tell(status.subscribe(), board)));
         let (fixed, current) = (configured.is_some(), Mutex::new(None));
-        let service = Self(Arc::new(Inner { store, commands, fixed, current, status, _telling: telling }));
+        let service = Self(Arc::new(Inner { store, commands, leases, fixed, current, status, _telling: telling }));
         if let Some(url) = configured.map(str::to_owned).or(stored) {
             service.run(&url)?;
         }
@@ -123,6 +126,7 @@ impl Service {
         let before = self.0.store.read(|snapshot| snapshot.server()).await?;
         // It ends before anything is noted: what it was about to note is of the former server.
         drop(self.current().take());
+        self.0.leases.forget();
         let noted = url.map(str::to_owned);
         let noted = self.0.store.write(move |tx| tx.set_server(noted.as_deref())).await;
         match if noted.is_ok() { url } else { before.as_deref() } {
@@ -133,8 +137,8 @@ impl Service {
     }
 
     fn run(&self, url: &str) -> Result<(), Fault> {
-        let Inner { store, commands, status, .. } = &*self.0;
-        let upstream = Upstream::new(store.clone(), commands.clone(), url, status.clone())?;
+        let Inner { store, commands, leases, status, .. } = &*self.0;
+        let upstream = Upstream::new((store.clone(), commands.clone(), leases.clone()), url, status.clone())?;
         let carrying = AbortOnDropHandle::new(tokio::spawn(upstream.clone().run()));
         *self.current() = Some(Running { upstream, _carrying: carrying });
         Ok(())

@@ -201,3 +201,26 @@ async fn days_told_before_a_habit_began_keep_their_measure() {
     let lapse = house.deed(&habit, Verb::Lapse, Some("2026-11-08")).await;
     assert!(matches!(lapse.outcome, Outcome::Rejected(_)), "nothing to stay away from then");
 }
+
+#[tokio::test]
+async fn what_another_hub_keeps_is_left_to_it_until_its_lease_ends() {
+    let house = House::new("UTC", "2026-11-20T12:00:00Z").await;
+    let habit = house.habit(&[]).await;
+    house.settled().await;
+    let scope = house.ada.scopes[0].clone();
+    house.leases.is_kept_elsewhere(&scope, Duration::from_secs(2));
+    house.clock.set(at("2026-11-24T12:00:00Z"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(house.missed(&habit).await.is_empty());
+    // It is not renewed.
+    house.settled().await;
+    assert_eq!(house.missed(&habit).await.len(), 4);
+    // And is given back before its end.
+    house.leases.is_kept_elsewhere(&scope, Duration::from_secs(3600));
+    house.clock.set(at("2026-11-25T12:00:00Z"));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(house.missed(&habit).await.len(), 4);
+    house.leases.is_kept_here(&scope);
+    house.settled().await;
+    assert_eq!(house.missed(&habit).await.len(), 5);
+}

@@ -25,6 +25,7 @@ struct House {
     door: Commands,
     clock: Clock,
     board: Board,
+    leases: Leases,
     ada: Principal,
     engine: Option<AbortOnDropHandle<()>>,
     _dir: tempfile::TempDir,
@@ -49,13 +50,13 @@ impl House {
         };
         store.write(profile).await.unwrap();
         let door = Commands::new(store.clone());
-        let mut house = Self { store, door, clock, board, ada, engine: None, _dir: dir };
+        let mut house = Self { store, door, clock, board, leases: Leases::default(), ada, engine: None, _dir: dir };
         house.wake();
         house
     }
 
     fn wake(&mut self) {
-        let run = run(self.store.clone(), self.door.clone(), self.board.clone());
+        let run = run(self.store.clone(), self.door.clone(), self.board.clone(), self.leases.clone());
         self.engine = Some(AbortOnDropHandle::new(tokio::spawn(run)));
     }
 

@@ -19,6 +19,7 @@ use super::super::{State, Status, Upstream};
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::health::Board;
+use crate::leases::Leases;
 use crate::store::{Account, Store};
 
 const HOME: &str = "home";
@@ -36,6 +37,7 @@ struct Hub {
     user: UserId,
     store: Store,
     door: Commands,
+    leases: Leases,
     status: watch::Receiver<Status>,
     _dir: tempfile::TempDir,
     _running: AbortOnDropHandle<()>,
@@ -56,9 +58,11 @@ impl Hub {
         store.write(move |tx| tx.add_account(&account)).await.unwrap();
         let door = Commands::new(store.clone());
         let (told, status) = watch::channel(Status::none());
-        let upstream = Upstream::new(store.clone(), door.clone(), &server.url("postgres"), told).unwrap();
+        let leases = Leases::default();
+        let upstream =
+            Upstream::new((store.clone(), door.clone(), leases.clone()), &server.url("postgres"), told).unwrap();
         let running = AbortOnDropHandle::new(tokio::spawn(upstream.run()));
-        Self { user, store, door, status, _dir: dir, _running: running }
+        Self { user, store, door, leases, status, _dir: dir, _running: running }
     }
 
     async fn put(&self, table: &'static Table, id: &str, of: &UserId, columns: &[(&'static str, Value)]) {
@@ -160,6 +164,12 @@ async fn a_household_travels_to_whom_its_administrator_took_in_and_no_longer_to_
     ada.take_in(&bo.user, "member").await;
     until("the habits are on the other hub", async || bo.rows(&HABITS).await.len() == 2).await;
     until("and nothing waits", async || bo.status.borrow().state == State::Synced).await;
+
+    // One of them does what time itself does, and the other leaves it.
+    until("the lease is known to both", async || {
+        [&ada, &bo].iter().filter(|hub| hub.leases.leaves(&home())).count() == 1
+    })
+    .await;
 
     // Both at once, before either hears of the other: a deed is an event, and both stand.
     for hub in [&ada, &bo] {
