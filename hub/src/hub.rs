@@ -20,7 +20,7 @@ use crate::backup::{self, Backups};
 use crate::broker::{self, Broker};
 use crate::clock::Clock;
 use crate::commands::Commands;
-use crate::config::{Config, DatabaseUrl, TlsMode};
+use crate::config::{Config, TlsMode};
 use crate::days::Days;
 use crate::discovery::{self, Announced, Discovery};
 use crate::engine;
@@ -33,7 +33,7 @@ use crate::net::{self, Admission, Limits, descriptors::Shares, tls::Tls};
 use crate::roster::Roster;
 use crate::store::Store;
 use crate::transfer::Jobs;
-use crate::upstream::Service;
+use crate::upstream::{Relay, Service, Target};
 
 pub use run_file::run_file;
 use run_file::{is_full, keep_run_file, write_run_file};
@@ -180,9 +180,11 @@ impl Hub {
         let (backups, orders) = Backups::new(config.into(), store.clone(), board.clone());
         let jobs = Jobs::new(store.clone());
         jobs.settle().await.map_err(|error| unusable(store.path(), &error))?;
-        let server = config.upstream.url.as_ref().map(DatabaseUrl::expose);
+        let unreadable = |error| anyhow::anyhow!("Cannot read a file of upstream: {error}");
+        let server = Target::configured(&config.upstream).map_err(unreadable)?;
         let upstream = Service::start(store.clone(), commands.clone(), board.clone(), leases, server).await;
         let upstream = upstream.map_err(|error| anyhow::anyhow!("Cannot replicate: {error}"))?;
+        let relay = Relay::of(&config.upstream, upstream.clone()).map_err(unreadable)?;
         let api = Api {
             store: store.clone(),
             jobs,
@@ -205,6 +207,7 @@ impl Hub {
                 required: config.tls.require_tls,
             }),
             upstream,
+            relay,
         };
         let doors = doors(config, sockets, tls.as_ref(), &broker)?;
         let admission = Admission::new(Limits::of(shares.http));

@@ -30,3 +30,4 @@ pub mod runs;
 pub mod store;
 pub mod transfer;
 pub mod upstream;
+mod web;

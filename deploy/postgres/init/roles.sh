@@ -36,7 +36,9 @@ SELECT 'CREATE ROLE kairos_hub NOLOGIN NOBYPASSRLS'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kairos_hub') \gexec
 SELECT 'CREATE ROLE kairos LOGIN NOSUPERUSER NOBYPASSRLS'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kairos') \gexec
-GRANT kairos_hub TO kairos;
+-- The hub beside the database makes logins for other houses, each its own, from which nobody gets more than from a hub.
+ALTER ROLE kairos CREATEROLE;
+GRANT kairos_hub TO kairos WITH ADMIN OPTION;
 SELECT format('ALTER ROLE kairos PASSWORD %L', :'kairos') WHERE :'kairos' <> '' \gexec
 
 -- Reads every row, whatever the policies say, and writes none: phones are fenced by what they may subscribe to.

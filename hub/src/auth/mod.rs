@@ -75,6 +75,16 @@ struct Inner {
     used: Mutex<HashMap<String, Millis>>,
 }
 
+impl Auth {
+    /// Admits a try of a code that another house brings.
+    ///
+    /// # Errors
+    /// [`AuthError::Throttled`].
+    pub(crate) fn admit_house(&self, from: std::net::IpAddr) -> Result<(), AuthError> {
+        self.0.throttle.address(throttle::Lane::House, from)
+    }
+}
+
 /// Why somebody does not come in, or does not get what they asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {

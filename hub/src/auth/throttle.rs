@@ -39,6 +39,8 @@ pub enum Lane {
     Approve,
     /// Tokens of a provider, from an address or by a person.
     Exchange,
+    /// Codes of other houses from an address.
+    House,
     /// Refreshes of one session.
     Refresh,
     /// Logins to an account from one address it has signed in from.

@@ -11,6 +11,7 @@ use super::{AuthProvider, Config, Size, TlsMode};
 pub(super) fn whole(config: &Config, notes: &mut Notes) {
     tls(config, notes);
     accounts(config, notes);
+    server(config, notes);
     ports(config, notes);
     limits(config, notes);
 }
@@ -69,6 +70,25 @@ fn accounts(config: &Config, notes: &mut Notes) {
         _ => {}
     }
     for (key, file) in [("auth.pocketbase.ca", &there.ca), (file, &there.admin_password_file)] {
+        if let Some(path) = file
+            && let Err(error) = super::place::open(path)
+        {
+            notes.about(key, format!("{} cannot be opened: {error}", path.display()));
+        }
+    }
+}
+
+fn server(config: &Config, notes: &mut Notes) {
+    let there = &config.upstream;
+    let only_relays = [
+        ("upstream.powersync_url", there.powersync_url.is_some()),
+        ("upstream.public_url", there.public_url.is_some()),
+        ("upstream.public_ca", there.public_ca.is_some()),
+    ];
+    for (key, _) in only_relays.into_iter().filter(|(_, set)| *set && !there.relay) {
+        notes.about(key, "is only used with upstream.relay; set that or remove this");
+    }
+    for (key, file) in [("upstream.ca", &there.ca), ("upstream.public_ca", &there.public_ca)] {
         if let Some(path) = file
             && let Err(error) = super::place::open(path)
         {

@@ -129,6 +129,16 @@ pub struct PocketBase {
 pub struct Upstream {
     /// The address of its database; `None`: the one an administrator connects, if any.
     pub url: Option<DatabaseUrl>,
+    /// Certificate authorities in PEM, one of which has signed the database's certificate, which is checked then.
+    pub ca: Option<PathBuf>,
+    /// Whether this hub stands beside the server: uploads are answered when they are there, and other houses come by a code.
+    pub relay: bool,
+    /// Where phones sync with the PowerSync Service, for a relay.
+    pub powersync_url: Option<WebUrl>,
+    /// Where other houses reach the database, without a login, for a relay; `None`: it makes no codes.
+    pub public_url: Option<DatabaseUrl>,
+    /// The authority in PEM that those houses check its certificate with.
+    pub public_ca: Option<PathBuf>,
 }
 
 /// Where the data lives.
@@ -245,7 +255,17 @@ impl Config {
                 ("pocketbase.admin_password_file", &mut auth.pocketbase.admin_password_file),
             ],
         );
-        add("upstream", vec![("url", &mut upstream.url as &mut dyn Setting)]);
+        add(
+            "upstream",
+            vec![
+                ("url", &mut upstream.url as &mut dyn Setting),
+                ("ca", &mut upstream.ca),
+                ("relay", &mut upstream.relay),
+                ("powersync_url", &mut upstream.powersync_url),
+                ("public_url", &mut upstream.public_url),
+                ("public_ca", &mut upstream.public_ca),
+            ],
+        );
         add(
             "store",
             vec![
@@ -269,7 +289,6 @@ pub(super) const PLANNED: &[(&str, &str)] = &[
     ("mqtt", "username"),
     ("mqtt", "password"),
     ("auth", "oidc"),
-    ("upstream", "relay"),
     ("webhooks", "*"),
     ("homeassistant", "*"),
     ("plugins", "*"),

@@ -247,7 +247,7 @@ async fn jwks_as_keys(State(api): State<AuthApi>) -> Response {
 #[schema(example = json!({"token": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl", "powersync_url": "http://kairos.local:8420", "expires_at": 1_795_514_400_000_i64}))]
 struct ClientToken {
     token: String,
-    /// Where to sync: this hub, under the name it was asked by.
+    /// Where to sync: this hub, under the name it was asked by; or the PowerSync Service beside it (`upstream.powersync_url`).
     #[schema(example = "http://kairos.local:8420")]
     powersync_url: String,
     /// When the token runs out, in milliseconds since the epoch.
@@ -267,7 +267,9 @@ async fn client_token(
     headers: HeaderMap,
 ) -> Result<Answer<ClientToken>, ApiError> {
     let made = api.auth.client_token(&person, &credential).await?;
+    let elsewhere = api.relay.as_ref().and_then(|relay| relay.powersync_url().map(str::to_owned));
     let scheme = if peer.secure { "https" } else { "http" };
-    let powersync_url = format!("{scheme}://{}", host(&headers).unwrap_or("localhost"));
+    let here = || format!("{scheme}://{}", host(&headers).unwrap_or("localhost"));
+    let powersync_url = elsewhere.unwrap_or_else(here);
     Ok(Answer(ClientToken { token: made.token, powersync_url, expires_at: made.expires_at }))
 }

@@ -16,6 +16,7 @@ use crate::auth::{Auth, AuthError, Caller, Credential};
 use crate::commands::Commands;
 use crate::places::Places;
 use crate::store::Store;
+use crate::upstream::Relay;
 
 /// How many uploads are on their way at once.
 const UPLOADS_AT_ONCE: usize = 8;
@@ -31,6 +32,8 @@ pub(super) struct AuthApi {
     pub(super) hosts: Arc<Hosts>,
     /// For uploads on their way in.
     pub(super) uploads: Places,
+    /// For a hub beside a server.
+    pub(super) relay: Option<Relay>,
 }
 
 impl From<&super::Api> for AuthApi {
@@ -41,6 +44,7 @@ impl From<&super::Api> for AuthApi {
             store: api.store.clone(),
             hosts: api.hosts.clone(),
             uploads: Places::new(UPLOADS_AT_ONCE, UPLOADS_OF_PERSON),
+            relay: api.relay.clone(),
         }
     }
 }

@@ -29,6 +29,8 @@ use crate::places::Place;
 /// How many bytes a second of its body an upload brings at least, after a while in which it need not.
 const LEAST_PACE: usize = 16 << 10;
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a relay waits for the server to have an upload.
+const CARRIED: Duration = Duration::from_secs(10);
 /// The largest upload: a transaction must come whole.
 pub(super) const MAX_UPLOAD: usize = 8 << 20;
 
@@ -111,6 +113,11 @@ async fn in_time(body: Body) -> Result<Vec<u8>, ApiError> {
     }
 }
 
+fn not_carried() -> ApiError {
+    let message = "This is saved here, and the server does not have it yet; please send it again.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable", message).with("retry_after", 5)
+}
+
 fn late() -> ApiError {
     let message = "The upload came too slowly, or not to its end; please send it again.";
     ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
@@ -125,8 +132,13 @@ async fn take(
 ) -> Result<Answer<Uploaded>, ApiError> {
     let (Credential::Session(session) | Credential::Token(session)) = credential;
     // The body may take its time; what is saved may not.
-    let saved = async { Ok(api.commands.upload(by, session, Arc::new(envelope), place).await?) };
+    let saved = async { Ok(api.commands.upload(by.clone(), session, Arc::new(envelope), place).await?) };
     let results = super::patience::within(saved).await?;
+    if let Some(relay) = &api.relay {
+        // The Service beside it takes its write checkpoint once this is answered: the server has to have it by then.
+        let carried = async { Ok(relay.service().carried(&by.scopes).await?) };
+        tokio::time::timeout(CARRIED, carried).await.unwrap_or_else(|_| Err(not_carried()))?;
+    }
     Ok(Answer(Uploaded { results, now: api.store.clock().now() }))
 }
 

@@ -70,7 +70,7 @@ use crate::health::Board;
 use crate::roster::Roster;
 use crate::store::Store;
 use crate::transfer::Jobs;
-use crate::upstream::Service;
+use crate::upstream::{Relay, Service};
 
 /// The largest request body.
 const MAX_BODY: usize = 1 << 20;
@@ -111,6 +111,8 @@ pub struct Api {
     pub trust: Arc<Trust>,
     /// The server it replicates with.
     pub upstream: Service,
+    /// What it does beside that server, if it stands there.
+    pub relay: Option<Relay>,
 }
 
 /// Every route.

@@ -17,6 +17,9 @@ pub enum Fault {
     /// It does not let this hub in.
     #[error("The server refused this hub: {0}.")]
     Refused(String),
+    /// The code that a server's hub gave is not good.
+    #[error("The code is not valid, or not any more. Make a new one on the server's hub.")]
+    Code,
     /// Its database is older than this hub needs, and this hub may not bring it up to date.
     #[error("The server's database is of an older version: {0}.")]
     TooOld(String),

@@ -31,8 +31,6 @@ pub(super) struct Line {
     upstream: Upstream,
     connection: PgConnection,
     greeted: BTreeMap<Scope, Greeted>,
-    /// How many households the server lets nobody of this hub into, who still belongs to them here.
-    outside: usize,
 }
 
 /// A scope for which hello was said.
@@ -46,20 +44,15 @@ struct Greeted {
 
 impl Line {
     pub(super) fn new(upstream: Upstream, connection: PgConnection) -> Self {
-        Self { upstream, connection, greeted: BTreeMap::new(), outside: 0 }
-    }
-
-    /// How many households the server let nobody of this hub into, in the last round.
-    pub(super) fn outside(&self) -> usize {
-        self.outside
+        Self { upstream, connection, greeted: BTreeMap::new() }
     }
 
     /// Brings every scope a step further.
     pub(super) async fn round(&mut self) -> Result<Round, Fault> {
         #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
-        let scopes = self.upstream.0.store.read(|snapshot| snapshot.replicated()).await?;
+        let scopes = self.upstream.0.ground.store.read(|snapshot| snapshot.replicated()).await?;
         let mut round = Round::Even;
-        self.outside = 0;
+        self.upstream.0.ground.outside().retain(|scope| scopes.contains_key(scope));
         for (scope, seats) in scopes {
             if self.carry(&scope, &seats).await? == Round::More {
                 round = Round::More;
@@ -73,9 +66,12 @@ impl Line {
         if !self.greeted.contains_key(scope) {
             let Some(person) = self.speaker(scope, seats).await? else {
                 tracing::debug!(%scope, "The server lets nobody of this hub in there.");
-                self.outside += usize::from(seats.iter().any(|seat| !seat.left));
+                if seats.iter().any(|seat| !seat.left) {
+                    self.upstream.0.ground.outside().insert(scope.clone());
+                }
                 return Ok(Round::Even);
             };
+            self.upstream.0.ground.outside().remove(scope);
             self.hello(scope, person).await?;
         }
         let Some(greeted) = self.greeted.get(scope) else { return Ok(Round::Even) };
@@ -83,6 +79,7 @@ impl Line {
         let replica = upstream.replica(&who, scope);
         replica.settle(&mut self.connection).await?;
         let more = replica.push(&mut self.connection).await?;
+        self.upstream.0.ground.moved();
         let behind = replica.listen(&mut self.connection).await?;
         if more || behind {
             return Ok(Round::More);
@@ -95,13 +92,13 @@ impl Line {
     async fn lease(&mut self, scope: &Scope, who: &Who) -> Result<(), Fault> {
         let now = Instant::now();
         // Without the time nobody knows which days have passed.
-        let knows_time = !self.upstream.0.store.clock().is_guessing();
+        let knows_time = !self.upstream.0.ground.store.clock().is_guessing();
         let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| knows_time && greeted.lease <= now) else {
             return Ok(());
         };
         match lease::ask(&mut self.connection, who, scope, TERM).await? {
-            None => self.upstream.0.leases.is_kept_here(scope),
-            Some(rest) => self.upstream.0.leases.is_kept_elsewhere(scope, rest),
+            None => self.upstream.0.ground.leases.is_kept_here(scope),
+            Some(rest) => self.upstream.0.ground.leases.is_kept_elsewhere(scope, rest),
         }
         greeted.lease = now + TERM / 4;
         Ok(())
@@ -131,8 +128,8 @@ impl Line {
     /// what others said of it meanwhile stands in the rows then, and the row of who left is there before the door is closed.
     async fn tell_members(&mut self, scope: &Scope, who: &Who) -> Result<Round, Fault> {
         let Scope::Household(household) = scope else { return Ok(Round::Even) };
-        let (id, of, epoch) = (household.clone(), scope.clone(), self.upstream.0.store.identity().epoch.clone());
-        let read = self.upstream.0.store.read(move |snapshot| {
+        let (id, of, epoch) = (household.clone(), scope.clone(), self.upstream.0.ground.store.identity().epoch.clone());
+        let read = self.upstream.0.ground.store.read(move |snapshot| {
             let pushed = snapshot.link(&of, &epoch)?.unwrap_or_default().pushed;
             Ok((snapshot.seats(&id)?, snapshot.count_unpushed(&of, pushed, 1)? == 0))
         });

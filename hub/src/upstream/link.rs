@@ -1,14 +1,16 @@
 //! Reaching the server's database: connect, bring its schema up to date where we may, and take on the hub's own role.
 
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
 
 use super::fault::Fault;
 use super::wire::SCHEMA;
+use crate::config;
 
 /// How long a server may take to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,11 +26,41 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "households", include_str!("../../../deploy/postgres/migrations/0003_households.sql")),
 ];
 
-/// Reads an address such as `postgres://user:password@host/database`.
+/// Where a server is. No `Debug`: the address holds a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Such as `postgres://user:password@host/database`.
+    pub url: String,
+    /// Authorities in PEM; with them the server has to show a certificate of one of them.
+    pub ca: Option<String>,
+}
+
+impl Target {
+    /// The one of the settings, if they name one.
+    ///
+    /// # Errors
+    /// Why the file of authorities cannot be read.
+    pub(crate) fn configured(settings: &config::Upstream) -> io::Result<Option<Self>> {
+        let Some(url) = &settings.url else { return Ok(None) };
+        let ca = settings.ca.as_deref().map(std::fs::read_to_string).transpose()?;
+        Ok(Some(Self { url: url.expose().to_owned(), ca }))
+    }
+}
+
+/// How to connect there.
 ///
 /// # Errors
-/// [`Fault::WrongService`] when it is none.
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, Fault> {
+/// [`Fault::WrongService`] when it is no address of a database.
+pub(super) fn options(target: &Target) -> Result<PgConnectOptions, Fault> {
+    let options = address(&target.url)?;
+    Ok(match &target.ca {
+        Some(ca) => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(ca.clone().into_bytes()),
+        None => options,
+    })
+}
+
+/// Reads an address.
+pub(super) fn address(url: &str) -> Result<PgConnectOptions, Fault> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     if !matches!(scheme, Some("postgres" | "postgresql")) {
         return Err(Fault::WrongService("the address begins with postgres://".into()));

@@ -7,7 +7,8 @@
 //! - [`pull`]: what changed there, a page at a time, through the one door.
 //! - [`replica`]: one scope, step by step; [`line`]: one connection, and rounds over all scopes.
 //! - [`household`]: who of this hub speaks for a household there, and who belongs to it.
-//! - [`service`]: which server it is, as an administrator decides.
+//! - [`service`]: which server it is, as an administrator decides; [`preview`]: what a first merge would bring together.
+//! - [`relay`]: what a hub beside the server does for other houses.
 //! - [`lease`]: which hub does for a scope what time itself does.
 //! - [`wire`]: rows in and out of Postgres; [`fault`], [`status`], [`backoff`]: words and waits.
 //!
@@ -20,16 +21,19 @@ mod household;
 mod lease;
 mod line;
 mod link;
+mod preview;
 mod pull;
 mod push;
 mod refold;
+mod relay;
 mod replica;
 mod service;
 mod session;
 mod status;
 mod wire;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kairos_core::scope::Scope;
@@ -37,6 +41,9 @@ use sqlx::postgres::{PgConnectOptions, PgListener};
 use tokio::sync::{Notify, watch};
 
 pub use fault::Fault;
+pub use link::Target;
+pub use preview::Meeting;
+pub use relay::{Given, NotGiven, Relay};
 pub use service::{Refusal, Service};
 pub use status::{State, Status};
 
@@ -64,30 +71,52 @@ const OUTSIDE: &str = "A household's changes wait: on the server nobody of this 
 struct Upstream(Arc<Inner>);
 
 struct Inner {
+    ground: Ground,
+    options: PgConnectOptions,
+    now: Notify,
+}
+
+/// What replication works with, whichever server it is. Cheap to clone.
+#[derive(Clone)]
+struct Ground {
     store: Store,
     commands: Commands,
     leases: Leases,
-    options: PgConnectOptions,
+    /// How it goes.
     status: watch::Sender<Status>,
-    now: Notify,
+    /// Changes whenever something was carried.
+    carried: watch::Sender<u64>,
+    /// The households that the server lets nobody of this hub into, who still belongs to them here.
+    outside: Arc<Mutex<BTreeSet<Scope>>>,
+}
+
+impl Ground {
+    fn new(store: Store, commands: Commands, leases: Leases) -> Self {
+        let (status, carried) = (watch::Sender::new(Status::none()), watch::Sender::new(0));
+        Self { store, commands, leases, status, carried, outside: Arc::default() }
+    }
+
+    // Held for a look and never across an await.
+    fn outside(&self) -> MutexGuard<'_, BTreeSet<Scope>> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever waits for something to be carried.
+    fn moved(&self) {
+        self.carried.send_modify(|count| *count = count.wrapping_add(1));
+    }
 }
 
 impl Upstream {
     /// Replication with the database at an address.
     ///
-    /// It tells `status` how it goes.
-    ///
     /// # Errors
     /// [`Fault::WrongService`] when it is no address of a database.
-    fn new(
-        (store, commands, leases): (Store, Commands, Leases),
-        url: &str,
-        status: watch::Sender<Status>,
-    ) -> Result<Self, Fault> {
-        let options = link::options(url)?;
+    fn new(ground: Ground, target: &Target) -> Result<Self, Fault> {
+        let options = link::options(target)?;
         let begun = Status { state: State::Syncing, server: Some(link::shown(&options)), ..Status::none() };
-        status.send_replace(begun);
-        Ok(Self(Arc::new(Inner { store, commands, leases, options, status, now: Notify::new() })))
+        ground.status.send_replace(begun);
+        Ok(Self(Arc::new(Inner { ground, options, now: Notify::new() })))
     }
 
     /// Tries again at once, whatever it waits for.
@@ -99,8 +128,8 @@ impl Upstream {
     ///
     /// # Errors
     /// What is the matter with it.
-    async fn test(url: &str) -> Result<(), Fault> {
-        link::open(&link::options(url)?).await.map(drop)
+    async fn test(target: &Target) -> Result<(), Fault> {
+        link::open(&link::options(target)?).await.map(drop)
     }
 
     /// Replicates until it is dropped.
@@ -125,7 +154,7 @@ impl Upstream {
     async fn connected(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Fault> {
         let connection = link::open(&self.0.options).await?;
         let mut listener = link::listen(&self.0.options).await?;
-        let mut feed = self.0.store.feed().watch();
+        let mut feed = self.0.ground.store.feed().watch();
         let mut line = Line::new(self.clone(), connection);
         loop {
             feed.borrow_and_update();
@@ -134,9 +163,10 @@ impl Upstream {
             if round == Round::More {
                 continue;
             }
-            match line.outside() {
-                0 => self.say(State::Synced, None).await,
-                _ => self.say(State::Pending, Some(OUTSIDE)).await,
+            let is_outside = !self.0.ground.outside().is_empty();
+            match is_outside {
+                false => self.say(State::Synced, None).await,
+                true => self.say(State::Pending, Some(OUTSIDE)).await,
             }
             self.wait(&mut feed, &mut listener).await?;
         }
@@ -164,18 +194,18 @@ impl Upstream {
 
     /// This life of this hub, as the server knows it: a restored database is another.
     fn name(&self) -> String {
-        let identity = self.0.store.identity();
+        let identity = self.0.ground.store.identity();
         format!("{}/{}", identity.hub_id, identity.epoch)
     }
 
     fn replica<'a>(&'a self, who: &'a Who, scope: &Scope) -> Replica<'a> {
-        Replica { store: &self.0.store, commands: &self.0.commands, who, scope: scope.clone() }
+        Replica { store: &self.0.ground.store, commands: &self.0.ground.commands, who, scope: scope.clone() }
     }
 
     /// How many changes wait, over all scopes.
     async fn pending(&self) -> usize {
-        let epoch = self.0.store.identity().epoch.clone();
-        let count = self.0.store.read(move |snapshot| {
+        let epoch = self.0.ground.store.identity().epoch.clone();
+        let count = self.0.ground.store.read(move |snapshot| {
             let mut count = 0;
             for (scope, seats) in snapshot.replicated()? {
                 // What one has left is others'.
@@ -192,8 +222,8 @@ impl Upstream {
 
     async fn say(&self, state: State, message: Option<&str>) {
         let pending = self.pending().await;
-        let now = self.0.store.clock().now();
-        self.0.status.send_if_modified(|status| {
+        let now = self.0.ground.store.clock().now();
+        self.0.ground.status.send_if_modified(|status| {
             let synced_at = if state == State::Synced { Some(now) } else { status.synced_at };
             let next = Status {
                 state,

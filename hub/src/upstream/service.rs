@@ -2,14 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::Method;
+use kairos_core::scope::Scope;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Fault, State, Status, Upstream};
+use super::preview::{self, Meeting};
+use super::{Fault, Ground, State, Status, Target, Upstream, link};
 use crate::commands::Commands;
 use crate::health::{self, Board};
 use crate::leases::Leases;
 use crate::store::{Store, StoreError};
+use crate::web::Web;
 
 /// Why a server cannot be connected or let go.
 #[derive(Debug, thiserror::Error)]
@@ -30,19 +35,17 @@ pub enum Refusal {
 pub struct Service(Arc<Inner>);
 
 struct Inner {
-    store: Store,
-    commands: Commands,
-    leases: Leases,
+    ground: Ground,
     /// Whether the settings name the server.
     fixed: bool,
     current: Mutex<Option<Running>>,
-    status: watch::Sender<Status>,
     /// Ended when dropped.
     _telling: AbortOnDropHandle<()>,
 }
 
 struct Running {
     upstream: Upstream,
+    target: Target,
     /// Ended when dropped.
     _carrying: AbortOnDropHandle<()>,
 }
@@ -57,16 +60,15 @@ impl Service {
         commands: Commands,
         board: Board,
         leases: Leases,
-        configured: Option<&str>,
+        configured: Option<Target>,
     ) -> Result<Self, Refusal> {
-        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
-        let stored = store.read(|snapshot| snapshot.server()).await?;
-        let status = watch::Sender::new(Status::none());
-        let telling = AbortOnDropHandle::new(tokio::spawn(tell(status.subscribe(), board)));
+        let stored = stored(&store).await?;
+        let ground = Ground::new(store, commands, leases);
+        let telling = AbortOnDropHandle::new(tokio::spawn(tell(ground.status.subscribe(), board)));
         let (fixed, current) = (configured.is_some(), Mutex::new(None));
-        let service = Self(Arc::new(Inner { store, commands, leases, fixed, current, status, _telling: telling }));
-        if let Some(url) = configured.map(str::to_owned).or(stored) {
-            service.run(&url)?;
+        let service = Self(Arc::new(Inner { ground, fixed, current, _telling: telling }));
+        if let Some(target) = configured.or(stored) {
+            service.run(&target)?;
         }
         Ok(service)
     }
@@ -74,13 +76,13 @@ impl Service {
     /// How the hub stands with its server.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.0.status.borrow().clone()
+        self.0.ground.status.borrow().clone()
     }
 
     /// Hears of each change of that.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Status> {
-        self.0.status.subscribe()
+        self.0.ground.status.subscribe()
     }
 
     /// Tries again at once; does nothing where there is no server.
@@ -90,23 +92,72 @@ impl Service {
         }
     }
 
+    /// Where the server of the moment is.
+    pub(super) fn target(&self) -> Option<Target> {
+        self.current().as_ref().map(|running| running.target.clone())
+    }
+
+    /// What is meant by an address: a database, or the hub beside it, which gives away a login for a code.
+    ///
+    /// # Errors
+    /// What is the matter with it.
+    pub async fn find(&self, url: &str, code: Option<&str>) -> Result<Target, Fault> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Ok(Target { url: url.to_owned(), ca: None });
+        }
+        let Some(code) = code else {
+            return Err(Fault::WrongService("for the address of a hub a code of that hub is needed".into()));
+        };
+        let server = Web::at(url, None).map_err(Fault::WrongService)?;
+        let asked = json!({ "code": code, "hub_id": self.0.ground.store.identity().hub_id });
+        let answer = server.ask(Method::POST, "/api/upstream/redeem", None, Some(&asked)).await;
+        let answer = answer
+            .map_err(|why| if why.contains("certificate") { Fault::Untrusted(why) } else { Fault::Unreachable(why) })?;
+        let text = |name: &str| answer.body[name].as_str().map(str::to_owned);
+        match (answer.status, text("database_url"), answer.body["error"]["message"].as_str()) {
+            (200, Some(url), _) => Ok(Target { url, ca: text("ca") }),
+            (403, ..) => Err(Fault::Code),
+            (429 | 503, _, Some(why)) => Err(Fault::Busy(why.trim_end_matches('.').to_owned())),
+            (409 | 422, _, Some(why)) => Err(Fault::Refused(why.trim_end_matches('.').to_owned())),
+            _ => Err(Fault::WrongService("no hub answers there that stands beside a server".into())),
+        }
+    }
+
     /// Looks whether a server can be reached and used; changes nothing here.
     ///
     /// # Errors
     /// What is the matter with it.
-    pub async fn test(&self, url: &str) -> Result<(), Fault> {
-        Upstream::test(url).await
+    pub async fn test(&self, target: &Target) -> Result<(), Fault> {
+        Upstream::test(target).await
+    }
+
+    /// Compares what is here with what a server has; changes nothing on either side.
+    ///
+    /// # Errors
+    /// What is the matter with the server.
+    pub async fn preview(&self, target: &Target) -> Result<(String, Vec<(Scope, Meeting)>), Fault> {
+        let options = link::options(target)?;
+        let mut connection = link::open(&options).await?;
+        let store = &self.0.ground.store;
+        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+        let scopes = store.read(|snapshot| snapshot.replicated()).await?;
+        let mut met = Vec::new();
+        for (scope, seats) in scopes.into_iter().filter(|(_, seats)| seats.iter().any(|seat| !seat.left)) {
+            let meeting = preview::meet(&mut connection, store, &scope, &seats).await?;
+            met.push((scope, meeting));
+        }
+        Ok((link::shown(&options), met))
     }
 
     /// Connects a server that can be reached now, in the place of the present one.
     ///
     /// # Errors
     /// [`Refusal`]: the present one stays.
-    pub async fn connect(&self, url: &str) -> Result<Status, Refusal> {
+    pub async fn connect(&self, target: Target) -> Result<Status, Refusal> {
         if !self.0.fixed {
-            Upstream::test(url).await?;
+            Upstream::test(&target).await?;
         }
-        self.change(Some(url)).await?;
+        self.change(Some(target)).await?;
         Ok(self.status())
     }
 
@@ -118,29 +169,67 @@ impl Service {
         self.change(None).await
     }
 
-    async fn change(&self, url: Option<&str>) -> Result<(), Refusal> {
-        if self.0.fixed {
-            return Err(Refusal::Fixed);
-        }
-        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
-        let before = self.0.store.read(|snapshot| snapshot.server()).await?;
+    /// # Errors
+    /// [`Refusal::Fixed`]: the settings name the server.
+    pub fn require_free(&self) -> Result<(), Refusal> {
+        if self.0.fixed { Err(Refusal::Fixed) } else { Ok(()) }
+    }
+
+    async fn change(&self, target: Option<Target>) -> Result<(), Refusal> {
+        self.require_free()?;
+        let store = &self.0.ground.store;
+        let before = stored(store).await?;
         // It ends before anything is noted: what it was about to note is of the former server.
         drop(self.current().take());
-        self.0.leases.forget();
-        let noted = url.map(str::to_owned);
-        let noted = self.0.store.write(move |tx| tx.set_server(noted.as_deref())).await;
-        match if noted.is_ok() { url } else { before.as_deref() } {
-            Some(url) => self.run(url)?,
-            None => drop(self.0.status.send_replace(Status::none())),
+        self.0.ground.leases.forget();
+        self.0.ground.outside().clear();
+        let noting = target.clone();
+        let noted = store.write(move |tx| match &noting {
+            Some(Target { url, ca }) => tx.set_server(Some(url), ca.as_deref()),
+            None => tx.set_server(None, None),
+        });
+        let noted = noted.await;
+        match if noted.is_ok() { target } else { before } {
+            Some(target) => self.run(&target)?,
+            None => drop(self.0.ground.status.send_replace(Status::none())),
         }
         Ok(noted?)
     }
 
-    fn run(&self, url: &str) -> Result<(), Fault> {
-        let Inner { store, commands, leases, status, .. } = &*self.0;
-        let upstream = Upstream::new((store.clone(), commands.clone(), leases.clone()), url, status.clone())?;
+    /// Waits until all that is saved now in these scopes is on the server, for what the server takes at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub(crate) async fn carried(&self, scopes: &[Scope]) -> Result<(), StoreError> {
+        let store = &self.0.ground.store;
+        let (upto, epoch) = (store.feed().head(), store.identity().epoch.clone());
+        let mut carried = self.0.ground.carried.subscribe();
+        loop {
+            carried.borrow_and_update();
+            let (mut open, epoch) = (scopes.to_vec(), epoch.clone());
+            open.retain(|scope| !self.0.ground.outside().contains(scope));
+            let is_there = store.read(move |snapshot| {
+                for scope in open {
+                    let pushed = snapshot.link(&scope, &epoch)?.unwrap_or_default().pushed;
+                    if snapshot.is_unpushed(&scope, pushed, upto)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            });
+            if is_there.await? {
+                return Ok(());
+            }
+            if carried.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn run(&self, target: &Target) -> Result<(), Fault> {
+        let upstream = Upstream::new(self.0.ground.clone(), target)?;
         let carrying = AbortOnDropHandle::new(tokio::spawn(upstream.clone().run()));
-        *self.current() = Some(Running { upstream, _carrying: carrying });
+        *self.current() = Some(Running { upstream, target: target.clone(), _carrying: carrying });
         Ok(())
     }
 
@@ -148,6 +237,13 @@ impl Service {
     fn current(&self) -> MutexGuard<'_, Option<Running>> {
         self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The server that an administrator connected, if any.
+async fn stored(store: &Store) -> Result<Option<Target>, StoreError> {
+    #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
+    let stored = store.read(|snapshot| snapshot.server()).await?;
+    Ok(stored.map(|(url, ca)| Target { url, ca }))
 }
 
 /// Keeps the board in step.

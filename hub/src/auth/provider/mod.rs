@@ -5,7 +5,6 @@
 //! A further provider is a variant of [`Provider`], and the compiler says what it has to answer.
 
 mod pocketbase;
-mod web;
 
 use kairos_core::command::{Rejection, RejectionCode};
 

@@ -10,9 +10,9 @@ use axum::http::Method;
 use kairos_core::command::{Rejection, RejectionCode};
 use serde_json::{Value, json};
 
-use super::web::{Answer, Web};
 use super::{Fault, Vouched, Wanted};
 use crate::config;
+use crate::web::{Answer, Web};
 
 const USERS: &str = "/api/collections/users";
 const ADMINS: &str = "/api/collections/_superusers";

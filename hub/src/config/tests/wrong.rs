@@ -53,7 +53,11 @@ fn unknown_and_planned_keys() {
         "line 1: http.require_tls: there is no such key; did you mean tls.require_tls?",
     );
     wrong("mqtt: { max_pakcet: 1KiB }\n", "line 1: mqtt.max_pakcet: there is no such key; did you mean max_packet?");
-    wrong("upstream: { relay: true }\n", "line 1: upstream.relay: is not available yet; remove this line");
+    wrong("mqtt: { url: x }\n", "line 1: mqtt.url: is not available yet; remove this line");
+    wrong(
+        "upstream: { public_url: postgres://db/kairos }\n",
+        "line 1: upstream.public_url: is only used with upstream.relay; set that or remove this",
+    );
     wrong("plugins: []\n", "line 1: plugins: is not available yet; remove this section");
     wrong(
         "auth: { provider: oidc }\n",
@@ -311,7 +315,6 @@ fn wrong_variables_are_named() {
         "KAIROS_http_listen: there is no such setting; did you mean KAIROS_HTTP_LISTEN?",
     );
     wrong_env("KAIROS_MQTT", "x", "KAIROS_MQTT: there is no such setting");
-    wrong_env("KAIROS_UPSTREAM_RELAY", "x", "KAIROS_UPSTREAM_RELAY: is not available yet; remove this variable");
     wrong_env(
         "KAIROS_UPSTREAM_URL",
         "http://secret@host",

@@ -124,6 +124,7 @@ fn router(store: &Store, auth: &Auth) -> Router {
         store: store.clone(),
         hosts: Arc::new(Hosts::new(Vec::new())),
         uploads: crate::places::Places::new(8, 3),
+        relay: None,
     };
     super::about_people().with_state(api).split_for_parts().0
 }

@@ -16,7 +16,7 @@ use kairos_core::scope::Scope;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use base::{Base, Landed};
-pub use outgoing::{Batch, Outgoing, Place};
+pub use outgoing::{Batch, Outgoing, Place, Standing};
 
 use super::error::StoreError;
 use super::reader::Snapshot;
@@ -25,6 +25,8 @@ use super::tx::Tx;
 
 /// Under which the server's address stands in `meta`; empty: there is none.
 const SERVER: &str = "server";
+/// Under which the authorities stand that it is checked with; empty: those of its address, if any.
+const SERVER_CA: &str = "server_ca";
 
 /// What is to be done before anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,11 +147,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be written.
-    pub fn set_server(&mut self, url: Option<&str>) -> Result<(), StoreError> {
+    pub fn set_server(&mut self, url: Option<&str>, ca: Option<&str>) -> Result<(), StoreError> {
         let before = super::meta::get(self.connection, SERVER)?.filter(|before| !before.is_empty());
         if before.as_deref() != url {
             self.unlink()?;
         }
+        super::meta::set(self.connection, SERVER_CA, ca.unwrap_or_default())?;
         Ok(super::meta::set(self.connection, SERVER, url.unwrap_or_default())?)
     }
 
@@ -201,12 +204,14 @@ impl Snapshot<'_> {
         Ok(link(self.connection, scope, epoch)?)
     }
 
-    /// The address of the server that an administrator connected, its password included.
+    /// The address of the server that an administrator connected, its password included, and the authorities it is checked
+    /// with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
-    pub fn server(&self) -> Result<Option<String>, StoreError> {
-        Ok(super::meta::get(self.connection, SERVER)?.filter(|url| !url.is_empty()))
+    pub fn server(&self) -> Result<Option<(String, Option<String>)>, StoreError> {
+        let read = |key| Ok::<_, StoreError>(super::meta::get(self.connection, key)?.filter(|text| !text.is_empty()));
+        read(SERVER)?.map(|url| Ok((url, read(SERVER_CA)?))).transpose()
     }
 
     /// The scopes that are replicated, each with the people of this hub who may speak for it: those of everybody who has an

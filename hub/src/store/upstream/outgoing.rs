@@ -32,6 +32,9 @@ pub struct Batch {
     pub more: bool,
 }
 
+/// How a row stands: its id, its latest clock, and whether it lives.
+pub type Standing = (String, String, bool);
+
 /// Where a walk through all rows of a scope stands: a table, in the order of the walk, and an id in it.
 pub type Place = (usize, String);
 
@@ -56,6 +59,38 @@ impl Snapshot<'_> {
         let params = (scope.to_string(), pushed, most);
         let count: i64 = self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Whether something of a scope that was saved up to a place in the log waits to be pushed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn is_unpushed(&self, scope: &Scope, pushed: i64, upto: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM changes WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 AND op <> 'MOVE'
+                   AND origin <> 'upstream' LIMIT 1";
+        Ok(self.connection.prepare_cached(sql)?.exists((scope.to_string(), pushed, upto))?)
+    }
+
+    /// How the next rows of a table and scope stand, deleted ones too, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn standings(
+        &self,
+        table: &'static Table,
+        scope: &Scope,
+        after: &str,
+        most: usize,
+    ) -> Result<Vec<Standing>, StoreError> {
+        let sql = format!(
+            "SELECT id, hlc, deleted_at IS NULL FROM {} WHERE +scope = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            table.name
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let found =
+            statement.query_map((scope.to_string(), after, most), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     /// What of a scope was changed here after a place in the log: the rows as they stand now, of at most `most` changes.

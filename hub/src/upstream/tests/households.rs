@@ -15,7 +15,7 @@ use kairos_postgres::Postgres;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::{State, Status, Upstream};
+use super::super::{Ground, State, Status, Target, Upstream};
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::health::Board;
@@ -57,10 +57,11 @@ impl Hub {
         };
         store.write(move |tx| tx.add_account(&account)).await.unwrap();
         let door = Commands::new(store.clone());
-        let (told, status) = watch::channel(Status::none());
         let leases = Leases::default();
-        let upstream =
-            Upstream::new((store.clone(), door.clone(), leases.clone()), &server.url("postgres"), told).unwrap();
+        let ground = Ground::new(store.clone(), door.clone(), leases.clone());
+        let status = ground.status.subscribe();
+        let target = Target { url: server.url("postgres"), ca: None };
+        let upstream = Upstream::new(ground, &target).unwrap();
         let running = AbortOnDropHandle::new(tokio::spawn(upstream.run()));
         Self { user, store, door, leases, status, _dir: dir, _running: running }
     }
@@ -196,7 +197,7 @@ async fn a_household_travels_to_whom_its_administrator_took_in_and_no_longer_to_
     // Who was let go hears nothing more of it, and says nothing more there.
     ada.let_go(&bo.user).await;
     let mut connection =
-        super::super::link::open(&super::super::link::options(&server.url("postgres")).unwrap()).await.unwrap();
+        super::super::link::open(&super::super::link::address(&server.url("postgres")).unwrap()).await.unwrap();
     until("the server knows", async || {
         let mut tx = super::super::session::begin(&mut connection, "bo", false).await.unwrap();
         let sees: bool =

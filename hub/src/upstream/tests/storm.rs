@@ -47,7 +47,7 @@ impl Storm {
     async fn new(seed: u64) -> Self {
         let mut world = World::new(3).await;
         world.settle().await;
-        let admin = link::options(&world.url()).unwrap().connect().await.unwrap();
+        let admin = link::address(&world.url()).unwrap().connect().await.unwrap();
         Self {
             world,
             dice: Dice(seed),

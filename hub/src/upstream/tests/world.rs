@@ -144,7 +144,7 @@ impl Hub {
         // What is cut leaves no connection behind.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => link::open(&link::options(url)?).await?,
+            None => link::open(&link::address(url)?).await?,
         };
         let who = self.who();
         let replica = Replica { store: &self.store, commands: &self.door, who: &who, scope: scope() };
@@ -243,26 +243,26 @@ impl World {
 
     /// Runs a statement by hand.
     pub(super) async fn run(&self, sql: impl Into<String>) {
-        let mut connection = link::options(&self.url()).unwrap().connect().await.unwrap();
+        let mut connection = link::address(&self.url()).unwrap().connect().await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(&mut connection).await.unwrap();
     }
 
     /// What a question by hand finds.
     pub(super) async fn texts(&self, sql: &'static str) -> Vec<String> {
-        let mut connection = link::options(&self.url()).unwrap().connect().await.unwrap();
+        let mut connection = link::address(&self.url()).unwrap().connect().await.unwrap();
         sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
     }
 
     /// Where the server's counter stands.
     async fn counter(&self) -> Option<i64> {
-        let mut connection = link::options(&self.url()).unwrap().connect().await.unwrap();
+        let mut connection = link::address(&self.url()).unwrap().connect().await.unwrap();
         let found = sqlx::query_scalar("SELECT seq FROM kairos.sync_clock").fetch_optional(&mut connection).await;
         found.ok().flatten()
     }
 
     /// All hubs and the server have the same: every row, every cell, every clock.
     pub(super) async fn check(&self) {
-        let mut connection = link::options(&self.url()).unwrap().connect().await.unwrap();
+        let mut connection = link::address(&self.url()).unwrap().connect().await.unwrap();
         for table in TABLES.iter().copied() {
             let sql = format!("SELECT id FROM kairos.{} WHERE deleted_at IS NULL", table.name);
             let ids: Vec<String> =

@@ -4,6 +4,7 @@ mod accounts;
 mod fences;
 mod hand;
 mod keeping;
+mod relay;
 mod replica;
 mod tables;
 

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MOST: usize = 256 * 1024;
 
 /// A web server.
-pub(super) struct Web {
+pub(crate) struct Web {
     /// As the `Host` header says it.
     authority: String,
     host: String,
@@ -37,15 +37,15 @@ pub(super) struct Web {
 }
 
 /// What it answered. No `Debug`: it may hold tokens.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Null when it is no JSON.
-    pub(super) body: serde_json::Value,
+    pub(crate) body: serde_json::Value,
 }
 
 impl Web {
     /// The server at an address, with further authorities to trust.
-    pub(super) fn at(url: &str, ca: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn at(url: &str, ca: Option<&Path>) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|_| "its address cannot be read".to_owned())?;
         let authority = uri.authority().ok_or("its address has no host")?;
         let secure = uri.scheme_str() == Some("https");
@@ -70,7 +70,7 @@ impl Web {
     ///
     /// # Errors
     /// Why there is no answer, in words that hold nothing of what was asked.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: Method,
         path: &str,
