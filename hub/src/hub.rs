@@ -37,7 +37,7 @@ use crate::upstream::{Relay, Service, Target};
 
 pub use run_file::run_file;
 use run_file::{is_full, keep_run_file, write_run_file};
-use tasks::{compact, follow_names, keep_certificate, revocations, upkeep, watch_clock};
+use tasks::{compact, follow_names, keep_certificate, revocations, tell_standing, upkeep, watch_clock};
 
 /// How long a stop may take before the process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -184,6 +184,7 @@ impl Hub {
         let server = Target::configured(&config.upstream).map_err(unreadable)?;
         let upstream = Service::start(store.clone(), commands.clone(), board.clone(), leases, server).await;
         let upstream = upstream.map_err(|error| anyhow::anyhow!("Cannot replicate: {error}"))?;
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(tell_standing(upstream.clone(), broker.clone()))));
         let relay = Relay::of(&config.upstream, upstream.clone()).map_err(unreadable)?;
         let api = Api {
             store: store.clone(),

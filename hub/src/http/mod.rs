@@ -59,6 +59,7 @@ pub use metrics::Metrics;
 pub use server::{Door, Served};
 pub use sync::Streams;
 pub use trust::Trust;
+pub(crate) use upstream::told;
 pub use websocket::Sockets;
 
 use crate::auth::Auth;

@@ -11,15 +11,19 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::discovery;
 use crate::health::{Board, State};
-use crate::http::{Hosts, Metrics};
+use crate::http::{self, Hosts, Metrics};
 use crate::net::tls::Tls;
 use crate::roster::Roster;
 use crate::store::{Compacted, Store};
+use crate::upstream::Service;
 
 /// How often certificates, answers and histograms are looked after.
 const UPKEEP: Duration = Duration::from_secs(60);
 /// How long first answers of commands are kept.
 const ANSWERS_KEPT: kairos_core::Millis = 90 * 24 * 3_600_000;
+
+/// Where it is said on MQTT how the hub stands with its server.
+const STANDING: &str = "kairos/hub/sync";
 
 /// What is said while the machine does not know the time.
 const NO_TIME: &str = "this machine does not know the time: its clock is behind what the hub has seen. The hub goes on from \
@@ -108,6 +112,20 @@ pub(super) async fn watch_clock(clock: Clock, board: Board) {
     loop {
         board.set("clock", if clock.is_guessing() { State::Degraded(NO_TIME.into()) } else { State::Ok });
         tokio::time::sleep(UPKEEP).await;
+    }
+}
+
+/// Says on MQTT how the hub stands with its server, to whoever may listen to the hub itself: no more often than each second,
+/// since what is retained is saved.
+pub(super) async fn tell_standing(upstream: Service, broker: Broker) {
+    let mut news = upstream.watch();
+    loop {
+        let standing = http::told(&news.borrow_and_update(), false).to_string();
+        broker.publish(STANDING, standing, 1, true).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if news.changed().await.is_err() {
+            return;
+        }
     }
 }
 

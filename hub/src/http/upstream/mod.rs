@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -78,6 +79,11 @@ struct Standing {
     /// For administrators: whether this hub stands beside the server, and makes codes for other houses.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<bool>,
+}
+
+/// How the hub stands with its server, as it is told to whoever listens.
+pub(crate) fn told(status: &Status, for_admin: bool) -> serde_json::Value {
+    json!(Standing::told(status.clone(), for_admin))
 }
 
 impl Standing {

@@ -14,6 +14,7 @@ use kairos_core::ids::{DeviceId, UserId};
 use kairos_core::principal::{Principal, Via};
 use kairos_core::schema::{Stream, TABLES, Table};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::call;
@@ -24,7 +25,9 @@ use crate::auth::{Access, Caller};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::rows;
+use crate::http::upstream::told;
 use crate::net::Slot;
+use crate::upstream::Status;
 
 /// How long a client may take nothing while there is something for it.
 const STALL: Duration = Duration::from_secs(20);
@@ -41,6 +44,8 @@ struct Session {
     /// For a display: whose days it shows.
     show: Option<Vec<UserId>>,
     subscription: Option<Subscription>,
+    /// How the hub stands with its server, for a client that asked.
+    standing: Option<(u64, watch::Receiver<Status>)>,
 }
 
 /// What a client asked to be told.
@@ -79,7 +84,7 @@ pub(super) async fn run(mut socket: WebSocket, api: Api, slot: Option<Slot>) {
         Caller::Display { principal, show, .. } => (principal, Some(show)),
     };
     let _presence = Presence::of(&api, &by);
-    let mut session = Session { socket, api, by, access, show, subscription: None };
+    let mut session = Session { socket, api, by, access, show, subscription: None, standing: None };
     let end = session.live().await;
     end.tell(&mut session.socket, slot).await;
 }
@@ -129,6 +134,7 @@ impl Session {
                     Ok(()) => self.pump().await,
                     Err(_) => Err(End::Away),
                 },
+                id = newly(&mut self.standing) => self.tell_standing(id).await,
                 () = self.access.ended() => Err(End::of_access(&self.access)),
                 () = self.api.sockets.closed() => Err(End::Away),
                 () = clock.sleep_until(next_day) => self.show_today().await,
@@ -157,6 +163,12 @@ impl Session {
         match request.kind.as_str() {
             "ping" => self.send(json!({ "id": id, "type": "pong" }).to_string()).await,
             "subscribe" => self.subscribe(&request).await,
+            "subscribe_sync_status" => {
+                let news = self.api.upstream.watch();
+                let standing = told(&news.borrow(), self.by.admin);
+                self.standing = Some((id, news));
+                self.send(messages::result(id, &standing)).await
+            }
             "call" => {
                 let answer = match call::call(&self.api, &self.by, request).await {
                     Ok(answer) => messages::result(id, &answer),
@@ -168,7 +180,7 @@ impl Session {
                 let error = ApiError::new(
                     axum::http::StatusCode::BAD_REQUEST,
                     "unknown_type",
-                    "type is subscribe, call or ping.",
+                    "type is subscribe, subscribe_sync_status, call or ping.",
                 );
                 self.send(messages::failure(id, &error)).await
             }
@@ -300,9 +312,26 @@ impl Session {
         Ok((serde_json::to_string(&kairos_mirror::wall(&shown, &zone)).unwrap_or_default(), next_day))
     }
 
+    /// Says how the hub stands with its server.
+    async fn tell_standing(&mut self, id: u64) -> Result<(), End> {
+        let Some((_, news)) = &mut self.standing else { return Ok(()) };
+        let standing = told(&news.borrow_and_update(), self.by.admin);
+        self.send(messages::event(id, &standing.to_string())).await
+    }
+
     async fn send(&mut self, text: String) -> Result<(), End> {
         send_all(&mut self.socket, &mut self.access, std::iter::once(text)).await
     }
+}
+
+/// Waits until the hub stands otherwise with its server; for ever where nobody asked. Gives under which id.
+async fn newly(standing: &mut Option<(u64, watch::Receiver<Status>)>) -> u64 {
+    if let Some((id, news)) = standing
+        && news.changed().await.is_ok()
+    {
+        return *id;
+    }
+    std::future::pending().await
 }
 
 /// Sends messages together: one flush for all of a commit's changes. Access that ends meanwhile ends it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kairos_tests::postgres::Postgres;
-use kairos_tests::{House, Person};
+use kairos_tests::{Database, House, Person, Screen, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -110,7 +110,19 @@ async fn without_the_server_all_works_and_waits_and_is_told() {
     family.connect().await;
     let habit = family.ada.habit("Water").await;
     until_done(&family.ada_there, &habit, false).await;
+    let mut screen = Screen::open(&family.home.url(""), &family.ada.token).await;
+    let standing = screen.call("subscribe_sync_status", json!({})).await["result"].clone();
+    assert_eq!(standing["state"], "synced", "{standing}");
     family.server.stop().await;
+    screen.event(|standing| standing["state"] == "offline").await;
+    // The same for whoever may listen to the hub over MQTT.
+    let database = Database::open(&family.home.database());
+    until("it is told over MQTT", async || {
+        let told = "SELECT count(*) FROM retained WHERE topic = 'kairos/hub/sync'
+                    AND payload LIKE '%\"state\":\"offline\"%' AND payload NOT LIKE '%postgres://%'";
+        (database.number(told) == 1).then_some(())
+    })
+    .await;
     let begun = Instant::now();
     loop {
         let said = status(&family.ada).await;
