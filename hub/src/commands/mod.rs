@@ -19,7 +19,7 @@ mod upload;
 
 pub(crate) use self::habits::CLOSED as HABIT_CLOSED;
 pub(crate) use self::once::Once;
-pub(crate) use self::replicate::Arrived;
+pub(crate) use self::replicate::{Arrived, Stays, note_foreign};
 pub(crate) use self::routines::{CLOSED as ROUTINE_CLOSED, VARIANT_CLOSED};
 pub use self::upload::Outcome as UploadOutcome;
 pub(crate) use self::upload::whole as whole_operation;

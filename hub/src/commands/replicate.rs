@@ -6,12 +6,12 @@
 
 use kairos_core::change::Origin;
 use kairos_core::follow::Follow;
-use kairos_core::ids::HabitId;
+use kairos_core::ids::{self, HabitId, UserId};
 use kairos_core::loss::Lost;
 use kairos_core::merge::{CannotMerge, merge, same};
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS};
+use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS, Table};
 use kairos_core::scope::Scope;
 
 use super::Commands;
@@ -58,7 +58,11 @@ fn take_in(tx: &mut Tx<'_>, arrived: &Arrived, epoch: &str) -> Result<TakenIn, S
         }
         match place(tx, row, &mut follow)? {
             Some(changed) => taken.changed += usize::from(changed),
-            None => taken.foreign += 1,
+            None => {
+                taken.foreign += 1;
+                let of = (&arrived.scope, &row.user_id);
+                note_foreign(tx, of, (row.table, &row.id), Stays::There)?;
+            }
         }
     }
     fold(tx, follow)?;
@@ -134,6 +138,42 @@ fn put_entry(tx: &mut Tx<'_>, entry: &Row) -> Result<(), StoreError> {
         tx.put(&merged, Origin::Local)?;
     }
     Ok(())
+}
+
+/// Where a row is whose id is somebody else's on the other side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stays {
+    /// On this hub.
+    Here,
+    /// On the server.
+    There,
+}
+
+/// Notes under conflicts, once, that a row does not travel.
+pub(crate) fn note_foreign(
+    tx: &mut Tx<'_>,
+    (scope, user): (&Scope, &UserId),
+    (table, row): (&'static Table, &str),
+    stays: Stays,
+) -> Result<(), StoreError> {
+    let (side, reason) = match stays {
+        Stays::Here => ("here", "On the server this row's id belongs to somebody else; the row stays on this hub."),
+        Stays::There => {
+            ("there", "On this hub the id of a row of the server belongs to somebody else; the row stays there.")
+        }
+    };
+    let id = ids::derive(&format!("foreign|{side}|{scope}|{}|{row}", table.name));
+    if tx.row(&CONFLICTS, &id)?.is_some() {
+        return Ok(());
+    }
+    let at = tx.tick();
+    let mut entry = Row::new(&CONFLICTS, id, scope.clone(), user.clone(), tx.now());
+    entry.stamp_all(&at);
+    entry.set("kind", "foreign", &at);
+    entry.set("table_name", table.name, &at);
+    entry.set("row_id", row, &at);
+    entry.set("reason", reason, &at);
+    tx.put(&entry, Origin::Local).map(drop)
 }
 
 /// Folds the days that follow from what came.

@@ -55,7 +55,7 @@ struct Wanted {
 struct Conflict {
     /// Its id.
     id: String,
-    /// `lost` or `quarantined`.
+    /// `lost`, `quarantined` or `foreign`.
     kind: String,
     /// `OPEN`, `RESTORED` or `DISMISSED`.
     status: String,
@@ -71,7 +71,7 @@ struct Conflict {
     /// For `lost`: what stands instead.
     #[schema(value_type = Option<Object>)]
     kept: Value,
-    /// For `quarantined`: why it could not be applied.
+    /// For `quarantined` and `foreign`: why it could not be applied, or does not travel.
     reason: Option<String>,
     /// For `quarantined`: what was uploaded, as it came, oldest first; where it could not be read, its text. Of one that is
     /// larger than 8 KiB only a note, `{"large","bytes","op"?,"table"?,"id"?}`: the whole is under `…/operations`.
@@ -110,7 +110,8 @@ impl Conflict {
     }
 }
 
-/// What lost a merge unseen, and what was uploaded and could not be applied.
+/// What lost a merge unseen, what was uploaded and could not be applied, and what does not travel since its id is somebody
+/// else's elsewhere.
 #[utoipa::path(
     get, path = "/api/conflicts", tag = "sync", params(Wanted),
     responses((status = 200, body = Conflicts))

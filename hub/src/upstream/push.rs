@@ -30,7 +30,7 @@ pub(super) struct Pushed {
     /// What the server has of the rows that were pushed.
     pub(super) landed: Vec<Landed>,
     /// Rows whose id belongs to somebody else there: they stay here.
-    pub(super) foreign: Vec<(&'static str, String)>,
+    pub(super) foreign: Vec<(&'static Table, String)>,
 }
 
 /// How a batch is pushed.
@@ -130,7 +130,7 @@ async fn merged(
         for outgoing in ours {
             let theirs = there.get(&outgoing.row.id);
             if theirs.is_some_and(|theirs| theirs.scope != *scope) {
-                pushed.foreign.push((table.name, outgoing.row.id.clone()));
+                pushed.foreign.push((table, outgoing.row.id.clone()));
                 continue;
             }
             let ours = outgoing.row.clone().typed();
@@ -174,7 +174,7 @@ struct Writing<'a> {
     scope: &'a Scope,
     manner: Manner,
     /// Where to note rows that are somebody else's there, when they are written one by one to find those.
-    foreign: Option<&'a mut Vec<(&'static str, String)>>,
+    foreign: Option<&'a mut Vec<(&'static Table, String)>>,
 }
 
 impl Writing<'_> {
@@ -223,7 +223,7 @@ impl Writing<'_> {
                 Ok(()) => last += 1,
                 Err(Fault::Foreign) => {
                     session::statement("ROLLBACK TO SAVEPOINT one").execute(&mut *tx).await?;
-                    foreign.push((table.name, row.id));
+                    foreign.push((table, row.id));
                 }
                 Err(fault) => return Err(fault),
             }

@@ -13,7 +13,7 @@ use super::handshake::{self, Verdict};
 use super::pull;
 use super::push::{self, Manner, Pushed};
 use super::session::Who;
-use crate::commands::{Arrived, Commands};
+use crate::commands::{Arrived, Commands, Stays, note_foreign};
 use crate::store::{Link, Pending, Store, StoreError};
 
 /// How many changes one push looks at.
@@ -131,11 +131,19 @@ impl Replica<'_> {
     /// Stores what a push did.
     async fn landed(&self, pushed: Pushed, upto: i64) -> Result<(), StoreError> {
         for (table, id) in &pushed.foreign {
-            tracing::warn!(table, id, "A row's id belongs to somebody else on the server; it stays on this hub only.");
+            tracing::warn!(
+                table = table.name,
+                id,
+                "A row's id belongs to somebody else on the server; it stays on this hub only."
+            );
         }
         let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
+        let user = self.who.person.clone();
         self.store
             .write(move |tx| {
+                for (table, id) in &pushed.foreign {
+                    note_foreign(tx, (&scope, &user), (table, id), Stays::Here)?;
+                }
                 for landed in &pushed.landed {
                     tx.landed(landed)?;
                 }

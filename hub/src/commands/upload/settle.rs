@@ -33,6 +33,10 @@ pub(in crate::commands) fn settle(
     if how == Settlement::Restored {
         match entry.text("kind").as_str() {
             "lost" => restore_lost(tx, by, &entry)?,
+            "foreign" => {
+                let message = "There is nothing to bring back: the row is where it was.";
+                return Err(Rejection::new(RejectionCode::Conflict, message).into());
+            }
             _ => return submit_again(tx, by, entry).map(applied),
         }
     }

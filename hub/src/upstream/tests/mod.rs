@@ -119,6 +119,18 @@ async fn a_row_whose_id_is_somebody_elses_there_keeps_nothing_else_back() {
     world.hubs[0].edit(&c, "name", "Tea").await;
     world.settle().await;
     assert_eq!(world.texts("SELECT name FROM kairos.habits WHERE id = 'c'").await, ["Tea"]);
+    // It is said where people look, once.
+    let b = kairos_core::ids::HabitId::new("b").unwrap();
+    world.hubs[0].edit(&b, "name", "Mine").await;
+    world.settle().await;
+    let told = world.hubs[0].conflicts().await;
+    let told: Vec<_> = told.iter().map(|row| (row.text("kind"), row.text("table_name"), row.text("row_id"))).collect();
+    assert_eq!(told, [("foreign".to_owned(), "habits".to_owned(), "b".to_owned())]);
+    let entry = world.hubs[0].conflicts().await[0].id.clone();
+    let restored = Wish::Settle { id: entry.clone(), how: kairos_core::command::Settlement::Restored };
+    assert!(matches!(world.hubs[0].wish(restored).await, kairos_core::command::Outcome::Rejected(_)));
+    let dismissed = Wish::Settle { id: entry, how: kairos_core::command::Settlement::Dismissed };
+    assert_eq!(world.hubs[0].wish(dismissed).await, kairos_core::command::Outcome::Applied);
 }
 
 #[tokio::test(flavor = "multi_thread")]
