@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, ExitCode> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn ask(data_dir: &std::path::Path) -> Result<Value, String> {
+pub(super) fn ask(data_dir: &std::path::Path) -> Result<Value, String> {
     let run = std::fs::read(run_file(data_dir)).map_err(|_| format!("No hub is running in {}.", data_dir.display()))?;
     let run: Value = serde_json::from_slice(&run).map_err(|_| "run.json cannot be read.".to_owned())?;
     let port = run["http"].as_u64().and_then(|port| u16::try_from(port).ok()).ok_or("run.json names no port.")?;

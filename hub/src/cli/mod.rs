@@ -4,6 +4,7 @@ mod backup;
 mod config;
 mod desk;
 mod device;
+mod doctor;
 mod health;
 mod run;
 mod setup_code;
@@ -55,6 +56,8 @@ enum Command {
     },
     /// Asks the running hub how it is.
     Health,
+    /// Looks for what may be wrong with the hub, its machine and its server, and says what to do about it.
+    Doctor,
     /// Looks after accounts.
     User {
         #[command(subcommand)]
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&cli.common, &args),
         Some(Command::Config { what }) => config::run(&cli.common, &what),
         Some(Command::Health) => health::run(&cli.common),
+        Some(Command::Doctor) => doctor::run(&cli.common),
         Some(Command::Export(args)) => transfer::export(&cli.common, &args),
         Some(Command::Import(args)) => transfer::import(&cli.common, &args),
         Some(Command::User { what }) => user::run(&cli.common, what),

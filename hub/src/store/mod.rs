@@ -53,6 +53,7 @@ pub(crate) use reader::place;
 pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
+pub(crate) use upstream::server_beside;
 pub use upstream::{Base, Batch, Landed, Link, Outgoing, Pending, Place, Seat, Standing};
 
 use crate::clock::Clock;

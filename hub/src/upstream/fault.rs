@@ -48,6 +48,41 @@ impl Fault {
         Self::Broken(what.to_owned())
     }
 
+    /// What somebody can do about it, in a sentence.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => {
+                "Everything works here and waits for it. Look whether the server runs and whether its address and port are right; \
+                 a firewall between may close the port."
+            }
+            Self::Untrusted(_) => {
+                "Name the authority that signed the certificate (upstream.ca, or sslrootcert in the address), or give the server a \
+                 certificate for the name in the address."
+            }
+            Self::WrongService(_) => {
+                "Look at the address: it is that of a Postgres database with its name at the end, or that of a server's hub with a code."
+            }
+            Self::Refused(_) => {
+                "Look at the login in the address, and let a superuser of Postgres run deploy/postgres/init/roles.sh."
+            }
+            Self::Code => {
+                "A code is good for an hour and for one house. An administrator of the server's hub makes a new one."
+            }
+            Self::TooOld(_) => {
+                "Connect once with a hub that logs in as the owner of the tables: it brings them up to date. Or apply \
+                 deploy/postgres/migrations."
+            }
+            Self::TooNew => "Install the version of the hub that the newest of the houses has.",
+            Self::SetBack | Self::Busy(_) => "Nothing: it passes by itself.",
+            Self::Foreign => "Nothing: such rows stay where they are, and stand under Conflicts.",
+            Self::Broken(_) => {
+                "A row there was changed by hand to something that no hub can read; look at the row that is named and put it right."
+            }
+            Self::Here(_) => "Look at the disk of this hub: `kairos-hub health` says what is the matter with it.",
+        }
+    }
+
     /// Whether it passes by itself in a moment.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -80,13 +80,45 @@ pub(super) fn shown(options: &PgConnectOptions) -> String {
 
 /// Connects, sees to the schema, and takes on the hub's role.
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
-    let quiet = options.clone().disable_statement_logging();
-    let mut connection = tokio::time::timeout(PATIENCE, quiet.connect())
-        .await
-        .map_err(|_| Fault::Unreachable("it does not answer".into()))??;
+    let mut connection = reach(options).await?;
     see_to_schema(&mut connection).await?;
-    sqlx::query(AssertSqlSafe(format!("SET ROLE {ROLE}"))).execute(&mut connection).await?;
+    become_hub(&mut connection).await?;
     Ok(connection)
+}
+
+/// Connects and looks whether a hub could work there; changes nothing. `None`: nothing of ours is there yet, and this login
+/// may make it.
+pub(super) async fn look(options: &PgConnectOptions) -> Result<Option<PgConnection>, Fault> {
+    let mut connection = reach(options).await?;
+    match version(&mut connection).await? {
+        version if version > newest() => return Err(Fault::TooNew),
+        0 => {
+            let sql = "SELECT has_database_privilege(current_database(), 'CREATE')";
+            let may: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+            return if may { Ok(None) } else { Err(too_old(0, "it may make nothing in that database")) };
+        }
+        version if version < newest() => {
+            let sql = format!("SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = '{SCHEMA}'");
+            let may: Option<bool> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(&mut connection).await?;
+            if may != Some(true) {
+                return Err(too_old(version, "it is not the owner"));
+            }
+        }
+        _ => {}
+    }
+    become_hub(&mut connection).await?;
+    Ok(Some(connection))
+}
+
+async fn reach(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
+    let quiet = options.clone().disable_statement_logging();
+    let connecting = tokio::time::timeout(PATIENCE, quiet.connect());
+    Ok(connecting.await.map_err(|_| Fault::Unreachable("it does not answer".into()))??)
+}
+
+async fn become_hub(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query(AssertSqlSafe(format!("SET ROLE {ROLE}"))).execute(connection).await?;
+    Ok(())
 }
 
 /// Hears of changes that others make.
@@ -97,26 +129,39 @@ pub(super) async fn listen(options: &PgConnectOptions) -> Result<PgListener, Fau
     Ok(listener)
 }
 
-async fn see_to_schema(connection: &mut PgConnection) -> Result<(), Fault> {
-    let newest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+/// The version that this hub needs.
+fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+/// The version that is there; 0: nothing of ours is.
+async fn version(connection: &mut PgConnection) -> Result<i64, Fault> {
     let sql = format!("SELECT to_regclass('{SCHEMA}.{VERSIONS}') IS NOT NULL");
     let is_there: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
-    let version: i64 = if is_there {
-        let sql = format!("SELECT coalesce(max(version), 0) FROM {SCHEMA}.{VERSIONS} WHERE success");
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?
-    } else {
-        0
-    };
-    if version > newest {
+    if !is_there {
+        return Ok(0);
+    }
+    let sql = format!("SELECT coalesce(max(version), 0) FROM {SCHEMA}.{VERSIONS} WHERE success");
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?)
+}
+
+fn too_old(version: i64, why: &str) -> Fault {
+    let needed = newest();
+    Fault::TooOld(format!(
+        "it has version {version}, this hub needs {needed}, and this login may not bring it up to date ({why})"
+    ))
+}
+
+async fn see_to_schema(connection: &mut PgConnection) -> Result<(), Fault> {
+    let version = version(connection).await?;
+    if version > newest() {
         return Err(Fault::TooNew);
     }
-    if version == newest {
+    if version == newest() {
         return Ok(());
     }
     match migrate(connection).await {
-        Err(Fault::Refused(why)) => Err(Fault::TooOld(format!(
-            "it has version {version}, this hub needs {newest}, and this login may not bring it up to date ({why})"
-        ))),
+        Err(Fault::Refused(why)) => Err(too_old(version, &why)),
         other => other,
     }
 }

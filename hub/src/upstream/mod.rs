@@ -44,6 +44,7 @@ pub use fault::Fault;
 pub use link::Target;
 pub use preview::Meeting;
 pub use relay::{Given, NotGiven, Relay};
+pub(crate) use service::try_out;
 pub use service::{Refusal, Service};
 pub use status::{State, Status};
 
@@ -124,12 +125,12 @@ impl Upstream {
         self.0.now.notify_one();
     }
 
-    /// Looks whether the server can be reached and used, without changing anything of what is stored here.
+    /// Looks whether the server can be reached and used; changes nothing, here or there.
     ///
     /// # Errors
     /// What is the matter with it.
     async fn test(target: &Target) -> Result<(), Fault> {
-        link::open(&link::options(target)?).await.map(drop)
+        link::look(&link::options(target)?).await.map(drop)
     }
 
     /// Replicates until it is dropped.

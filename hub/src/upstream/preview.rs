@@ -31,9 +31,9 @@ pub struct Meeting {
     pub differ: usize,
 }
 
-/// Compares a scope with the server's, as somebody of it.
+/// Compares a scope with the server's, as somebody of it; without a connection, with a server that has nothing of ours yet.
 pub(super) async fn meet(
-    connection: &mut PgConnection,
+    connection: Option<&mut PgConnection>,
     store: &Store,
     scope: &Scope,
     seats: &[Seat],
@@ -44,14 +44,24 @@ pub(super) async fn meet(
     };
     let person = seats.first().map(|seat| seat.user.to_string()).unwrap_or_default();
     let mut meeting = Meeting { name: None, rows_here: 0, rows_there: 0, in_both: 0, differ: 0, id };
+    let named_here = name(store, named, &meeting.id).await?;
+    let Some(connection) = connection else {
+        for table in compared() {
+            let mut ours = Ours::of(store, scope, table);
+            while let Some((_, _, lives)) = ours.next().await? {
+                meeting.rows_here += usize::from(lives);
+            }
+        }
+        return Ok(Meeting { name: named_here, ..meeting });
+    };
     let mut tx = session::begin(connection, &person, true).await?;
-    for table in TABLES.iter().copied().filter(|table| *table != &COMPLETIONS) {
+    for table in compared() {
         let sql = format!(
             "SELECT id, hlc, deleted_at IS NULL FROM {SCHEMA}.{} WHERE scope = $1 ORDER BY id COLLATE \"C\"",
             table.name
         );
         let mut theirs = sqlx::query_as(AssertSqlSafe(sql)).bind(scope.to_string()).fetch(&mut *tx);
-        let mut ours = Ours { store, scope, table, page: Vec::new().into_iter(), after: Some(String::new()) };
+        let mut ours = Ours::of(store, scope, table);
         let mut here = ours.next().await?;
         let mut there: Option<Standing> = theirs.try_next().await?;
         loop {
@@ -77,19 +87,34 @@ pub(super) async fn meet(
             }
         }
     }
-    let column = if named == &USERS { "display_name" } else { "name" };
-    let id = meeting.id.clone();
-    let ours = store.read(move |snapshot| Ok(snapshot.row(named, &id)?.map(|row| row.text(column)))).await?;
-    meeting.name = match ours.filter(|name| !name.is_empty()) {
+    meeting.name = match named_here {
         Some(name) => Some(name),
         None => {
-            let sql = format!("SELECT {column} FROM {SCHEMA}.{} WHERE id = $1", named.name);
+            let sql = format!("SELECT {} FROM {SCHEMA}.{} WHERE id = $1", name_column(named), named.name);
             let found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(&meeting.id).fetch_optional(&mut *tx).await?;
             found.flatten()
         }
     };
     tx.rollback().await?;
     Ok(meeting)
+}
+
+/// The tables whose rows are compared: all but the days.
+fn compared() -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().copied().filter(|table| *table != &COMPLETIONS)
+}
+
+fn name_column(table: &'static Table) -> &'static str {
+    if table == &USERS { "display_name" } else { "name" }
+}
+
+/// What somebody or a household is called here.
+async fn name(store: &Store, table: &'static Table, id: &str) -> Result<Option<String>, Fault> {
+    let id = id.to_owned();
+    let read = move |snapshot: &crate::store::Snapshot<'_>| {
+        Ok(snapshot.row(table, &id)?.map(|row| row.text(name_column(table))))
+    };
+    Ok(store.read(read).await?.filter(|name| !name.is_empty()))
 }
 
 /// Our rows of a table, in the order of their ids, a page at a time.
@@ -102,7 +127,11 @@ struct Ours<'a> {
     after: Option<String>,
 }
 
-impl Ours<'_> {
+impl<'a> Ours<'a> {
+    fn of(store: &'a Store, scope: &'a Scope, table: &'static Table) -> Self {
+        Self { store, scope, table, page: Vec::new().into_iter(), after: Some(String::new()) }
+    }
+
     async fn next(&mut self) -> Result<Option<Standing>, Fault> {
         if let Some(next) = self.page.next() {
             return Ok(Some(next));

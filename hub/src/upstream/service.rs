@@ -137,13 +137,13 @@ impl Service {
     /// What is the matter with the server.
     pub async fn preview(&self, target: &Target) -> Result<(String, Vec<(Scope, Meeting)>), Fault> {
         let options = link::options(target)?;
-        let mut connection = link::open(&options).await?;
+        let mut connection = link::look(&options).await?;
         let store = &self.0.ground.store;
         #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
         let scopes = store.read(|snapshot| snapshot.replicated()).await?;
         let mut met = Vec::new();
         for (scope, seats) in scopes.into_iter().filter(|(_, seats)| seats.iter().any(|seat| !seat.left)) {
-            let meeting = preview::meet(&mut connection, store, &scope, &seats).await?;
+            let meeting = preview::meet(connection.as_mut(), store, &scope, &seats).await?;
             met.push((scope, meeting));
         }
         Ok((link::shown(&options), met))
@@ -237,6 +237,14 @@ impl Service {
     fn current(&self) -> MutexGuard<'_, Option<Running>> {
         self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Looks whether a server can be reached and used, without a hub.
+///
+/// # Errors
+/// What is the matter with it.
+pub(crate) async fn try_out(target: &Target) -> Result<(), Fault> {
+    Upstream::test(target).await
 }
 
 /// The server that an administrator connected, if any.

@@ -9,6 +9,7 @@ mod clock;
 mod crowds;
 mod days;
 mod disk;
+mod doctor;
 mod doors;
 mod fences;
 mod hostile;

@@ -79,6 +79,9 @@ struct Standing {
     /// For administrators: whether this hub stands beside the server, and makes codes for other houses.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<bool>,
+    /// For administrators: whether the settings name the server, so that it is changed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed: Option<bool>,
 }
 
 /// How the hub stands with its server, as it is told to whoever listens.
@@ -90,14 +93,23 @@ impl Standing {
     fn of(desk: &Desk, for_admin: bool) -> Self {
         let status = desk.upstream.status();
         let relay = for_admin.then_some(desk.relay.is_some());
-        Self { relay, ..Self::told(status, for_admin) }
+        let fixed = for_admin.then(|| desk.upstream.require_free().is_err());
+        Self { relay, fixed, ..Self::told(status, for_admin) }
     }
 
     /// As it is told to whoever listens.
     fn told(status: Status, for_admin: bool) -> Self {
         let message = status.message.clone().unwrap_or_else(|| status.in_words());
         let Status { state, pending, synced_at, server, .. } = status;
-        Self { state, pending, last_sync_at: synced_at, message, server: server.filter(|_| for_admin), relay: None }
+        Self {
+            state,
+            pending,
+            last_sync_at: synced_at,
+            message,
+            server: server.filter(|_| for_admin),
+            relay: None,
+            fixed: None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod base;
 mod outgoing;
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use kairos_core::change::Origin;
 use kairos_core::ids::{HouseholdId, UserId};
@@ -108,6 +109,15 @@ fn link(connection: &Connection, scope: &Scope, epoch: &str) -> rusqlite::Result
         // To the server a restored database is another hub, of which it has seen nothing.
         if of == epoch { link } else { Link { high: 0, fence: None, ..link } }
     }))
+}
+
+/// The server that an administrator connected, read beside a hub that may be running: its address, its password included, and
+/// the authorities it is checked with.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database cannot be read.
+pub(crate) fn server_beside(database: &Path) -> Result<Option<(String, Option<String>)>, StoreError> {
+    Snapshot { connection: &super::reader::connect(database)? }.server()
 }
 
 impl Tx<'_> {
