@@ -44,13 +44,16 @@ export const codes: Record<string, string | ((error: Told) => string)> = {
   internal: "Im Hub ist etwas dazwischengekommen. Bitte versuche es noch einmal.",
   invalid,
   invalid_body: invalid,
+  invalid_code: "Dieser Code gilt nicht, oder nicht mehr. Lass den anderen Hub einen neuen machen.",
   invalid_credentials: "Die E-Mail-Adresse oder das Passwort stimmt nicht.",
   invalid_idempotency_key: "Das ging nicht eindeutig durch. Bitte versuche es noch einmal.",
   invalid_message: "Der Hub hat diese Seite nicht verstanden. Bitte lade sie neu.",
   invalid_query: invalid,
   invalid_upload: quoted("Der Hub konnte nicht lesen, was dieses Gerät gesendet hat."),
   method_not_allowed: "Der Hub kennt diesen Weg nicht. Bitte lade die Seite neu.",
+  no_public_address: "Dieser Hub weiß nicht, wie andere Häuser seine Datenbank erreichen. Das steht in seiner config.yaml (upstream.public_url).",
   no_room: "Auf der Festplatte des Hubs ist kein Platz dafür.",
+  not_a_relay: "Dieser Hub ist kein Server für andere.",
   not_a_websocket: "Der Hub hat diese Seite nicht verstanden. Bitte lade sie neu.",
   not_bound: "Dieser Taste ist nichts zugeordnet.",
   not_found: "Das gibt es hier nicht, oder nicht mehr.",
@@ -76,6 +79,7 @@ export const codes: Record<string, string | ((error: Told) => string)> = {
   unknown_type: "Der Hub hat diese Seite nicht verstanden. Bitte lade sie neu.",
   unsupported_media_type: "Der Hub hat diese Seite nicht verstanden. Bitte lade sie neu.",
   untrusted_certificate: quoted("Dem Zertifikat des Servers traut der Hub nicht."),
+  upstream_unavailable: "Der Server antwortet gerade nicht. Bitte versuche es gleich noch einmal.",
   wrong_service: quoted("Unter dieser Adresse ist etwas anderes."),
   wrong_setup_code: ({ details }) => {
     const left = number(details["tries_left"]);
@@ -99,6 +103,10 @@ export const sentences: Record<string, string> = {
     "Dieser Hub hat schon ein Konto mit deiner E-Mail-Adresse und kann nicht wissen, dass es deines ist. Melde dich mit dem Passwort an, das es auf diesem Hub hat, und verbinde die beiden.",
   "PocketBase has an account with this mail address already. The hub makes the person known here when they first sign in.":
     "PocketBase hat schon ein Konto mit dieser E-Mail-Adresse. Der Hub kennt die Person, sobald sie sich zum ersten Mal anmeldet.",
+  "This hub keeps its accounts itself; there is nothing to link them with.": "Dieser Hub führt seine Konten selbst; es gibt nichts, womit sich deines verbinden ließe.",
+  "This token is not good, or not any more.": "Dieser Token gilt nicht, oder nicht mehr.",
+  "This is somebody else's account on this hub already.": "Das ist auf diesem Hub schon das Konto von jemand anderem.",
+  "Your account is linked with another one there.": "Dein Konto ist dort schon mit einem anderen verbunden.",
   "A password has * to * characters.": "Ein Passwort hat * bis * Zeichen.",
   "A name is needed.": "Ein Name fehlt noch.",
   "A name has 1 to * characters, on one line.": "Ein Name hat 1 bis * Zeichen, in einer Zeile.",
@@ -143,8 +151,15 @@ export const sentences: Record<string, string> = {
   "The hub is stopping.": "Der Hub wird gerade beendet.",
   // The server beyond the home
   "Can't reach the server: *.": "Der Server ist nicht erreichbar: *.",
+  "nothing listens at this address": "dort hört niemand zu",
+  "it does not answer": "er antwortet nicht",
   "The server's certificate is not trusted: *.": "Dem Zertifikat des Servers traut der Hub nicht: *.",
   "There is something else at this address: *.": "Unter dieser Adresse ist etwas anderes: *.",
+  "The code is not valid, or not any more. Make a new one on the server's hub.": "Der Code gilt nicht, oder nicht mehr. Lass den Hub beim Server einen neuen machen.",
+  "This hub does not know where other houses reach its database: set upstream.public_url": "Jener Hub weiß nicht, wie andere Häuser seine Datenbank erreichen (upstream.public_url)",
+  "This hub does not stand beside a server (upstream.relay)": "Jener Hub steht bei keinem Server (upstream.relay)",
+  "for the address of a hub a code of that hub is needed": "zur Adresse eines Hubs gehört ein Code von ihm",
+  "no hub answers there that stands beside a server": "dort antwortet kein Hub, der bei einem Server steht",
   "The server refused this hub: *.": "Der Server lässt diesen Hub nicht ein: *.",
   "The server's database is of an older version: *.": "Die Datenbank des Servers ist älter als dieser Hub: *.",
   "The server was set back to an earlier state; this hub brings back what it lacks.": "Der Server wurde zurückgesetzt; dieser Hub bringt ihm, was ihm fehlt.",
@@ -179,9 +194,14 @@ function german(sentence: string): string | null {
   if (Object.hasOwn(sentences, sentence)) return sentences[sentence] ?? null;
   for (const [pattern, text] of patterns) {
     const found = pattern.exec(sentence)?.slice(1);
-    if (found) return text.replaceAll("*", () => found.shift() ?? "");
+    // What stands in between may be known, too.
+    if (found) return text.replaceAll("*", () => inGermanIfKnown(found.shift() ?? ""));
   }
   return null;
+}
+
+function inGermanIfKnown(part: string): string {
+  return german(part) ?? part;
 }
 
 /** A sentence of the hub in the person's language, as far as it is known. */
