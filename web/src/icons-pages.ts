@@ -22,3 +22,11 @@ export const watch = () => icon(svg`<circle cx="12" cy="12" r="5.5" /><path d="M
 export const signOut = () => icon(svg`<path d="M10 4H5v16h5M14 8l4.5 4-4.5 4M18 12H9.5" />`);
 export const person = () => icon(svg`<circle cx="12" cy="8.5" r="3.6" /><path d="M5 20c.7-4 3.5-6 7-6s6.3 2 7 6" />`);
 export const warn = () => icon(svg`<circle cx="12" cy="12" r="8.5" /><path d="M12 7.5v5.5M12 16.4v.1" />`);
+export const button = () => icon(svg`<rect x="4" y="4" width="16" height="16" rx="4.5" /><circle cx="12" cy="12" r="3.6" />`);
+export const mirror = () => icon(svg`<rect x="6" y="3" width="12" height="18" rx="2.5" /><path d="M9.5 10l3-3M9.5 14l5-5" />`);
+export const trash = () => icon(svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7" />`);
+export const pause = () => icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" />`);
+export const pencil = () => icon(svg`<path d="M4.5 19.5l.9-4L16 5l3 3L8.5 18.6zM14 7l3 3" />`);
+export const box = () => icon(svg`<path d="M4 8.5h16V20H4zM4 8.5L6 4h12l2 4.5M10 12.5h4" />`);
+export const copy = () => icon(svg`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 9V6.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 6.5 15H9" />`);
+export const calendar = () => icon(svg`<rect x="4" y="5.5" width="16" height="14.5" rx="3" /><path d="M4 10h16M8.5 3.5v3.5M15.5 3.5v3.5" />`);

@@ -13,16 +13,9 @@ export const sun = () =>
   icon(svg`<circle cx="12" cy="12" r="4" /><path d="M12 3v2M12 19v2M3 12h2M19 12h2M5.6 5.6l1.4 1.4M17 17l1.4 1.4M18.4 5.6L17 7M7 17l-1.4 1.4" />`);
 export const leaf = () =>
   icon(svg`<path d="M5 19c0-8 5-13 15-14 0 10-5 15-12 14.5M5 21c.8-5 3.7-8.5 8-10.5" />`);
-export const button = () => icon(svg`<rect x="4" y="4" width="16" height="16" rx="4.5" /><circle cx="12" cy="12" r="3.6" />`);
-export const mirror = () => icon(svg`<rect x="6" y="3" width="12" height="18" rx="2.5" /><path d="M9.5 10l3-3M9.5 14l5-5" />`);
 /** A note that stands on a day. */
 export const noteMark = () => icon(svg`<path d="M5 4.5h14v10L14.5 19H5zM8.5 9h7M8.5 13h4" />`);
-export const trash = () => icon(svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7" />`);
-export const pause = () => icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" />`);
 export const steps = () => icon(svg`<circle cx="5.5" cy="6" r="1.6" /><circle cx="5.5" cy="12" r="1.6" /><circle cx="5.5" cy="18" r="1.6" /><path d="M10.5 6H20M10.5 12H20M10.5 18h6" />`);
-export const pencil = () => icon(svg`<path d="M4.5 19.5l.9-4L16 5l3 3L8.5 18.6zM14 7l3 3" />`);
-export const box = () => icon(svg`<path d="M4 8.5h16V20H4zM4 8.5L6 4h12l2 4.5M10 12.5h4" />`);
-export const copy = () => icon(svg`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 9V6.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 6.5 15H9" />`);
 
 export const more = () => icon(svg`<path d="M4 7h16M4 12h16M4 17h10" />`);
 
@@ -34,7 +27,4 @@ export const mark = (className = "mark") =>
   </svg>`;
 
 export const dots = () => icon(svg`<path d="M5.5 12h.01M12 12h.01M18.5 12h.01" stroke-width="3" />`);
-export const sprout = () => icon(svg`<path d="M12 20v-9M12 13c0-4-2.5-6.5-7-7 0 4.5 2.5 7 7 7zM12 11c0-3 2-5.5 7-6 0 4-2.5 6-7 6z" />`);
 export const cross = () => icon(svg`<path d="M7 7l10 10M17 7L7 17" />`);
-export const calendar = () => icon(svg`<rect x="4" y="5.5" width="16" height="14.5" rx="3" /><path d="M4 10h16M8.5 3.5v3.5M15.5 3.5v3.5" />`);
-export const path = () => icon(svg`<path d="M5 12h13M13 7l5 5-5 5" />`);

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { calendar, plus, trash } from "../icons";
+import { plus } from "../icons";
+import { calendar, trash } from "../icons-pages";
 import { session, toast, toastError } from "../session";
 import { words } from "../texts/habits";
 import { words as history } from "../texts/history";

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { locale, t } from "../i18n";
-import { button, mirror, trash } from "../icons";
+import { button, mirror, trash } from "../icons-pages";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/devices";
 import type { Binding, Device, DeviceCredentials, Habit, List } from "../types";
@@ -71,7 +71,7 @@ export class KairosDevices extends HubPage {
       show: ["me"],
       act_as: field(form, "acts") ? "me" : null,
     });
-    toast(t.approved);
+    toast(words.approved);
   }
 
   /** Binds a press on `key`; what other keys and triggers do is left as it is. */
@@ -84,7 +84,7 @@ export class KairosDevices extends HubPage {
     try {
       await api.put(`/api/devices/${device.device_id}/bindings`, { bindings: [...kept, ...own] });
       this.paint(() => (device.bindings = [...others, ...own]));
-      if (habit) toast(t.bound(habit.name));
+      if (habit) toast(words.bound(habit.name));
     } catch (error) {
       // What was not saved is not shown as if it were.
       this.requestUpdate();
@@ -97,18 +97,18 @@ export class KairosDevices extends HubPage {
     this.paint(() => (this.removing = null));
     await this.work(async () => {
       await api.delete(`/api/devices/${device.device_id}`);
-      toast(t.revoked(device.name));
+      toast(words.revoked(device.name));
     });
     await this.refresh();
   }
 
   protected override render(): TemplateResult {
     const shown = this.devices?.filter((d) => d.status !== "revoked");
-    const head = this.renderHead(t.devices, t.devicesLead, "#/more");
+    const head = this.renderHead(words.devices, words.devicesLead, "#/more");
     if (!shown) return html`${head}${this.renderWaiting()}`;
     return html`${head}${this.renderAway()}
       ${shown.length === 0
-          ? html`<div class="empty">${button()}<h2>${t.noDevices}</h2><p>${t.noDevicesLead}</p></div>`
+          ? html`<div class="empty">${button()}<h2>${words.noDevices}</h2><p>${words.noDevicesLead}</p></div>`
           : html`<ul class="list">${repeat(shown, (d) => d.device_id, (d) => this.renderDevice(d))}</ul>`}
       ${this.away && !this.form ? nothing : this.renderForms()}
       ${this.fresh ? this.renderFresh(this.fresh) : nothing}
@@ -121,32 +121,32 @@ export class KairosDevices extends HubPage {
     return html`<li class="device">
       <span class="device-icon">${display ? mirror() : button()}</span>
       <div class="words">
-        <span class="name">${device.name || (display ? t.mirror : t.button)}</span>
-        <span class="line"><span class="presence ${device.online ? "is-online" : ""}">${device.online ? t.online : t.away}</span>
+        <span class="name">${device.name || (display ? words.mirror : words.button)}</span>
+        <span class="line"><span class="presence ${device.online ? "is-online" : ""}">${device.online ? words.online : words.away}</span>
           ${device.online ? nothing : html` · ${this.seenText(device)}`}
-          ${device.battery_pct === null ? nothing : html` · ${t.battery(device.battery_pct)}`}</span>
+          ${device.battery_pct === null ? nothing : html` · ${words.battery(device.battery_pct)}`}</span>
       </div>
-      <button class="round faint" aria-label=${t.revokeDevice(device.name)} title=${t.revoke} @click=${() => this.paint(() => (this.removing = device))}>${trash()}</button>
+      <button class="round faint" aria-label=${words.revokeDevice(device.name)} title=${words.revoke} @click=${() => this.paint(() => (this.removing = device))}>${trash()}</button>
       ${display ? nothing : [...keys].sort().map((key) => this.renderBinding(device, key))}
     </li>`;
   }
 
   private renderBinding(device: Device, key: string): TemplateResult {
     const bound = device.bindings.find((b) => b.trigger === "press" && b.button === key)?.habit_id ?? "";
-    return html`<label class="binding"><span>${t.pressOf(key)}</span>
+    return html`<label class="binding"><span>${words.pressOf(key)}</span>
       <select .value=${live(bound)} ?disabled=${this.away} @keydown=${lookFirst} @change=${(event: Event) => this.bind(device, key, (event.target as HTMLSelectElement).value)}>
-        <option value="" ?selected=${!bound}>${t.nothing}</option>
+        <option value="" ?selected=${!bound}>${words.nothing}</option>
         ${this.habits.map((habit) => html`<option value=${habit.id} ?selected=${habit.id === bound}>${habit.name}</option>`)}
       </select></label>`;
   }
 
   private seenText(device: Device): string {
-    if (device.last_seen_at === null) return t.neverSeen;
+    if (device.last_seen_at === null) return words.neverSeen;
     const minutes = Math.round((new Date(device.last_seen_at).getTime() - Date.now()) / 60_000);
     const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-    if (minutes > -60) return t.seen(relative.format(Math.min(minutes, 0), "minute"));
-    if (minutes > -48 * 60) return t.seen(relative.format(Math.round(minutes / 60), "hour"));
-    return t.seen(relative.format(Math.round(minutes / 1440), "day"));
+    if (minutes > -60) return words.seen(relative.format(Math.min(minutes, 0), "minute"));
+    if (minutes > -48 * 60) return words.seen(relative.format(Math.round(minutes / 60), "hour"));
+    return words.seen(relative.format(Math.round(minutes / 1440), "day"));
   }
 
   private renderForms(): TemplateResult {
@@ -156,23 +156,23 @@ export class KairosDevices extends HubPage {
         this.problem = "";
       });
       return html`<div class="pair">
-        <button class="add" @click=${open("button")}>${button()}<span>${t.addButton}</span></button>
-        <button class="add" @click=${open("mirror")}>${mirror()}<span>${t.addMirror}</span></button>
+        <button class="add" @click=${open("button")}>${button()}<span>${words.addButton}</span></button>
+        <button class="add" @click=${open("mirror")}>${mirror()}<span>${words.addMirror}</span></button>
       </div>`;
     }
     const asButton = this.form === "button";
-    const title = asButton ? t.addButton : t.addMirror;
+    const title = asButton ? words.addButton : words.addMirror;
     return html`<section class="card sheet" aria-label=${title}>
       <h2>${title}</h2>
       <form @submit=${(event: SubmitEvent) => this.submit(event, (form) => this.add(form))}>
         ${asButton
-          ? html`<label class="field"><span>${t.deviceName}</span><input name="name" required maxlength="100" placeholder=${t.deviceNameExample} autocomplete="off" data-focus /></label>${this.renderChoice()}`
-          : html`<label class="field"><span>${t.mirrorCode}</span><input class="code" name="code" required minlength="8" maxlength="12" placeholder="K7MF-2QXD" autocomplete="off" autocapitalize="characters" spellcheck="false" data-focus /></label>
-              <label class="field"><span>${t.mirrorName}</span><input name="name" maxlength="100" placeholder=${t.mirrorNameExample} autocomplete="off" /></label>
-              <p class="hint">${t.mirrorShowsMe}</p>
-              <label class="tick"><input type="checkbox" name="acts" checked /><span>${t.mirrorActs}</span></label>`}
+          ? html`<label class="field"><span>${words.deviceName}</span><input name="name" required maxlength="100" placeholder=${words.deviceNameExample} autocomplete="off" data-focus /></label>${this.renderChoice()}`
+          : html`<label class="field"><span>${words.mirrorCode}</span><input class="code" name="code" required minlength="8" maxlength="12" placeholder="K7MF-2QXD" autocomplete="off" autocapitalize="characters" spellcheck="false" data-focus /></label>
+              <label class="field"><span>${words.mirrorName}</span><input name="name" maxlength="100" placeholder=${words.mirrorNameExample} autocomplete="off" /></label>
+              <p class="hint">${words.mirrorShowsMe}</p>
+              <label class="tick"><input type="checkbox" name="acts" checked /><span>${words.mirrorActs}</span></label>`}
         <p class="problem" role="alert">${this.problem}</p>
-        <button class="primary wide" aria-disabled=${this.working}>${asButton ? t.add : t.approve}</button>
+        <button class="primary wide" aria-disabled=${this.working}>${asButton ? t.add : words.approve}</button>
       </form>
       <button class="quiet wide" @click=${() => this.paint(() => (this.form = null))}>${t.cancel}</button>
     </section>`;
@@ -199,11 +199,11 @@ export class KairosDevices extends HubPage {
     const take = (text: string) => copyText(text, this) && this.paint(() => (this.copied = text));
     const secret = (label: string, text: string) => renderSecret(label, text, this.copied, take);
     return html`<dialog aria-labelledby="fresh-title" @close=${close}>
-      <h2 id="fresh-title" ?hidden=${this.pressed}>${t.credentialsTitle(fresh.name)}</h2>
-      <p class="lead" ?hidden=${this.pressed}>${t.credentialsLead}</p>
+      <h2 id="fresh-title" ?hidden=${this.pressed}>${words.credentialsTitle(fresh.name)}</h2>
+      <p class="lead" ?hidden=${this.pressed}>${words.credentialsLead}</p>
       <dl class="secrets" ?hidden=${this.pressed}>
-        ${secret(t.topic, `${fresh.topic}/event`)} ${secret(t.username, fresh.username)}
-        ${secret(t.password, fresh.password)} ${secret(t.tryIt, pressLine(location.hostname, fresh, this.trust))}
+        ${secret(words.topic, `${fresh.topic}/event`)} ${secret(words.username, fresh.username)}
+        ${secret(t.password, fresh.password)} ${secret(words.tryIt, pressLine(location.hostname, fresh, this.trust))}
       </dl>
       ${fresh.habit ? html`<kairos-first-press .deviceId=${fresh.device_id} .name=${fresh.name} .habit=${fresh.habit} @pressed=${() => this.paint(() => (this.pressed = true))}></kairos-first-press>` : nothing}
       <form method="dialog"><button class="${fresh.habit && !this.pressed ? "quiet" : "primary"} wide" data-testid="fresh-close">${this.pressed ? words.lovely : fresh.habit ? words.notNow : t.done}</button></form>
@@ -213,11 +213,11 @@ export class KairosDevices extends HubPage {
   private renderRemoving(device: Device): TemplateResult {
     const close = () => this.paint(() => (this.removing = null));
     return html`<dialog aria-labelledby="removing-title" @close=${close}>
-      <h2 id="removing-title">${t.revokeAsk(device.name)}</h2>
-      <p class="lead">${t.revokeLead}</p>
+      <h2 id="removing-title">${words.revokeAsk(device.name)}</h2>
+      <p class="lead">${words.revokeLead}</p>
       <div class="pair">
         <form method="dialog"><button class="quiet wide" autofocus>${t.cancel}</button></form>
-        <button class="primary wide" @click=${() => this.revoke(device)}>${t.revoke}</button>
+        <button class="primary wide" @click=${() => this.revoke(device)}>${words.revoke}</button>
       </div>
     </dialog>`;
   }

@@ -2,6 +2,8 @@ import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
 import { mark } from "../icons";
 import { api, session } from "../session";
+import { words as devices } from "../texts/devices";
+import { words } from "../texts/gate";
 import type { Habit } from "../types";
 import "./habit-form";
 import { field, View } from "./view";
@@ -26,17 +28,17 @@ export class KairosSetup extends Gate {
 
   protected override render(): TemplateResult {
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(1, 2)}</p><h1>${t.setupTitle}</h1></header>
+      <header class="hello">${mark("mark mark-large")}<p class="step">${words.step(1, 2)}</p><h1>${words.setupTitle}</h1></header>
       <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => this.create(form))}>
-        <label class="field"><span>${t.setupCode}</span>
+        <label class="field"><span>${words.setupCode}</span>
           <input data-testid="setup-code" name="code" .value=${this.code} required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint" ?data-focus=${!this.code} />
-          <small id="code-hint">${t.setupCodeHint}</small></label>
-        <label class="field"><span>${t.yourName}</span><input data-testid="setup-name" name="name" required maxlength="100" autocomplete="name" /></label>
+          <small id="code-hint">${words.setupCodeHint}</small></label>
+        <label class="field"><span>${words.yourName}</span><input data-testid="setup-name" name="name" required maxlength="100" autocomplete="name" /></label>
         <label class="field"><span>${t.email}</span><input data-testid="setup-email" name="email" type="email" required autocomplete="username" /></label>
         <label class="field"><span>${t.password}</span>
           <input data-testid="setup-password" name="password" type="password" required minlength="8" autocomplete="new-password" aria-describedby="password-hint" />
-          <small id="password-hint">${t.passwordHint}</small></label>
-        ${this.renderSubmit(t.continue, "setup-submit")}
+          <small id="password-hint">${words.passwordHint}</small></label>
+        ${this.renderSubmit(words.continue, "setup-submit")}
       </form>
     </main>`;
   }
@@ -63,10 +65,10 @@ export class KairosFirstHabit extends View {
     const done = () => this.dispatchEvent(new Event("done"));
     if (this.made) return this.renderButton(this.made, done);
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<p class="step">${t.step(2, 2)}</p><h1>${t.firstTitle(this.name)}</h1><p class="lead">${t.firstLead}</p></header>
+      <header class="hello">${mark("mark mark-large")}<p class="step">${words.step(2, 2)}</p><h1>${words.firstTitle(this.name)}</h1><p class="lead">${words.firstLead}</p></header>
       <div class="card">
         <kairos-habit-form .first=${true} @done=${(event: CustomEvent<Habit>) => this.paint(() => (this.made = event.detail))}></kairos-habit-form>
-        <button class="quiet wide" @click=${done}>${t.later}</button>
+        <button class="quiet wide" @click=${done}>${words.later}</button>
       </div>
     </main>`;
   }
@@ -78,10 +80,10 @@ export class KairosFirstHabit extends View {
       done();
     };
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<h1>${t.added(name)}</h1><p class="lead">${t.noDevicesLead}</p></header>
+      <header class="hello">${mark("mark mark-large")}<h1>${t.added(name)}</h1><p class="lead">${devices.noDevicesLead}</p></header>
       <div class="card">
-        <button class="primary wide" data-testid="first-button" data-focus @click=${add}>${t.addButton}</button>
-        <button class="quiet wide" data-testid="first-later" @click=${done}>${t.later}</button>
+        <button class="primary wide" data-testid="first-button" data-focus @click=${add}>${devices.addButton}</button>
+        <button class="quiet wide" data-testid="first-later" @click=${done}>${words.later}</button>
       </div>
     </main>`;
   }
@@ -94,12 +96,12 @@ export class KairosLogin extends Gate {
 
   protected override render(): TemplateResult {
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<h1>${t.signInTitle}</h1>
-        ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${t.signInAgain(this.waiting)}</p>` : nothing}</header>
+      <header class="hello">${mark("mark mark-large")}<h1>${words.signInTitle}</h1>
+        ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${words.signInAgain(this.waiting)}</p>` : nothing}</header>
       <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => session.signIn(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
         <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
         <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>
-        ${this.renderSubmit(t.signIn, "login-submit")}
+        ${this.renderSubmit(words.signIn, "login-submit")}
       </form>
     </main>`;
   }

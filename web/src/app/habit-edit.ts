@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { box, leaf, pause, sun, trash } from "../icons";
+import { leaf, sun } from "../icons";
+import { box, pause, trash } from "../icons-pages";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/habits";
 import { words as history } from "../texts/history";

@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { amount, locale, t } from "../i18n";
-import { leaf, pencil } from "../icons";
+import { leaf } from "../icons";
+import { pencil } from "../icons-pages";
 import { session, toast } from "../session";
 import { words } from "../texts/history";
 import type { DayCell, Habit, Square } from "../types";

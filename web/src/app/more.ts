@@ -1,7 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { button, mirror } from "../icons";
-import { exchange, gear, key, next, person, shield, signOut, watch } from "../icons-pages";
+import { button, exchange, gear, key, mirror, next, person, shield, signOut, watch } from "../icons-pages";
 import { api, session } from "../session";
 import { words } from "../texts/more";
 import { isTrusted, secureAddress, trustOf } from "../trust-probe";

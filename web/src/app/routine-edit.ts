@@ -1,8 +1,8 @@
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { ApiError } from "../api";
-import { plus, trash } from "../icons";
-import { down, grip, up } from "../icons-pages";
+import { plus } from "../icons";
+import { down, grip, trash, up } from "../icons-pages";
 import { t } from "../i18n";
 import { api, session, toast, toastError } from "../session";
 import { hub } from "../texts/hub";

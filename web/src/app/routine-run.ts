@@ -1,7 +1,7 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { amount, t } from "../i18n";
-import { check, leaf, minus, pause, plus, rest, steps as stepsIcon } from "../icons";
-import { forward, play } from "../icons-pages";
+import { check, leaf, minus, plus, rest, steps as stepsIcon } from "../icons";
+import { forward, pause, play } from "../icons-pages";
 import { api, session } from "../session";
 import { words } from "../texts/routines";
 import type { DayEvent, Habit, List, Run, RunAnswer, RunStep, StepResult } from "../types";

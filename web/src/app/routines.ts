@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { pencil, plus, steps as stepsIcon } from "../icons";
-import { next, play } from "../icons-pages";
+import { plus, steps as stepsIcon } from "../icons";
+import { next, pencil, play } from "../icons-pages";
 import { api, session } from "../session";
 import { words } from "../texts/routines";
 import type { List, Routine, RoutineRow, Run, RunAnswer } from "../types";

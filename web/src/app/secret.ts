@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { check, copy } from "../icons";
+import { check } from "../icons";
+import { copy } from "../icons-pages";
 
 /** A text that is shown once, with a button that copies it. `copied` is the text that was copied last. */
 export function renderSecret(label: string, text: string, copied: string, take: (text: string) => void): TemplateResult {

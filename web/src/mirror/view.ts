@@ -4,6 +4,7 @@ import { check, icon, mark, rest } from "../icons";
 import { amount, lang, locale, t } from "../i18n";
 import { CallError, Live, liveUrl } from "../live";
 import { onSigns } from "../patience";
+import { words } from "../texts/mirror";
 import type { TodayItem, WallView } from "../types";
 import { reloadWhenUpdated } from "./fresh";
 import { beKiosk, isInApp } from "./kiosk";
@@ -129,7 +130,7 @@ export class KairosMirror extends LitElement {
 
   private ageText(now: number): string {
     const old = this.wall ? age(now, this.live?.lastContact ?? null) : null;
-    return old ? t.wallAge(old) : "";
+    return old ? words.wallAge(old) : "";
   }
 
   private paint(change: () => void): void {
@@ -170,7 +171,7 @@ export class KairosMirror extends LitElement {
       await deed(this.live);
     } catch (error) {
       const code = error instanceof CallError ? error.code : "";
-      if (code === "forbidden") this.say(t.wallNotAllowed);
+      if (code === "forbidden") this.say(words.wallNotAllowed);
       else this.say(code === "timeout" || code === "busy" || code === "stopped" ? t.offline : t.somethingElse);
     } finally {
       this.paint(() => this.busy.delete(habitId));
@@ -191,7 +192,7 @@ export class KairosMirror extends LitElement {
 
   protected override render(): TemplateResult {
     const clock = this.clock.at(new Date(), this.wall?.time_zone);
-    return html`${this.inApp ? html`<a class="wall-out" data-testid="mirror-out" href="/" aria-label=${t.wallOut}>${out()}</a>` : nothing}<main class="wall ${this.wall ? "" : "wall-quiet"}">
+    return html`${this.inApp ? html`<a class="wall-out" data-testid="mirror-out" href="/" aria-label=${words.wallOut}>${out()}</a>` : nothing}<main class="wall ${this.wall ? "" : "wall-quiet"}">
       <header class="wall-head">
         <time class="wall-time">${clock.time}</time>
         <p class="wall-date">${clock.date}</p>
@@ -214,7 +215,7 @@ export class KairosMirror extends LitElement {
 
   private renderProgress(wall: WallView): TemplateResult {
     return html`<div class="wall-progress" aria-label=${t.progressLabel(wall.done, wall.total)}>
-      <p class="wall-of" data-testid="mirror-count">${t.wallOf(wall.done, wall.total)}</p>
+      <p class="wall-of" data-testid="mirror-count">${words.wallOf(wall.done, wall.total)}</p>
       <svg class="wall-line" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
         <path class="wall-line-all" d="M0 1h100" />
         <path class="wall-line-done" d="M0 1h100" pathLength="100" stroke-dasharray="${(100 * wall.done) / wall.total} 100" />
@@ -223,17 +224,17 @@ export class KairosMirror extends LitElement {
   }
 
   private renderWall(wall: WallView): TemplateResult {
-    if (wall.total === 0) return html`<p class="wall-kind">${t.wallNothing}</p>`;
+    if (wall.total === 0) return html`<p class="wall-kind">${words.wallNothing}</p>`;
     const items = arrange(wall.items);
     // The open ones come first: when the first is settled, all are, those beyond the eight included.
     const settled = items[0] !== undefined && isSettled(items[0]);
     // Not `repeat`: of each row that leaves it keeps a comment in the page (lit/lit#5298), and a wall hangs for months.
     return html`<section class="wall-body">
-      ${settled ? html`<p class="wall-kind wall-all">${t.wallAllDone}</p>` : nothing}
+      ${settled ? html`<p class="wall-kind wall-all">${words.wallAllDone}</p>` : nothing}
       <ul class="wall-list" data-n=${items.length}>
         ${items.map((item) => this.renderItem(item))}
       </ul>
-      ${wall.more > 0 ? html`<p class="wall-more">${t.wallMore(wall.more)}</p>` : nothing}
+      ${wall.more > 0 ? html`<p class="wall-more">${words.wallMore(wall.more)}</p>` : nothing}
     </section>`;
   }
 
@@ -266,15 +267,15 @@ export class KairosMirror extends LitElement {
     const state = this.pairing;
     if (state.step === "code") {
       return html`<section class="wall-pair">
-        <h1>${t.wallPair}</h1>
+        <h1>${words.wallPair}</h1>
         <p class="wall-code" data-testid="mirror-code">${state.code}</p>
-        <p>${t.wallPairHow}</p>
+        <p>${words.wallPairHow}</p>
         ${/^(localhost|127\.|\[::1\])/.test(location.hostname) ? nothing : html`<p class="wall-address">${location.host}</p>`}
       </section>`;
     }
     return html`<section class="wall-pair">
       ${mark("wall-mark")}
-      <p>${state.step === "setup" ? t.wallSetup : t.wallWaiting}</p>
+      <p>${state.step === "setup" ? words.wallSetup : words.wallWaiting}</p>
     </section>`;
   }
 }

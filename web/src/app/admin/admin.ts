@@ -1,6 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
-import { box } from "../../icons";
-import { file, key, next, people, pulse } from "../../icons-pages";
+import { box, file, key, next, people, pulse } from "../../icons-pages";
 import { api, session } from "../../session";
 import { words } from "../../texts/admin";
 import type { ApiToken, Backup, Health, List, Person } from "../../types";

@@ -1,8 +1,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../../i18n";
-import { box, mark, plus } from "../../icons";
-import { download, warn } from "../../icons-pages";
+import { mark, plus } from "../../icons";
+import { box, download, warn } from "../../icons-pages";
 import { api, toast, toastError } from "../../session";
 import { words } from "../../texts/admin";
 import type { Backup, List } from "../../types";
