@@ -12,12 +12,13 @@ import { here, type Page, type PageElement, pages, type Place, type Tab } from "
 import { startShell } from "./shell";
 import { badge } from "./sync-badge";
 import { View } from "./view";
-import "./gate";
 import "./toast";
 import "./today";
 
 type Stage = "trust" | "loading" | "offline" | "setup" | "first" | "login" | "in";
 
+/** What is shown by the door, which comes when somebody stands before it: most who open the page are signed in. */
+const DOOR: Stage[] = ["setup", "first", "login"];
 
 /** Decides what a person sees: the first run, the sign-in, or the two pages. */
 export class KairosApp extends View {
@@ -25,6 +26,8 @@ export class KairosApp extends View {
   /** Pages whose code is here. */
   private readonly loaded = new Set<Page>([pages["today"] as Page]);
   private shown: PageElement | null = null;
+  /** The door's code is here. */
+  private door = false;
   /** How many changes wait for a person whose session has ended; null where they left, or were not here. */
   private waiting: number | null = null;
   private readonly patience = new Patience(() => void this.begin());
@@ -67,6 +70,17 @@ export class KairosApp extends View {
       this.stage = stage;
       if (stage !== "in") this.shown = null;
     });
+    if (DOOR.includes(stage) && !this.door) void this.bringDoor(stage);
+  }
+
+  /** Without the hub, and where no page is kept, it cannot come: neither could anybody sign in. */
+  private async bringDoor(stage: Stage): Promise<void> {
+    try {
+      await import("./gate");
+      this.paint(() => (this.door = true));
+    } catch (error) {
+      if (this.stage === stage) this.stay(error);
+    }
   }
 
   /** A page that is turned is read from its top, by eye and by screen reader. */
@@ -161,7 +175,7 @@ export class KairosApp extends View {
   }
 
   private renderStage(): TemplateResult {
-    switch (this.stage) {
+    switch (DOOR.includes(this.stage) && !this.door ? "loading" : this.stage) {
       case "trust":
         return html`<kairos-trust></kairos-trust>`;
       case "loading":
