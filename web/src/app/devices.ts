@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
-import { locale, t } from "../i18n";
+import { t } from "../i18n";
 import { button, mirror, trash } from "../icons-pages";
 import { api, session, toast, toastError } from "../session";
 import { words } from "../texts/devices";
@@ -10,6 +10,7 @@ import { type Trust, trustOf } from "../trust-probe";
 import { inOrder } from "../rules";
 import "./first-press";
 import { lookFirst } from "./focus";
+import { ago } from "./format";
 import { HubPage } from "./hub-page";
 import { pressLine } from "./press-line";
 import { copyText, renderSecret } from "./secret";
@@ -142,11 +143,7 @@ export class KairosDevices extends HubPage {
 
   private seenText(device: Device): string {
     if (device.last_seen_at === null) return words.neverSeen;
-    const minutes = Math.round((new Date(device.last_seen_at).getTime() - Date.now()) / 60_000);
-    const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-    if (minutes > -60) return words.seen(relative.format(Math.min(minutes, 0), "minute"));
-    if (minutes > -48 * 60) return words.seen(relative.format(Math.round(minutes / 60), "hour"));
-    return words.seen(relative.format(Math.round(minutes / 1440), "day"));
+    return words.seen(ago(new Date(device.last_seen_at).getTime()));
   }
 
   private renderForms(): TemplateResult {

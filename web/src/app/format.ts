@@ -2,6 +2,7 @@ import { locale } from "../i18n";
 import { hub } from "../texts/hub";
 
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
 const one = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
@@ -9,6 +10,14 @@ const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 /** A moment, by the clock of this screen. */
 export function moment(ms: number): string {
   return moments.format(ms);
+}
+
+/** How long ago a moment was: "this minute", "3 hours ago". */
+export function ago(ms: number, now = Date.now()): string {
+  const minutes = Math.min(0, Math.round((ms - now) / 60_000));
+  if (minutes > -60) return relative.format(minutes, "minute");
+  if (minutes > -48 * 60) return relative.format(Math.round(minutes / 60), "hour");
+  return relative.format(Math.round(minutes / 1440), "day");
 }
 
 /** A day as the hub writes it, `2026-11-24`. */
