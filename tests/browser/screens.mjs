@@ -12,6 +12,7 @@ import { join } from "node:path";
 import axe from "axe-core";
 
 import { api, hook, run, say, setting, Trouble, url } from "./hub.mjs";
+import { server } from "./screens-server.mjs";
 
 /** A name that only this browser knows: in plain http such a page is not trusted with keeping anything. */
 const PLAIN = "kairos.local";
@@ -330,7 +331,7 @@ async function narrow(page, token) {
   await page.locator(".line", { hasText: "aaaa" }).first().waitFor();
   await fits(page, "today, long words");
   await page.setViewportSize(SMALL);
-  for (const tab of ["today", "habits", "routines", "more", "account", "devices", "admin"]) {
+  for (const tab of ["today", "habits", "routines", "more", "account", "devices", "admin", "server"]) {
     await turn(page, `#/${tab}`);
     await fits(page, `${tab}, narrow`);
     if (tab === "today") await look(page, "today-narrow");
@@ -383,6 +384,8 @@ await run(PHONE, async (page, _shot, another) => {
   await visit(page, "transfer", "#/transfer");
   await visit(page, "admin", "#/admin", "admin-way");
   await visit(page, "admin-health", "#/admin/health", "health-part");
+  await server(page, { turn, look });
+  say("phone: the server");
   await dialogs(page);
   await goThrough(page, token);
   await away(page, ids[4]);

@@ -121,8 +121,8 @@ export class Api {
     return this.request("POST", path, body, { "Idempotency-Key": randomId() }, ms);
   }
 
-  put<T>(path: string, body: unknown): Promise<T> {
-    return this.request("PUT", path, body);
+  put<T>(path: string, body: unknown, ms = REQUEST_MS): Promise<T> {
+    return this.request("PUT", path, body, {}, ms);
   }
 
   patch<T>(path: string, body: unknown): Promise<T> {

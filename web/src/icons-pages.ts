@@ -30,3 +30,4 @@ export const pencil = () => icon(svg`<path d="M4.5 19.5l.9-4L16 5l3 3L8.5 18.6zM
 export const box = () => icon(svg`<path d="M4 8.5h16V20H4zM4 8.5L6 4h12l2 4.5M10 12.5h4" />`);
 export const copy = () => icon(svg`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 9V6.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 6.5 15H9" />`);
 export const calendar = () => icon(svg`<rect x="4" y="5.5" width="16" height="14.5" rx="3" /><path d="M4 10h16M8.5 3.5v3.5M15.5 3.5v3.5" />`);
+export const server = () => icon(svg`<rect x="4" y="4.5" width="16" height="6.5" rx="2" /><rect x="4" y="13" width="16" height="6.5" rx="2" /><path d="M7.8 7.75h.01M7.8 16.25h.01M11.5 7.75h5M11.5 16.25h5" />`);

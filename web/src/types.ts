@@ -386,3 +386,47 @@ export type ServerMessage<T> =
   | { type: "result"; id: number; success: false; error: WireError }
   | { type: "event"; id: number; event: ChangeEvent }
   | { type: "today"; id: number; today: T };
+
+/** How the hub stands with its server (`GET /api/sync/status`). */
+export interface Standing {
+  state: "not_configured" | "synced" | "syncing" | "pending" | "offline" | "error";
+  pending: number;
+  last_sync_at: number | null;
+  message: string;
+  /** For administrators: its address, without the password. */
+  server?: string;
+  /** For administrators: this hub is a server for others. */
+  relay?: boolean;
+}
+
+/** Where a server is; a hub that is one asks for a code. */
+export interface ServerPlace {
+  url: string;
+  code?: string;
+}
+
+export interface ServerTest {
+  result: string;
+  message: string;
+}
+
+/** How many rows of somebody there are on each side of a merge that has not happened. */
+interface Meeting {
+  rows_here: number;
+  rows_there: number;
+  in_both: number;
+  differ: number;
+}
+
+export interface MergePreview {
+  server: string;
+  is_empty: boolean;
+  people: (Meeting & { user_id: string; display_name: string | null })[];
+  households: (Meeting & { household_id: string; name: string | null })[];
+}
+
+/** Lets another hub connect to this one, once. */
+export interface HouseCode {
+  code: string;
+  expires_at: number;
+}

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { t } from "../i18n";
-import { button, exchange, gear, key, mirror, next, person, shield, signOut, watch } from "../icons-pages";
+import { button, exchange, gear, key, mirror, next, person, server, shield, signOut, watch } from "../icons-pages";
 import { api, session } from "../session";
 import { words } from "../texts/more";
 import { isTrusted, secureAddress, trustOf } from "../trust-probe";
@@ -48,6 +48,7 @@ export class KairosMore extends View {
       ])}
       ${this.renderGroup(words.house, [
         { href: "#/admin", icon: gear(), name: words.admin, line: words.adminLine, hidden: !admin },
+        { href: "#/server", icon: server(), name: words.server, line: words.serverLine, hidden: !admin },
         { href: "/trust", icon: shield(), name: words.trust, line: words.trustLine },
       ])}
       <div class="more-end">

@@ -26,6 +26,7 @@ export const pages: Record<string, Page> = {
   transfer: { tag: "kairos-transfer", tab: "more", load: () => import("./transfer") },
   tokens: { tag: "kairos-tokens", tab: "more", load: () => import("./admin/tokens") },
   admin: { tag: "kairos-admin", tab: "more", load: () => import("./admin/admin") },
+  server: { tag: "kairos-server", tab: "more", load: () => import("./server/server") },
   watch: { tag: "kairos-watch", tab: "today", load: () => import("./watch") },
   more: { tag: "kairos-more", tab: "more", load: () => import("./more") },
 };

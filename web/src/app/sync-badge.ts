@@ -21,5 +21,10 @@ export function stateText(state: SyncState): string {
 }
 
 export function badge(state: SyncState): TemplateResult {
-  return html`<span class="sync-badge" data-testid="sync-state" data-state=${state.word}>${icon(drawings[state.word])}<span>${stateText(state)}</span></span>`;
+  return badgeOf("sync-state", state.word, stateText(state));
+}
+
+/** The same of something else than this device. */
+export function badgeOf(hook: string, word: Word, text: string): TemplateResult {
+  return html`<span class="sync-badge" data-testid=${hook} data-state=${word}>${icon(drawings[word])}<span>${text}</span></span>`;
 }

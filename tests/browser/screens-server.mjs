@@ -1,0 +1,98 @@
+/** The page "Server" in each way it may look, for screens.mjs. */
+
+import { hook } from "./hub.mjs";
+
+/**
+ * A server is not at hand here, so what the hub would say of one is said in its place. Each line goes when the story of a second
+ * house can bring a hub into that state; a hub that has the calls needs none of them to be changed.
+ */
+const ADDRESS = "postgres://kairos@db.example.org:5432/kairos";
+const MINUTE_MS = 60_000;
+const at = (state, more = {}) => ({ state, pending: 0, last_sync_at: Date.now() - 4 * MINUTE_MS, message: "", server: ADDRESS, ...more });
+const meeting = (rows_here, rows_there, in_both, differ) => ({ rows_here, rows_there, in_both, differ });
+const PREVIEW = {
+  server: ADDRESS,
+  is_empty: false,
+  people: [
+    { user_id: "a", display_name: "Ada", ...meeting(1284, 1190, 1171, 3) },
+    { user_id: "g", display_name: "Grace", ...meeting(312, 0, 0, 0) },
+  ],
+  households: [{ household_id: "h", name: null, ...meeting(48, 51, 48, 1) }],
+};
+const EMPTY = { ...PREVIEW, is_empty: true, people: PREVIEW.people.map((one) => ({ ...one, rows_there: 0, in_both: 0, differ: 0 })), households: [] };
+
+/** Answers these calls of the page, until it is told otherwise. */
+async function say(page, path, body, status = 200) {
+  await page.unroute(path);
+  await page.route(path, (route) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) }));
+}
+
+const standing = (page, body) => say(page, "**/api/sync/status", body);
+
+export async function server(page, { turn, look }) {
+  const open = async () => {
+    await turn(page, "#/more", "more-way");
+    await turn(page, "#/server", "server-state");
+  };
+  const shown = async (name, body, more = "") => {
+    await standing(page, body);
+    await open();
+    await hook(page, "server-state", `[data-state="${more || body.state}"]`).waitFor();
+    await look(page, name);
+  };
+  // What the hub here says itself.
+  await open();
+  await look(page, "server-none");
+  await hook(page, "server-add").click();
+  await look(page, "server-form");
+  await hook(page, "server-kind-hub").check();
+  await look(page, "server-form-hub");
+  await hook(page, "server-kind-database").check();
+  await hook(page, "server-address").fill("postgres://kairos:not a secret@127.0.0.1:9/kairos");
+  await hook(page, "server-look").click();
+  await hook(page, "server-trouble", '[data-result="not_found"]').waitFor();
+  if (await page.getByText("not a secret").count()) throw new Error("the password stands on the page");
+  await hook(page, "server-trouble").scrollIntoViewIfNeeded();
+  await look(page, "server-trouble");
+
+  await say(page, "**/api/upstream/test", { result: "reachable", message: "The server is there and lets this hub in." });
+  for (const [name, preview] of [["server-preview-empty", EMPTY], ["server-preview", PREVIEW]]) {
+    await say(page, "**/api/upstream/preview", preview);
+    await hook(page, "server-look").click();
+    await hook(page, "server-preview").waitFor();
+    await look(page, name);
+    if (preview === EMPTY) await hook(page, "server-change").click();
+  }
+  await say(page, "**/api/upstream", at("syncing", { pending: 1644, last_sync_at: null, message: "Syncing…" }));
+  await standing(page, at("syncing", { pending: 603, last_sync_at: null, message: "Syncing…" }));
+  await hook(page, "server-connect").click();
+  await hook(page, "server-state", '[data-state="syncing"]').waitFor();
+  await hook(page, "server-left").filter({ hasText: "603" }).waitFor({ timeout: 40_000 });
+  await page.locator(".toast").waitFor({ state: "detached" });
+  await look(page, "server-syncing");
+
+  await shown("server-pending", at("pending", { pending: 3, message: "3 pending" }));
+  await shown("server-offline", at("offline", { pending: 2, message: "Can't reach the server: nothing listens at this address." }));
+  await shown("server-error", at("error", { message: "The server refused this hub: password authentication failed for user \"kairos\"." }));
+  await shown("server-synced", at("synced", { message: "Synced" }));
+  await turn(page, "#/account", "server-line");
+  await hook(page, "server-line").scrollIntoViewIfNeeded();
+  await look(page, "account-server");
+  await turn(page, "#/server", "server-disconnect");
+  await hook(page, "server-disconnect").click();
+  await page.locator("dialog[open]").waitFor();
+  await look(page, "server-disconnect");
+  await say(page, "**/api/upstream", { error: { code: "fixed", message: "The server is set in the configuration (upstream.url)." } }, 409);
+  await hook(page, "server-disconnect-yes").click();
+  await hook(page, "server-fixed").waitFor();
+  await look(page, "server-fixed");
+
+  await say(page, "**/api/upstream/codes", { code: "K7MF-2QXD-9TPA-W4HJ", expires_at: Date.now() + 15 * MINUTE_MS });
+  await standing(page, at("synced", { message: "Synced", relay: true }));
+  await open();
+  await hook(page, "code-make").click();
+  await hook(page, "house-code").waitFor();
+  await hook(page, "code-holds").scrollIntoViewIfNeeded();
+  await look(page, "server-code");
+  await page.unrouteAll({ behavior: "wait" });
+}
