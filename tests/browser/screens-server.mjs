@@ -3,8 +3,8 @@
 import { hook } from "./hub.mjs";
 
 /**
- * A server is not at hand here, so what the hub would say of one is said in its place. Each line goes when the story of a second
- * house can bring a hub into that state; a hub that has the calls needs none of them to be changed.
+ * Only a hub is at hand here, and no server: what the hub would say of one is said in its place. Where a Postgres is beside it
+ * these can go, one by one; the page is told nothing else than the hub tells it.
  */
 const ADDRESS = "postgres://kairos@db.example.org:5432/kairos";
 const MINUTE_MS = 60_000;
@@ -30,6 +30,7 @@ async function say(page, path, body, status = 200) {
 const standing = (page, body) => say(page, "**/api/sync/status", body);
 
 export async function server(page, { turn, look }) {
+  const phone = page.viewportSize();
   const open = async () => {
     await turn(page, "#/more", "more-way");
     await turn(page, "#/server", "server-state");
@@ -61,13 +62,19 @@ export async function server(page, { turn, look }) {
     await hook(page, "server-look").click();
     await hook(page, "server-preview").waitFor();
     await look(page, name);
+    await page.setViewportSize({ width: 320, height: 640 });
+    await look(page, `${name}-narrow`, []);
+    await page.setViewportSize(phone);
     if (preview === EMPTY) await hook(page, "server-change").click();
   }
   await say(page, "**/api/upstream", at("syncing", { pending: 1644, last_sync_at: null, message: "Syncing…" }));
-  await standing(page, at("syncing", { pending: 603, last_sync_at: null, message: "Syncing…" }));
+  await say(page, "**/api/sync/now", at("syncing", { pending: 603, last_sync_at: null, message: "Syncing…" }), 202);
   await hook(page, "server-connect").click();
   await hook(page, "server-state", '[data-state="syncing"]').waitFor();
-  await hook(page, "server-left").filter({ hasText: "603" }).waitFor({ timeout: 40_000 });
+  await hook(page, "server-now").click();
+  await hook(page, "server-left").filter({ hasText: "603" }).waitFor();
+  // The line stays while a hand is on it.
+  await page.mouse.move(1, 1);
   await page.locator(".toast").waitFor({ state: "detached" });
   await look(page, "server-syncing");
 
@@ -95,4 +102,15 @@ export async function server(page, { turn, look }) {
   await hook(page, "code-holds").scrollIntoViewIfNeeded();
   await look(page, "server-code");
   await page.unrouteAll({ behavior: "wait" });
+}
+
+/** An entry that cannot go to the server; on a page that asks the hub, since one with a database of its own reads it there. */
+export async function foreign(page, habit, { turn, look }) {
+  const entry = { kind: "foreign", status: "OPEN", table: "habits", row_id: habit, column: null, lost: null, kept: null, reason: "On the server this row's id belongs to somebody else; the row stays on this hub.", operations: null };
+  await say(page, "**/api/conflicts", { items: [{ id: "f", ...entry, at: Date.now() - 4 * MINUTE_MS }], next: null });
+  await turn(page, "#/today");
+  await turn(page, "#/account", "conflict-foreign");
+  await hook(page, "conflict").scrollIntoViewIfNeeded();
+  await look(page, "conflict-foreign");
+  await page.unroute("**/api/conflicts");
 }

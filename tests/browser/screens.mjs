@@ -12,7 +12,7 @@ import { join } from "node:path";
 import axe from "axe-core";
 
 import { api, hook, run, say, setting, Trouble, url } from "./hub.mjs";
-import { server } from "./screens-server.mjs";
+import { foreign, server } from "./screens-server.mjs";
 
 /** A name that only this browser knows: in plain http such a page is not trusted with keeping anything. */
 const PLAIN = "kairos.local";
@@ -339,7 +339,7 @@ async function narrow(page, token) {
 }
 
 /** A phone that does not trust the hub, and one that is not answered. */
-async function plain(page, token) {
+async function plain(page, habit) {
   const home = `http://${plainly}`;
   await page.goto(`${home}/trust`);
   await hook(page, "trust-get").waitFor();
@@ -347,6 +347,7 @@ async function plain(page, token) {
   await look(page, "trust");
   await signIn(page, home);
   await visit(page, "account-plain", "#/account", "account-trust");
+  await foreign(page, habit, { turn, look });
   await page.route("**/api/**", (route) => route.abort());
   await page.goto(`${home}/`);
   await page.locator("main.gate.center").waitFor();
@@ -406,6 +407,6 @@ await run(PHONE, async (page, _shot, another) => {
   await hook(page, "login-email").waitFor();
   await settled(page);
   await look(page, "sign-in");
-  await plain(page, token);
+  await plain(page, ids[1]);
   if (found.size > 0) throw new Trouble([...found].join("\n"));
 });

@@ -12,6 +12,8 @@ interface Entry {
   id: string;
   at: number | null;
   aside: boolean;
+  /** Its id belongs to somebody else on the other side: on which it stays, where there is nothing to choose. */
+  foreign: "here" | "there" | null;
   table: string | null;
   /** Whose it is, as a person knows it. */
   name: string;
@@ -74,8 +76,10 @@ export class KairosConflicts extends View {
     const known = of?.name ?? this.habits.get(String(change?.data["habit_id"] ?? row_id));
     const name = [known ?? kindOf(table), table === "completions" ? dateText(of?.date ?? null) : ""].filter(Boolean).join(" · ");
     const aside = kind === "quarantined";
+    // Only the sentence tells which side it is.
+    const foreign = kind !== "foreign" ? null : reason?.startsWith("On this hub") ? "there" : "here";
     return {
-      id, at, aside, table, name,
+      id, at, aside, foreign, table, name,
       also: aside ? (change ? changeText(change) : kindOf(table)) : valuesText(table, lost ?? {}),
       stands: valuesText(table, kept ?? {}),
       why: reason,
@@ -134,17 +138,23 @@ export class KairosConflicts extends View {
     return html`<li class="card conflict" data-testid="conflict" data-id=${entry.id}>
       <h3>${entry.name}</h3>
       ${entry.at ? html`<p class="hint">${momentText(entry.at)}</p>` : nothing}
-      <dl>
+      ${entry.foreign ? html`<p class="conflict-foreign" data-testid="conflict-foreign">${words.foreign[entry.foreign]}</p>` : this.renderSides(entry)}
+      <div class="pair">
+        <button class="quiet" aria-disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.dismiss(entry)}>${words.dismiss}</button>
+        ${entry.foreign
+          ? nothing
+          : html`<button class="primary" aria-disabled=${busy} data-testid="conflict-restore" @click=${() => this.restore(entry)}>${entry.aside ? words.apply : words.restore}</button>`}
+      </div>
+    </li>`;
+  }
+
+  private renderSides(entry: Entry): TemplateResult {
+    return html`<dl>
         <dt>${entry.aside ? words.aside : words.also}</dt><dd>${entry.also}</dd>
         ${entry.aside
           ? entry.why ? html`<dt>${words.why}</dt><dd>${entry.why}</dd>` : nothing
           : html`<dt>${words.stands}</dt><dd>${entry.stands}</dd>`}
-      </dl>
-      <div class="pair">
-        <button class="quiet" aria-disabled=${busy} data-testid="conflict-dismiss" @click=${() => this.dismiss(entry)}>${words.dismiss}</button>
-        <button class="primary" aria-disabled=${busy} data-testid="conflict-restore" @click=${() => this.restore(entry)}>${entry.aside ? words.apply : words.restore}</button>
-      </div>
-    </li>`;
+      </dl>`;
   }
 }
 

@@ -10,7 +10,9 @@ import { changeText, dateText, kindOf, momentText } from "./account-words";
 import "./account.css";
 import "./account-conflicts";
 import "./account-leave";
+import "./account-link";
 import "./account-profile";
+import "./account-server";
 import { wayBack } from "./hub-page";
 import { shellRefused, takeUpdate, updateReady } from "./shell";
 import { badge } from "./sync-badge";
@@ -83,8 +85,10 @@ export class KairosAccount extends View {
         ? html`<section class="card account-part"><p>${shared.updateReady}</p><button class="primary wide" @click=${takeUpdate}>${shared.reload}</button></section>`
         : nothing}
       ${this.renderState()} ${session.sync ? this.renderWaiting() : nothing}
+      <kairos-server-line></kairos-server-line>
       <kairos-conflicts></kairos-conflicts>
       <kairos-profile></kairos-profile>
+      <kairos-account-link></kairos-account-link>
       <button class="quiet wide" data-testid="account-sign-out" @click=${() => this.paint(() => (this.leaving = true))}>${t.signOut}</button>
       ${this.leaving ? html`<kairos-leave @close=${this.stay}></kairos-leave>` : nothing}`;
   }

@@ -39,6 +39,10 @@ const en = {
   stands: "This stands",
   also: "This was said, too",
   aside: "Set aside",
+  foreign: {
+    here: "This stays on this hub. On the server something of somebody else has the same id, so it cannot go there. Nothing of it is gone, and there is nothing to do.",
+    there: "This stays on the server. On this hub something of somebody else has the same id, so it cannot come here. Nothing of it is gone, and there is nothing to do.",
+  },
   why: "Because",
   restore: "Take it",
   apply: "Try again",
@@ -91,6 +95,15 @@ const en = {
   runs: "How many days in a row",
   score: "A score, as Loop Habit Tracker has it",
 
+  // Accounts that several hubs share
+  linkTitle: "An account for several hubs",
+  linkLead: "Where the accounts of your hubs are kept in PocketBase, this one can be linked with yours there: then you are the same person on each hub.",
+  linkAfter: "From then on the password there opens this account, and the one it had here no more. Your habits, and what you may do here, stay as they are.",
+  linkToken: "Token of PocketBase",
+  linkTokenHint: "PocketBase gives it to who signs in there with an app or a script. It proves that the account is yours.",
+  link: "Link",
+  linked: "Your accounts are linked. From now on you sign in with the password you have in PocketBase.",
+
   // The end
   leaveTitle: "Sign out on this device?",
   leavePending: (n: number) => (n === 1 ? "One change has not reached your hub yet." : `${n} changes have not reached your hub yet.`),
@@ -136,6 +149,10 @@ const de: typeof en = {
   stands: "Das gilt",
   also: "Das wurde auch gesagt",
   aside: "Beiseitegelegt",
+  foreign: {
+    here: "Das bleibt auf diesem Hub. Auf dem Server hat etwas von jemand anderem dieselbe Kennung, darum kann es nicht dorthin. Es ist alles noch da, und zu tun ist nichts.",
+    there: "Das bleibt auf dem Server. Auf diesem Hub hat etwas von jemand anderem dieselbe Kennung, darum kann es nicht hierher. Es ist alles noch da, und zu tun ist nichts.",
+  },
   why: "Weil",
   restore: "Übernehmen",
   apply: "Noch einmal",
@@ -184,6 +201,14 @@ const de: typeof en = {
   preferencesLead: "Aus, solange du es nicht möchtest. Der Anteil deiner Tage ist immer da.",
   runs: "Wie viele Tage hintereinander",
   score: "Ein Wert, wie Loop Habit Tracker ihn hat",
+
+  linkTitle: "Ein Konto für mehrere Hubs",
+  linkLead: "Stehen die Konten deiner Hubs in PocketBase, lässt sich dieses mit deinem dort verbinden: Dann bist du auf jedem Hub dieselbe Person.",
+  linkAfter: "Danach öffnet das Passwort von dort dieses Konto, und das bisherige nicht mehr. Deine Gewohnheiten und was du hier darfst, bleiben, wie sie sind.",
+  linkToken: "Token von PocketBase",
+  linkTokenHint: "PocketBase gibt ihn, wenn man sich dort mit einer App oder einem Skript anmeldet. Er zeigt, dass das Konto deines ist.",
+  link: "Verbinden",
+  linked: "Deine Konten sind verbunden. Von jetzt an meldest du dich mit dem Passwort an, das du in PocketBase hast.",
 
   leaveTitle: "Auf diesem Gerät abmelden?",
   leavePending: (n) => (n === 1 ? "Eine Änderung ist noch nicht bei deinem Hub." : `${n} Änderungen sind noch nicht bei deinem Hub.`),
