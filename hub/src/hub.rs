@@ -184,6 +184,7 @@ impl Hub {
         let server = Target::configured(&config.upstream).map_err(unreadable)?;
         let upstream = Service::start(store.clone(), commands.clone(), board.clone(), leases, server).await;
         let upstream = upstream.map_err(|error| anyhow::anyhow!("Cannot replicate: {error}"))?;
+        auth.ask_elsewhere(Box::new(upstream.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(tell_standing(upstream.clone(), broker.clone()))));
         let relay = Relay::of(&config.upstream, upstream.clone()).map_err(unreadable)?;
         let api = Api {

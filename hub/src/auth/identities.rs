@@ -78,6 +78,9 @@ impl Auth {
     async fn known(&self, vouched: Vouched) -> Result<Option<Account>, AuthError> {
         let Some(provider) = self.0.provider.name() else { return Ok(None) };
         let tz = self.usual_zone().await?;
+        let subject = vouched.subject.clone();
+        let is_known = self.0.store.read(move |snapshot| snapshot.identity(provider, &subject)).await?.is_some();
+        let elsewhere = if is_known { None } else { self.person_elsewhere(provider, &vouched.subject).await? };
         let auth = self.clone();
         self.to_the_end(async move {
             let sealed = auth.seal(provider, &vouched);
@@ -91,11 +94,12 @@ impl Auth {
                         follow_email(tx, &identity.user, &vouched.email)?;
                         Ok((tx.account(&identity.user)?, false))
                     }
-                    None => Ok((Some(make(tx, provider, &vouched, sealed, tz)?), true)),
+                    None => Ok((Some(make(tx, (provider, elsewhere), &vouched, sealed, tz)?), true)),
                 })
                 .await?;
             if let Some(account) = known.as_ref().filter(|_| made) {
                 auth.account_made(account);
+                auth.tell_elsewhere();
                 tracing::info!("Somebody signed in for the first time; the hub knows them now.");
             }
             Ok(known)
@@ -117,6 +121,11 @@ impl Auth {
         self.0.throttle.named(Lane::Exchange, user.as_str())?;
         let wrong = || AuthError::from(Rejection::field("token", "This token is not good, or not any more."));
         let vouched = self.0.provider.exchange(token).await.map_err(|fault| self.told(fault, wrong()))?;
+        if self.person_elsewhere(provider, &vouched.subject).await?.is_some_and(|person| person != *user) {
+            let message = "In another house you are somebody else: there you signed in with PocketBase before you linked this \
+                           account. Export what is here, and import it there.";
+            return Err(Rejection::new(RejectionCode::Conflict, message).into());
+        }
         let (auth, user) = (self.clone(), user.clone());
         self.to_the_end(async move {
             let sealed = auth.seal(provider, &vouched);
@@ -140,7 +149,9 @@ impl Auth {
                 }
                 Ok(Linked { provider: provider.into(), subject: vouched.subject, user_id: user.to_string() })
             });
-            Ok(linked.await?)
+            let linked = linked.await?;
+            auth.tell_elsewhere();
+            Ok(linked)
         })
         .await
     }
@@ -183,8 +194,9 @@ impl Auth {
             answered => answered,
         };
         let vouched = vouched.map_err(|fault| self.told(fault, unknown()))?;
+        let elsewhere = self.person_elsewhere(provider, &vouched.subject).await?;
         let token = self.seal(provider, &vouched);
-        draft.is_there(provider, &vouched.subject, token)
+        draft.is_there((provider, &vouched.subject), elsewhere, token)
     }
 
     /// Asks the provider about the person of a refresh token, when it was not asked for an hour. Ends their sessions when
@@ -357,17 +369,27 @@ fn follow_email(tx: &mut Tx<'_>, user: &UserId, there: &str) -> Result<(), Store
     Ok(())
 }
 
-/// Makes the person a provider vouches for.
+/// Makes the person a provider vouches for; where the other houses know who they are, that person, who may have an account here.
 fn make(
     tx: &mut Tx<'_>,
-    provider: &str,
+    (provider, elsewhere): (&str, Option<UserId>),
     vouched: &Vouched,
     token: Option<Vec<u8>>,
     tz: Option<String>,
 ) -> Result<Account, StoreError> {
     let taken = |message: &str| StoreError::from(Rejection::new(RejectionCode::Conflict, message));
-    let user =
-        UserId::new(vouched.subject.as_str()).map_err(|_| taken("Your id at the provider cannot be one here."))?;
+    let strange = || taken("Your id at the provider cannot be one here.");
+    let user = elsewhere.clone().map_or_else(|| UserId::new(vouched.subject.as_str()).map_err(|_| strange()), Ok)?;
+    if let (Some(account), Some(_)) = (tx.account(&user)?, &elsewhere) {
+        if tx.identity_of(provider, &user)?.is_some() {
+            return Err(taken("Your account is linked with another one there."));
+        }
+        // As linking does: the provider's password counts from now on.
+        tx.set_password(&user, "")?;
+        let (provider, subject, checked_at) = (provider.into(), vouched.subject.clone(), tx.now());
+        tx.add_identity(&Identity { provider, subject, user, token, checked_at })?;
+        return Ok(account);
+    }
     if tx.account(&user)?.is_some() {
         return Err(taken("There is somebody of this id on this hub already."));
     }
@@ -387,8 +409,6 @@ fn make(
         tz,
     };
     let mut draft = Draft::of(new, user)?;
-    draft
-        .is_there(provider, &vouched.subject, token)
-        .map_err(|_| taken("Your id at the provider cannot be one here."))?;
+    draft.is_there((provider, &vouched.subject), elsewhere, token).map_err(|_| strange())?;
     draft.write(tx, "")
 }

@@ -17,6 +17,7 @@
 pub mod caller;
 pub mod clients;
 pub mod displays;
+pub(crate) mod elsewhere;
 mod identities;
 pub mod jwt;
 pub mod keys;
@@ -33,7 +34,7 @@ pub mod tokens;
 mod upkeep;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kairos_core::Millis;
@@ -69,6 +70,8 @@ struct Inner {
     throttle: throttle::Throttle,
     standing: standing::Standing,
     pairings: displays::Pairings,
+    /// The other houses of the same server.
+    elsewhere: OnceLock<Box<dyn elsewhere::Elsewhere>>,
     setup: watch::Sender<setup::Setup>,
     /// When API tokens were last used, until upkeep writes it down: a read must not wait for the disk.
     /// Bounded by the number of tokens.
@@ -125,6 +128,12 @@ pub enum AuthError {
         "The server that keeps the accounts does not answer. Whoever is signed in stays signed in; please try again later."
     )]
     UpstreamDown,
+    /// The server that several houses share does not answer, and only it knows who somebody is.
+    #[error(
+        "The server of your houses does not answer, and it has to the first time you sign in here: it knows who you are in the \
+         other houses. Please try again later."
+    )]
+    ServerDown,
     /// Understood and refused, for a reason the caller can mend.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -197,6 +206,7 @@ impl Auth {
             throttle: throttle::Throttle::new(store.clock().clone()),
             standing,
             pairings: displays::Pairings::default(),
+            elsewhere: OnceLock::new(),
             setup: watch::Sender::new(setup),
             used: Mutex::default(),
             store,

@@ -88,10 +88,15 @@ impl Draft {
         Ok(Self { user, email, display_name, admin: new.admin, tz: new.tz, password: new.password, there: None })
     }
 
-    /// They are known to a provider, and have the id here that they have there.
-    pub(super) fn is_there(&mut self, provider: &str, subject: &str, token: Option<Vec<u8>>) -> Result<(), AuthError> {
+    /// They are known to a provider, and have the id here that they have in the other houses, else the one they have there.
+    pub(super) fn is_there(
+        &mut self,
+        (provider, subject): (&str, &str),
+        elsewhere: Option<UserId>,
+        token: Option<Vec<u8>>,
+    ) -> Result<(), AuthError> {
         let strange = |_| AuthError::Unavailable("the provider gave an id that is none".into());
-        self.user = UserId::new(subject).map_err(strange)?;
+        self.user = elsewhere.map_or_else(|| UserId::new(subject).map_err(strange), Ok)?;
         self.there = Some((provider.to_owned(), subject.to_owned(), token));
         Ok(())
     }
@@ -193,7 +198,9 @@ impl Auth {
             let taken = auth.0.store.read(move |snapshot| snapshot.account_of_email(&email)).await?.is_some();
             let there = if taken { None } else { auth.make_there(&draft).await? };
             let hash = match (&there, auth.0.provider.name()) {
-                (Some(subject), Some(provider)) => draft.is_there(provider, subject, None).map(|()| String::new())?,
+                (Some(subject), Some(provider)) => {
+                    draft.is_there((provider, subject), None, None).map(|()| String::new())?
+                }
                 _ => auth.0.hasher.hash(draft.password.clone()).await?,
             };
             let made = auth.0.store.write(move |tx| {

@@ -60,7 +60,7 @@ impl From<AuthError> for ApiError {
             AuthError::Forbidden(_) => Self::forbidden(message),
             AuthError::Throttled(wait) => Self::too_often(wait.as_millis().div_ceil(1000).try_into().unwrap_or(60)),
             AuthError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with("retry_after", 2),
-            AuthError::UpstreamDown => {
+            AuthError::UpstreamDown | AuthError::ServerDown => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "auth_upstream_down", message).with("retry_after", 10)
             }
             AuthError::WrongCode(left) => {

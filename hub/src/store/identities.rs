@@ -109,6 +109,25 @@ impl Snapshot<'_> {
         of_user(self.connection, provider, user)
     }
 
+    /// Who somebody is here who is a subject there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn identity(&self, provider: &str, subject: &str) -> Result<Option<Identity>, StoreError> {
+        of_subject(self.connection, provider, subject)
+    }
+
+    /// Who a person is at every provider: which, and who there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn identities_of(&self, user: &UserId) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT provider, subject FROM identities WHERE user_id = ?1 ORDER BY 1, 2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_map([user.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
     /// The person whose session a refresh token belongs to, as they are there, while the session lives.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::Upstream;
 use super::fault::Fault;
 use super::handshake::Verdict;
 use super::household;
+use super::identity;
 use super::lease;
 use super::session::Who;
 use super::status::State;
@@ -40,6 +41,8 @@ struct Greeted {
     lease: Instant,
     /// Who belongs to it, as the server was told.
     told: Vec<Seat>,
+    /// Who its person is at the providers of accounts, as the server was told.
+    known: Vec<(String, String)>,
 }
 
 impl Line {
@@ -85,7 +88,23 @@ impl Line {
             return Ok(Round::More);
         }
         self.lease(scope, &who).await?;
+        self.tell_identities(scope).await?;
         self.tell_members(scope, &who).await
+    }
+
+    /// Tells the server who a person is at the providers of accounts, where it was not told yet.
+    async fn tell_identities(&mut self, scope: &Scope) -> Result<(), Fault> {
+        let Scope::Person(user) = scope else { return Ok(()) };
+        let person = user.clone();
+        let known = self.upstream.0.ground.store.read(move |snapshot| snapshot.identities_of(&person)).await?;
+        let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| greeted.known != known) else { return Ok(()) };
+        for (provider, subject) in &known {
+            if !identity::tell(&mut self.connection, user, provider, subject).await? {
+                tracing::warn!(%user, provider, "In another house this person is somebody else; what is theirs does not meet.");
+            }
+        }
+        greeted.known = known;
+        Ok(())
     }
 
     /// Asks whether this hub is to do for a scope what time itself does, now and then.
@@ -120,7 +139,7 @@ impl Line {
         if verdict != Verdict::Ok {
             self.upstream.say(State::Syncing, verdict.in_words()).await;
         }
-        self.greeted.insert(scope.clone(), Greeted { who, lease: Instant::now(), told: Vec::new() });
+        self.greeted.insert(scope.clone(), Greeted { who, lease: Instant::now(), told: Vec::new(), known: Vec::new() });
         Ok(())
     }
 

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../../deploy/postgres/migrations/0001_spine.sql")),
     (2, "tables", include_str!("../../../deploy/postgres/migrations/0002_tables.sql")),
     (3, "households", include_str!("../../../deploy/postgres/migrations/0003_households.sql")),
+    (4, "identities", include_str!("../../../deploy/postgres/migrations/0004_identities.sql")),
 ];
 
 /// Where a server is. No `Debug`: the address holds a password.
@@ -174,13 +175,18 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), Fault> {
     let mut migrator = Migrator::with_migrations(all.collect());
     migrator.dangerous_set_table_name(format!("{SCHEMA}.{VERSIONS}"));
     // Before the lock is taken two may make it at once, of which one hears that it is there.
-    let sql = format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}");
-    connection.lock().await?;
-    let made = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await;
-    connection.unlock().await?;
-    made?;
+    alone(connection, format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
     migrator.run_direct(None, connection, false).await?;
+    // Two that grant the same at once hear of a tuple that was concurrently updated.
     let grant = format!("GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE}; GRANT SELECT ON {SCHEMA}.{VERSIONS} TO {ROLE}");
-    sqlx::raw_sql(AssertSqlSafe(grant)).execute(connection).await?;
+    alone(connection, grant).await
+}
+
+/// Runs statements while no other hub changes the schema.
+async fn alone(connection: &mut PgConnection, sql: String) -> Result<(), Fault> {
+    connection.lock().await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;
+    connection.unlock().await?;
+    done?;
     Ok(())
 }

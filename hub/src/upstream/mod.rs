@@ -9,6 +9,7 @@
 //! - [`household`]: who of this hub speaks for a household there, and who belongs to it.
 //! - [`service`]: which server it is, as an administrator decides; [`preview`]: what a first merge would bring together.
 //! - [`relay`]: what a hub beside the server does for other houses.
+//! - [`identity`]: who somebody is at the provider of accounts.
 //! - [`lease`]: which hub does for a scope what time itself does.
 //! - [`wire`]: rows in and out of Postgres; [`fault`], [`status`], [`backoff`]: words and waits.
 //!
@@ -18,6 +19,7 @@ mod backoff;
 mod fault;
 mod handshake;
 mod household;
+mod identity;
 mod lease;
 mod line;
 mod link;

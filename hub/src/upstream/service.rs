@@ -1,6 +1,7 @@
 //! Which server the hub replicates with, as an administrator decides while it runs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::Method;
 use kairos_core::scope::Scope;
@@ -8,13 +9,18 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::identity;
 use super::preview::{self, Meeting};
 use super::{Fault, Ground, State, Status, Target, Upstream, link};
+use crate::auth::elsewhere::{Elsewhere, Known};
 use crate::commands::Commands;
 use crate::health::{self, Board};
 use crate::leases::Leases;
 use crate::store::{Store, StoreError};
 use crate::web::Web;
+
+/// How long a sign-in waits for the server.
+const ASKED: Duration = Duration::from_secs(5);
 
 /// Why a server cannot be connected or let go.
 #[derive(Debug, thiserror::Error)]
@@ -236,6 +242,25 @@ impl Service {
     // Held for a look and never across an await.
     fn current(&self) -> MutexGuard<'_, Option<Running>> {
         self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Elsewhere for Service {
+    fn person_of<'a>(&'a self, provider: &'a str, subject: &'a str) -> Known<'a> {
+        Box::pin(async move {
+            let Some(target) = self.target() else { return Ok(None) };
+            let asked = async {
+                // It is this hub's server already; the first connection ever may be making its tables.
+                let mut connection = link::open(&link::options(&target)?).await?;
+                identity::ask(&mut connection, provider, subject).await
+            };
+            let answered = tokio::time::timeout(ASKED, asked).await;
+            answered.map_err(|_| "it does not answer".to_owned())?.map_err(|fault| fault.to_string())
+        })
+    }
+
+    fn tell(&self) {
+        self.sync_now();
     }
 }
 

@@ -176,3 +176,18 @@ async fn what_was_deleted_while_a_hub_was_away_for_long_and_what_was_written_the
         assert_eq!(hub.row(&ids[1]).await.text("name"), "Still mine");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hubs_that_come_at_once_to_an_empty_server_all_get_in() {
+    for _ in 0..3 {
+        let server = kairos_postgres::Postgres::careless().await;
+        let options = super::link::address(&server.url("postgres")).unwrap();
+        let coming = (0..8).map(|_| {
+            let options = options.clone();
+            tokio::spawn(async move { super::link::open(&options).await.map(drop) })
+        });
+        for hub in coming.collect::<Vec<_>>() {
+            hub.await.unwrap().unwrap();
+        }
+    }
+}

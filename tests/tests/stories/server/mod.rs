@@ -3,6 +3,7 @@
 mod accounts;
 mod fences;
 mod hand;
+mod houses;
 mod keeping;
 mod relay;
 mod replica;
