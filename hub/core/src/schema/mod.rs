@@ -9,6 +9,7 @@ mod plans;
 pub mod postgres;
 mod routines;
 mod sharing;
+pub mod streams;
 mod tables;
 
 pub use plans::{HABIT_SCHEDULES, PAUSES, RECOVERY_SESSIONS, USER_PREFERENCES};
