@@ -120,6 +120,18 @@ impl Database {
         rows.map(Result::unwrap).collect()
     }
 
+    /// Every table and its columns.
+    #[must_use]
+    pub fn columns(&self) -> BTreeMap<String, Vec<String>> {
+        let sql =
+            "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'";
+        let mut tables = BTreeMap::<String, Vec<String>>::new();
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).for_each(|(table, column)| tables.entry(table).or_default().push(column));
+        tables
+    }
+
     /// Every row of every table of the schema, in words, without the tables named.
     #[must_use]
     pub fn content(&self, without: &[&str]) -> BTreeMap<String, Vec<String>> {

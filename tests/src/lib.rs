@@ -17,6 +17,7 @@ mod relay;
 mod screen;
 mod script;
 pub mod sdk;
+pub mod streams;
 pub mod sync_client;
 
 pub use database::Database;

@@ -5,8 +5,10 @@ mod fences;
 mod hand;
 mod houses;
 mod keeping;
+mod places;
 mod relay;
 mod replica;
+mod streams;
 mod tables;
 
 use kairos_core::hlc::Hlc;
