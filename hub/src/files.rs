@@ -38,6 +38,23 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
+/// Reads a secret from a file that holds nothing else; a line's end after it is not part of it.
+///
+/// `key` names the setting, in the log where others on this machine could read the file as well.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn read_secret(path: &Path, key: &str) -> Result<String, String> {
+    let cannot = |why: &dyn std::fmt::Display| format!("Cannot use {}: {why}.", path.display());
+    let secret = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+    let mode = std::fs::metadata(path).map_err(|error| cannot(&error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!("Others on this machine can read {key}; chmod 600 ends that.");
+    }
+    let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
+    if secret.is_empty() { Err(cannot(&"it is empty")) } else { Ok(secret) }
+}
+
 /// How much room is left on the disk that holds a file or directory, in bytes; `None` where the system does not say.
 #[must_use]
 pub fn room(at: &Path) -> Option<u64> {

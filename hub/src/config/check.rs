@@ -88,7 +88,12 @@ fn server(config: &Config, notes: &mut Notes) {
     for (key, _) in only_relays.into_iter().filter(|(_, set)| *set && !there.relay) {
         notes.about(key, "is only used with upstream.relay; set that or remove this");
     }
-    for (key, file) in [("upstream.ca", &there.ca), ("upstream.public_ca", &there.public_ca)] {
+    if there.url.is_some() && there.url_file.is_some() {
+        notes.about("upstream.url_file", "is one too many beside upstream.url; remove one of the two");
+    }
+    let files =
+        [("upstream.url_file", &there.url_file), ("upstream.ca", &there.ca), ("upstream.public_ca", &there.public_ca)];
+    for (key, file) in files {
         if let Some(path) = file
             && let Err(error) = super::place::open(path)
         {

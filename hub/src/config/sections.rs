@@ -129,6 +129,8 @@ pub struct PocketBase {
 pub struct Upstream {
     /// The address of its database; `None`: the one an administrator connects, if any.
     pub url: Option<DatabaseUrl>,
+    /// The file that holds that address and nothing else.
+    pub url_file: Option<PathBuf>,
     /// Certificate authorities in PEM, one of which has signed the database's certificate, which is checked then.
     pub ca: Option<PathBuf>,
     /// Whether this hub stands beside the server: uploads are answered when they are there, and other houses come by a code.
@@ -259,6 +261,7 @@ impl Config {
             "upstream",
             vec![
                 ("url", &mut upstream.url as &mut dyn Setting),
+                ("url_file", &mut upstream.url_file),
                 ("ca", &mut upstream.ca),
                 ("relay", &mut upstream.relay),
                 ("powersync_url", &mut upstream.powersync_url),

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
 use super::fault::Fault;
 use super::wire::SCHEMA;
 use crate::config;
+use crate::files::read_secret;
 
 /// How long a server may take to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,11 +41,15 @@ impl Target {
     /// The one of the settings, if they name one.
     ///
     /// # Errors
-    /// Why the file of authorities cannot be read.
+    /// Why a file cannot be read: the authorities', or the address's.
     pub(crate) fn configured(settings: &config::Upstream) -> io::Result<Option<Self>> {
-        let Some(url) = &settings.url else { return Ok(None) };
+        let url = match (&settings.url, &settings.url_file) {
+            (Some(url), _) => url.expose().to_owned(),
+            (None, Some(file)) => read_secret(file, "upstream.url_file").map_err(io::Error::other)?,
+            (None, None) => return Ok(None),
+        };
         let ca = settings.ca.as_deref().map(std::fs::read_to_string).transpose()?;
-        Ok(Some(Self { url: url.expose().to_owned(), ca }))
+        Ok(Some(Self { url, ca }))
     }
 }
 

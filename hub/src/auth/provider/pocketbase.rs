@@ -4,14 +4,13 @@
 //! only way to know is to ask. What speaks for it is believed only when it speaks as PocketBase does; a proxy's 401 or 403
 //! in front of it ends nobody's session.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use axum::http::Method;
 use kairos_core::command::{Rejection, RejectionCode};
 use serde_json::{Value, json};
 
 use super::{Fault, Vouched, Wanted};
 use crate::config;
+use crate::files::read_secret;
 use crate::web::{Answer, Web};
 
 const USERS: &str = "/api/collections/users";
@@ -37,18 +36,7 @@ impl PocketBase {
             Web::at(url.as_str(), settings.ca.as_deref()).map_err(|why| format!("Cannot use PocketBase: {why}."))?;
         let admin = match (&settings.admin_email, &settings.admin_password_file) {
             (Some(email), Some(path)) => {
-                let cannot = |why: &dyn std::fmt::Display| format!("Cannot use {}: {why}.", path.display());
-                let password = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
-                let mode = std::fs::metadata(path).map_err(|error| cannot(&error))?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    tracing::warn!(
-                        "Others on this machine can read auth.pocketbase.admin_password_file; chmod 600 ends that."
-                    );
-                }
-                let password = password.trim_end_matches(['\r', '\n']).to_owned();
-                if password.is_empty() {
-                    return Err(cannot(&"it is empty"));
-                }
+                let password = read_secret(path, "auth.pocketbase.admin_password_file")?;
                 Some(Admin { email: email.as_str().to_owned(), password })
             }
             _ => None,

@@ -97,6 +97,20 @@ fn a_pocketbase_that_cannot_be_used() {
 }
 
 #[test]
+fn a_server_that_is_named_twice_or_in_a_file_that_is_not_there() {
+    wrong(
+        "upstream: { url: 'postgres://db/kairos', url_file: /dev/null }\n",
+        "line 1: upstream.url_file: is one too many beside upstream.url; remove one of the two\n\
+         line 1: upstream.url_file: /dev/null cannot be opened: it is not a file",
+    );
+    wrong_env(
+        "KAIROS_UPSTREAM_URL_FILE",
+        "/nowhere/url",
+        "KAIROS_UPSTREAM_URL_FILE: /nowhere/url cannot be opened: No such file or directory (os error 2)",
+    );
+}
+
+#[test]
 fn wrong_values() {
     let address = "is not an address and a port such as 0.0.0.0:8420, 127.0.0.1:8420 or [::]:8420";
     wrong("http: { listen: 8420 }\n", &format!("line 1: http.listen: \"8420\" {address}"));
