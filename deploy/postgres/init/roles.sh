@@ -14,6 +14,7 @@ set -eu
 
 secret() {
     eval "file=\${$1_FILE:-} text=\${$1:-}"
+    # shellcheck disable=SC2154 # by the line above
     if [ -n "$file" ]; then cat "$file"; else printf %s "$text"; fi
 }
 

@@ -1,6 +1,7 @@
 //! The server of several houses: a real Postgres with what `deploy/postgres` makes of it, and a real PocketBase.
 
 mod accounts;
+mod copies;
 mod fences;
 mod hand;
 mod houses;
