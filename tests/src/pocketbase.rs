@@ -23,6 +23,8 @@ pub struct PocketBase {
     port: u16,
     child: Option<Child>,
     http: reqwest::Client,
+    /// Started by what `deploy/pocketbase` ships.
+    shipped: bool,
 }
 
 fn binary() -> PathBuf {
@@ -37,13 +39,44 @@ fn binary() -> PathBuf {
 impl PocketBase {
     /// One with a superuser and, as it comes, with an open collection `users` that is empty.
     pub async fn start_new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
-        let mut there = Self { dir: tempfile::tempdir().unwrap(), port: 0, child: None, http };
+        let mut there = Self::not_started(false);
         let made = there.command(&["superuser", "upsert", ADMIN, ADMIN_PASSWORD]).output().await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         there.start().await;
         there
+    }
+
+    /// One as `deploy/pocketbase` starts it, in a container that is none, with the hub at this address.
+    pub async fn start_shipped() -> Self {
+        let mut there = Self::not_started(true);
+        std::fs::write(there.dir.path().join("admin"), ADMIN_PASSWORD).unwrap();
+        there.start().await;
+        there
+    }
+
+    fn not_started(shipped: bool) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+        Self { dir: tempfile::tempdir().unwrap(), port: 0, child: None, http, shipped }
+    }
+
+    fn serving(&self) -> Command {
+        let address = format!("127.0.0.1:{}", self.port);
+        if !self.shipped {
+            return self.command(&["serve", "--http", &address]);
+        }
+        let from = workspace().join("deploy/pocketbase");
+        let path = std::env::join_paths(
+            [binary().parent().unwrap().to_owned()]
+                .into_iter()
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+        );
+        let mut command = Command::new(from.join("start"));
+        command.env("PATH", path.unwrap()).env("PB_ADMIN_EMAIL", ADMIN).env("PB_LISTEN", address);
+        command.env("PB_ADMIN_PASSWORD_FILE", self.dir.path().join("admin")).env("PB_HUBS", "127.0.0.1");
+        command.env("PB_DATA", self.dir.path().join("data")).env("PB_MIGRATIONS", from.join("migrations"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        command
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -59,8 +92,7 @@ impl PocketBase {
             // Free now; nobody else is given it soon.
             self.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         }
-        let address = format!("127.0.0.1:{}", self.port);
-        self.child = Some(self.command(&["serve", "--http", &address]).spawn().unwrap());
+        self.child = Some(self.serving().spawn().unwrap());
         until("PocketBase answers", async || {
             let asked = self.http.get(self.url("/api/health")).send().await.ok()?;
             asked.status().is_success().then_some(())

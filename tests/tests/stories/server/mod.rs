@@ -9,6 +9,7 @@ mod keeping;
 mod places;
 mod relay;
 mod replica;
+mod shipped;
 mod streams;
 mod tables;
 
