@@ -64,7 +64,7 @@ sdk-setup:
 build:
     cargo build --workspace --bins --quiet
 
-# Peers that bring their own network (root): python-zeroconf.
+# Peers with a `run` of their own: python-zeroconf (root), Docker Compose.
 peers: build
     for run in tests/peers/*/run; do "$run" || exit 1; done
 

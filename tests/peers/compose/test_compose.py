@@ -5,6 +5,7 @@ reader; what follows from it is asserted here: pins, health, secrets, ports. Not
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -184,7 +185,8 @@ def test_secrets_are_in_no_file_of_the_checkout_and_reach_whom_they_should(compo
     assert {"deploy/.env", "deploy/secrets"} <= set(ignored), "secrets would be in a layer of the hub's image"
     for name, service in services(compose):
         for key, value in service.get("environment", {}).items():
-            assert not re.search(r"PASSWORD$|SECRET$|TOKEN$|_URI$|_URL$", key) or re.match(r"https?://", value), f"{name}: {key}"
+            assert not re.search(r"PASSWORD$|SECRET$|TOKEN$", key), f"{name}: {key}"
+            assert not re.search(r"//[^/]*@", str(value)), f"{name}: a login in {key}"
             if key.endswith("_FILE"):
                 assert value.startswith("/run/kairos/"), f"{name}: {key}"
     # place-secrets gives each volume what its container asks for, and nothing more.
@@ -201,7 +203,7 @@ def test_secrets_are_in_no_file_of_the_checkout_and_reach_whom_they_should(compo
             continue
         (volume,) = volumes
         text = json.dumps(service)
-        wanted.setdefault(volume.removesuffix("-secrets"), set()).update(re.findall(r"/run/kairos/([a-z-]+)", text))
+        wanted.setdefault(volume.removesuffix("-secrets"), set()).update(re.findall(r"/run/kairos/([a-z.-]+)", text))
     assert placed == wanted
 
 
@@ -244,10 +246,22 @@ def test_addresses_name_containers(compose):
     assert {address.rpartition(".")[0], proxy.rpartition(".")[0]} == {network["subnet"].rpartition(".")[0]}
 
 
+def test_the_hub_takes_its_settings(compose, folder):
+    hub = Path(os.environ.get("KAIROS_HUB_BIN", ROOT / "target/debug/kairos-hub"))
+    assert hub.exists(), "build the hub first, or say where it is: KAIROS_HUB_BIN"
+    told = compose["services"]["hub"]["environment"]
+    env = {key: str(value).replace("/run/kairos", str(folder / "secrets")) for key, value in told.items()}
+    done = run(hub, "config", "check", env=env, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_postgres_is_what_powersync_needs(compose):
     postgres = compose["services"]["postgres"]
     assert {"--wal_level=logical", "--max_slot_wal_keep_size=2GB"} <= set(postgres["command"])
     assert postgres["image"].startswith("postgres:16.")
+    # Other houses know it by the authority that the hub gives them.
+    assert any(word.startswith("--ssl_cert_file=/run/kairos/") for word in postgres["command"])
+    assert compose["services"]["hub"]["environment"]["KAIROS_UPSTREAM_PUBLIC_CA"].startswith("/run/kairos/")
     # One version makes the copies, and reads them.
     assert compose["services"]["backup"]["image"] == postgres["image"]
 

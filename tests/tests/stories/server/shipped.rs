@@ -2,11 +2,11 @@
 //! open doors. What the containers themselves are is looked at by `tests/peers/compose`.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Output;
 
-use kairos_tests::{PocketBase, Postgres, until, workspace};
+use kairos_tests::{House, PocketBase, Postgres, until, workspace};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -72,6 +72,50 @@ async fn secrets_are_made_once_and_are_nobody_elses() {
         assert_eq!(set_up(other.path(), &[odd]).await.status.code(), Some(2), "{odd}");
         assert_eq!(contents(other.path()), BTreeMap::new());
     }
+}
+
+#[tokio::test]
+async fn another_house_knows_the_database_by_its_authority() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(set_up(dir.path(), &["habits.example.org"]).await.status.success());
+    let server = Postgres::new().await;
+    let data = server.psql("SHOW data_directory").await;
+    let user = std::fs::metadata(&data).unwrap().uid();
+    for (setting, file) in [("ssl_cert_file", "postgres.crt"), ("ssl_key_file", "postgres.key")] {
+        let there = Path::new(&data).join(file);
+        std::fs::copy(dir.path().join("secrets").join(file), &there).unwrap();
+        std::os::unix::fs::chown(&there, Some(user), None).unwrap();
+        server.psql(&format!("ALTER SYSTEM SET {setting} = '{file}'")).await;
+    }
+    server.psql("ALTER SYSTEM SET ssl = on").await;
+    server.psql("SELECT pg_reload_conf()").await;
+    until("Postgres offers TLS", async || (server.psql("SHOW ssl").await == "on").then_some(())).await;
+
+    let of = |ca: &Path| {
+        let url = server.url("kairos");
+        House::builder().env("KAIROS_UPSTREAM_URL", &url).env("KAIROS_UPSTREAM_CA", ca.to_str().unwrap())
+    };
+    let house = of(&dir.path().join("secrets/postgres-ca.crt")).start().await;
+    let ada = house.set_up().await;
+    ada.habit("Read").await;
+    until("the habit is there", async || {
+        (server.session("postgres").await.run("SELECT name FROM kairos.habits").await.ok()? == "Read").then_some(())
+    })
+    .await;
+    let plain = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                 WHERE application_name = 'kairos-hub' AND NOT ssl";
+    assert_eq!(server.psql(plain).await, "0");
+
+    // One of another server is none.
+    let other = tempfile::tempdir().unwrap();
+    assert!(set_up(other.path(), &["habits.example.org"]).await.status.success());
+    let house = of(&other.path().join("secrets/postgres-ca.crt")).start().await;
+    let ada = house.set_up().await;
+    until("it is told", async || {
+        let said = ada.get("/api/sync/status").await;
+        (said["state"] == "error").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
