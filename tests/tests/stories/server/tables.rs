@@ -10,8 +10,17 @@ use sqlx::{Connection, PgConnection};
 use super::{at, row};
 
 /// What hubs keep beside the rows, and what sqlx keeps of the migrations.
-const BESIDE: [&str; 8] =
-    ["_sqlx_migrations", "dirty", "engine_lease", "hub_state", "makers", "memberships", "registers", "sync_clock"];
+const BESIDE: [&str; 9] = [
+    "_sqlx_migrations",
+    "dirty",
+    "engine_lease",
+    "hub_state",
+    "identities",
+    "makers",
+    "memberships",
+    "registers",
+    "sync_clock",
+];
 
 #[tokio::test]
 async fn every_synced_table_is_there_as_it_is_described_and_nothing_more() {
