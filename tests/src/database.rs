@@ -3,27 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use kairos_core::schema::TABLES;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-
-/// Every synced table.
-const TABLES: [&str; 14] = [
-    "users",
-    "user_preferences",
-    "habits",
-    "habit_schedules",
-    "pauses",
-    "completions",
-    "completion_events",
-    "recovery_sessions",
-    "routines",
-    "routine_habits",
-    "routine_variants",
-    "routine_executions",
-    "devices",
-    "device_bindings",
-];
 
 /// A read-only look at a database, beside a running hub or after it.
 pub struct Database(Connection);
@@ -184,7 +167,7 @@ impl Database {
         assert_eq!(integrity, "ok");
         let mut last = self.last_changes();
         for table in TABLES {
-            self.rows_are_as_logged(table, &mut last);
+            self.rows_are_as_logged(table.name, &mut last);
         }
         assert!(last.is_empty(), "the log knows rows that are not there: {:?}", last.keys());
         self.buckets_sum_up();

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod copies;
 mod database;
 mod export;
 pub mod faults;
@@ -20,6 +21,7 @@ pub mod sdk;
 pub mod streams;
 pub mod sync_client;
 
+pub use copies::Copy;
 pub use database::Database;
 pub use export::export_of;
 pub use house::{Builder, House, Ports, hub_binary, workspace};

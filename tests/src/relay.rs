@@ -1,4 +1,4 @@
-//! A fixed address in front of a hub whose port changes at every start.
+//! A fixed address in front of somebody whose port may change: a hub at every start. What passes can be cut.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct Relay {
     pub port: u16,
     target: Arc<AtomicU16>,
     received: Arc<AtomicU64>,
+    /// At how many bytes received the connection that brings them is cut; once.
+    limit: Arc<AtomicU64>,
     cut: watch::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -29,18 +31,20 @@ impl Relay {
         let to = Arc::clone(&target);
         let received = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&received);
+        let limit = Arc::new(AtomicU64::new(u64::MAX));
+        let most = Arc::clone(&limit);
         let (cut, cuts) = watch::channel(());
         let task = tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             while let Ok((mut near, _)) = listener.accept().await {
                 let port = to.load(Ordering::Relaxed);
-                let (count, mut cuts) = (Arc::clone(&count), cuts.clone());
+                let (count, limit, mut cuts) = (Arc::clone(&count), Arc::clone(&most), cuts.clone());
                 cuts.mark_unchanged();
                 open.spawn(async move {
                     // Nobody there: the peer sees its connection closed.
                     if let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await {
                         let _ = near.set_nodelay(true).and_then(|()| far.set_nodelay(true));
-                        let mut far = Counted { stream: far, received: count };
+                        let mut far = Counted { stream: far, received: count, limit };
                         tokio::select! {
                             _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                             _ = cuts.changed() => {}
@@ -50,7 +54,7 @@ impl Relay {
                 while open.try_join_next().is_some() {}
             }
         });
-        Self { port, target, received, cut, task }
+        Self { port, target, received, limit, cut, task }
     }
 
     /// The address to use in the hub's place.
@@ -70,6 +74,17 @@ impl Relay {
         let _ = self.cut.send(());
     }
 
+    /// Cuts a connection in the middle of what comes, so many bytes from now: the peer said it, and nobody heard.
+    pub fn cut_after(&self, bytes: u64) {
+        self.limit.store(self.received() + bytes, Ordering::Relaxed);
+    }
+
+    /// Lets nobody through any more until [`Relay::point_to`].
+    pub fn shut(&self) {
+        self.point_to(0);
+        self.cut();
+    }
+
     /// Passes new connections on to another port.
     pub fn point_to(&self, target: u16) {
         self.target.store(target, Ordering::Relaxed);
@@ -86,13 +101,20 @@ impl Drop for Relay {
 struct Counted {
     stream: TcpStream,
     received: Arc<AtomicU64>,
+    limit: Arc<AtomicU64>,
 }
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        let read = (buf.filled().len() - before) as u64;
+        let limit = self.limit.load(Ordering::Relaxed);
+        if self.received.fetch_add(read, Ordering::Relaxed) + read >= limit
+            && self.limit.compare_exchange(limit, u64::MAX, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()));
+        }
         outcome
     }
 }

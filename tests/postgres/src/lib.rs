@@ -125,6 +125,18 @@ impl Postgres {
         child.kill().await.unwrap();
         // They outlive it for a moment, in which they could write on. One that has gone already is no concern.
         drop(Command::new("kill").arg("-9").args(backends.split_whitespace()).stderr(Stdio::null()).status().await);
+        // Until the last of them is gone nobody else may have their memory, and the next server would not start.
+        let deadline = Instant::now() + PATIENCE;
+        while backends.split_whitespace().any(lives) {
+            assert!(Instant::now() < deadline, "processes of Postgres outlive a SIGKILL: {backends}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The address of Kairos' database, for a role.
@@ -235,6 +247,13 @@ impl Session {
     pub async fn act_for(&mut self, person: &str) {
         self.ask(&format!("SELECT set_config('kairos.user_id', '{person}', false)")).await;
     }
+}
+
+/// Whether a process is there and no zombie.
+fn lives(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).unwrap_or("Z");
+    !matches!(state, "Z" | "X")
 }
 
 /// The checkout.
