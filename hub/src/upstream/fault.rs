@@ -43,6 +43,9 @@ pub enum Fault {
     Here(String),
 }
 
+/// What the driver makes of a connection that ends where the first byte of an answer was due.
+const SILENCE: &str = "SSLRequest: 0x00";
+
 impl Fault {
     pub(super) fn broken(what: &str) -> Self {
         Self::Broken(what.to_owned())
@@ -102,6 +105,10 @@ impl From<sqlx::Error> for Fault {
             sqlx::Error::Database(database) => of_database(database.code().as_deref(), database.message()),
             sqlx::Error::Io(error) => of_io(error),
             sqlx::Error::Tls(error) => Self::Untrusted(sentence(&error.to_string())),
+            // It let us in and said nothing: whoever stands before the server does not reach it either.
+            sqlx::Error::Protocol(what) if what.contains(SILENCE) => {
+                Self::Unreachable("the connection was closed before it said anything".into())
+            }
             sqlx::Error::Protocol(what) => Self::WrongService(sentence(what)),
             sqlx::Error::Configuration(what) => Self::WrongService(sentence(&what.to_string())),
             _ => Self::Unreachable(sentence(&error.to_string())),

@@ -164,6 +164,7 @@ impl Upstream {
             let round = line.round().await?;
             backoff.reset();
             if round == Round::More {
+                self.say_syncing();
                 continue;
             }
             let is_outside = !self.0.ground.outside().is_empty();
@@ -237,6 +238,17 @@ impl Upstream {
             };
             let differs = *status != next;
             *status = next;
+            differs
+        });
+    }
+
+    /// Says that rows are on their way; how many is counted for who asks.
+    fn say_syncing(&self) {
+        self.0.ground.status.send_if_modified(|status| {
+            let differs = status.state != State::Syncing;
+            if differs {
+                (status.state, status.message) = (State::Syncing, None);
+            }
             differs
         });
     }

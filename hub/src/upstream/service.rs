@@ -85,6 +85,18 @@ impl Service {
         self.0.ground.status.borrow().clone()
     }
 
+    /// As [`Service::status`], with what waits at this moment.
+    pub async fn standing(&self) -> Status {
+        let upstream = self.current().as_ref().map(|running| running.upstream.clone());
+        let Some(upstream) = upstream else { return self.status() };
+        let pending = upstream.pending().await;
+        let mut status = Status { pending, ..self.status() };
+        if status.state == State::Synced && pending > 0 {
+            status.state = State::Pending;
+        }
+        status
+    }
+
     /// Hears of each change of that.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Status> {

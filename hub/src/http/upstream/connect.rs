@@ -183,7 +183,7 @@ async fn connect(State(desk): State<Desk>, _: Keeper, Json(place): Json<Where>) 
     desk.upstream.require_free()?;
     let target = desk.upstream.find(&place.url, place.code.as_deref()).await?;
     desk.upstream.connect(target).await?;
-    Ok(Answer(Standing::of(&desk, true)))
+    Ok(Answer(Standing::of(&desk, true).await))
 }
 
 /// Lets the server go. What is here stays here, and what is there stays there.
@@ -196,5 +196,5 @@ async fn connect(State(desk): State<Desk>, _: Keeper, Json(place): Json<Where>) 
 )]
 async fn disconnect(State(desk): State<Desk>, _: Keeper) -> Result<Answer<Standing>, ApiError> {
     desk.upstream.disconnect().await?;
-    Ok(Answer(Standing::of(&desk, true)))
+    Ok(Answer(Standing::of(&desk, true).await))
 }

@@ -90,8 +90,9 @@ pub(crate) fn told(status: &Status, for_admin: bool) -> serde_json::Value {
 }
 
 impl Standing {
-    fn of(desk: &Desk, for_admin: bool) -> Self {
-        let status = desk.upstream.status();
+    /// As it stands now, what waits counted.
+    async fn of(desk: &Desk, for_admin: bool) -> Self {
+        let status = desk.upstream.standing().await;
         let relay = for_admin.then_some(desk.relay.is_some());
         let fixed = for_admin.then(|| desk.upstream.require_free().is_err());
         Self { relay, fixed, ..Self::told(status, for_admin) }
@@ -116,7 +117,7 @@ impl Standing {
 /// How the hub stands with its server.
 #[utoipa::path(get, path = "/api/sync/status", tag = "hub", responses((status = 200, body = Standing)))]
 async fn status(State(desk): State<Desk>, caller: Anybody) -> Answer<Standing> {
-    Answer(Standing::of(&desk, caller.admin))
+    Answer(Standing::of(&desk, caller.admin).await)
 }
 
 /// Tries at once to bring the hub and its server to the same.
@@ -126,5 +127,5 @@ async fn status(State(desk): State<Desk>, caller: Anybody) -> Answer<Standing> {
 )]
 async fn now(State(desk): State<Desk>, caller: Anybody) -> (StatusCode, Answer<Standing>) {
     desk.upstream.sync_now();
-    (StatusCode::ACCEPTED, Answer(Standing::of(&desk, caller.admin)))
+    (StatusCode::ACCEPTED, Answer(Standing::of(&desk, caller.admin).await))
 }

@@ -11,8 +11,8 @@ mod places;
 mod relay;
 mod replica;
 mod shipped;
-mod streams;
 mod storm;
+mod streams;
 mod tables;
 
 use kairos_core::hlc::Hlc;
