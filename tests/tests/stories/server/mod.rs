@@ -2,6 +2,8 @@
 
 mod accounts;
 mod copies;
+mod apart;
+mod console;
 mod fences;
 mod hand;
 mod houses;
@@ -11,6 +13,9 @@ mod places;
 mod relay;
 mod replica;
 mod shipped;
+mod outage;
+mod replica;
+mod restored;
 mod storm;
 mod streams;
 mod tables;
