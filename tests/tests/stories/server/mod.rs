@@ -1,21 +1,20 @@
 //! The server of several houses: a real Postgres with what `deploy/postgres` makes of it, and a real PocketBase.
 
 mod accounts;
-mod copies;
 mod apart;
 mod console;
+mod dumps;
 mod fences;
 mod hand;
 mod houses;
 mod keeping;
+mod outage;
 mod persons;
 mod places;
 mod relay;
 mod replica;
-mod shipped;
-mod outage;
-mod replica;
 mod restored;
+mod shipped;
 mod storm;
 mod streams;
 mod tables;
