@@ -172,9 +172,9 @@ impl Service {
     /// # Errors
     /// [`Refusal`]: the present one stays.
     pub async fn connect(&self, target: Target) -> Result<Status, Refusal> {
-        if !self.0.fixed {
-            Upstream::test(&target).await?;
-        }
+        self.require_free()?;
+        // What it lacks is made now, while somebody looks on who can do something about it.
+        drop(link::open(&link::options(&target)?).await?);
         self.change(Some(target)).await?;
         Ok(self.status())
     }
