@@ -55,8 +55,9 @@ test-web:
 browser-setup:
     cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 
-# PowerSync's SDKs for Node and for browsers, and a Node that is new enough for the first.
+# PowerSync's SDKs for Node and for browsers, a Node that is new enough for the first, and jose, which reads tokens.
 sdk-setup:
+    cd tests/peers/jose && npm ci --no-audit --no-fund --loglevel=error
     cd tests/peers/powersync && npm ci --no-audit --no-fund --loglevel=error
     cd tests/peers/powersync-web && npm ci --no-audit --no-fund --loglevel=error
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kairos_tests::raw::{connect, exchange, hear};
-use kairos_tests::{Database, House};
+use kairos_tests::{Database, House, workspace};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -122,4 +122,19 @@ async fn every_route_asks_who_is_there() {
     assert_eq!(open, OPEN.iter().map(|name| (*name).to_owned()).collect(), "what needs no token");
     assert_eq!(Database::open(&house.database()).head(), head, "nothing was changed");
     house.is_well().await;
+}
+
+#[tokio::test]
+async fn tokens_are_good_by_the_published_keys_and_nothing_made_of_them_is() {
+    let house = House::start().await;
+    let ada = house.set_up().await;
+    let sync = ada.get("/api/auth/token").await;
+    let mut peer = tokio::process::Command::new("node");
+    peer.arg(workspace().join("tests/peers/jose/verify.mjs")).env("HUB_URL", house.url(""));
+    peer.env("ACCESS_TOKEN", &ada.token)
+        .env("SYNC_TOKEN", sync["token"].as_str().unwrap())
+        .env("USER_ID", &ada.user_id);
+    let said = super::peers::peer(peer).await;
+    let of = |step: &str| said.iter().filter(|line| line["step"] == step).count();
+    assert_eq!((of("VERIFIED"), of("REFUSED"), of("DONE")), (2, 18, 1), "{said:?}");
 }
