@@ -55,6 +55,11 @@ pub enum Request {
         /// Mail address or id.
         user: String,
     },
+    /// Delete an account with all that is its person's.
+    UserDelete {
+        /// Mail address or id.
+        user: String,
+    },
     /// Give an account a new password.
     UserResetPassword {
         /// Mail address or id.
@@ -187,6 +192,12 @@ pub async fn carry_out(auth: &Auth, store: &Store, request: Request) -> Result<V
         Request::UserEnable { user } => {
             auth.set_disabled(&auth.find_person(&user).await?, false).await?;
             Ok(json!(person(&user).await?))
+        }
+        Request::UserDelete { user } => {
+            let leaving = auth.leave(&auth.find_person(&user).await?).await?;
+            let mut answer = json!(leaving);
+            answer["message"] = auth.stays_there().into();
+            Ok(answer)
         }
         Request::UserResetPassword { user, password } => {
             auth.reset_password(&auth.find_person(&user).await?, password).await?;

@@ -1,5 +1,6 @@
 //! The hub: every part, wired. Binds every socket before serving any, and owns every task.
 
+mod farewell;
 mod run_file;
 mod tasks;
 
@@ -186,6 +187,14 @@ impl Hub {
         let upstream = upstream.map_err(|error| anyhow::anyhow!("Cannot replicate: {error}"))?;
         auth.ask_elsewhere(Box::new(upstream.clone()));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(tell_standing(upstream.clone(), broker.clone()))));
+        let farewell = farewell::Farewell {
+            auth: auth.clone(),
+            commands: commands.clone(),
+            store: store.clone(),
+            broker: broker.clone(),
+            upstream: upstream.clone(),
+        };
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(farewell.run())));
         let relay = Relay::of(&config.upstream, upstream.clone()).map_err(unreadable)?;
         let api = Api {
             store: store.clone(),

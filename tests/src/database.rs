@@ -21,6 +21,23 @@ impl Database {
         Self(connection)
     }
 
+    /// Whether a word stands anywhere in the database: rows, the log, whatever else is kept. What SQLite has freed does not count.
+    #[must_use]
+    pub fn has_word(&self, word: &str) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let copy = dir.path().join("copy.db");
+        self.0.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        let file = std::fs::read(copy).unwrap();
+        file.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// Whether something has a value in a column of a table.
+    #[must_use]
+    pub fn names(&self, table: &str, column: &str, value: &str) -> bool {
+        let sql = format!("SELECT 1 FROM {table} WHERE {column} = ?1");
+        self.0.prepare(&sql).unwrap().exists([value]).unwrap()
+    }
+
     /// How often each press stands in the events, by its id.
     #[must_use]
     pub fn presses(&self) -> BTreeMap<String, u32> {

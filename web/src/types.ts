@@ -296,6 +296,8 @@ export interface Person {
   display_name: string;
   role: string;
   disabled: boolean;
+  /** Their account goes when nothing of theirs is left. */
+  leaving: boolean;
   created_at: number;
 }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. [`secret`] and [`password`]: how secrets are made, stored and compared.
 //! 2. [`keys`] and [`jwt`]: access tokens and the keys that sign them.
-//! 3. [`setup`], [`people`], [`sessions`], [`tokens`], [`displays`]: what a person does.
+//! 3. [`setup`], [`people`], [`sessions`], [`tokens`], [`displays`]: what a person does; `leaving`: for good.
 //! 4. [`provider`] and `identities`: who vouches for a person where the hub itself does not, and what becomes of it here.
 //! 5. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
 //!    but in `commands`. [`clients`] are those of sync.
@@ -21,6 +21,7 @@ pub(crate) mod elsewhere;
 mod identities;
 pub mod jwt;
 pub mod keys;
+mod leaving;
 mod members;
 pub mod password;
 pub mod people;
@@ -65,6 +66,8 @@ struct Inner {
     provider: Provider,
     /// Said when the provider does not answer, to whoever keeps an eye on it.
     provider_fell: Notify,
+    /// Said when somebody leaves, to whoever sees them off.
+    leaves: Notify,
     /// When the provider was last asked about somebody whom it had not vouched for within the hour.
     asked: Mutex<HashMap<UserId, Millis>>,
     throttle: throttle::Throttle,
@@ -202,6 +205,7 @@ impl Auth {
             hasher: password::Hasher::default(),
             provider,
             provider_fell: Notify::new(),
+            leaves: Notify::new(),
             asked: Mutex::default(),
             throttle: throttle::Throttle::new(store.clock().clone()),
             standing,

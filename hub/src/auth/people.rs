@@ -36,7 +36,7 @@ pub struct NewPerson {
 
 /// An account as administrators see it. No `Debug`: it holds a name and a mail address.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "bo@example.org", "display_name": "Bo", "role": "member", "disabled": false, "created_at": 1_795_514_400_000_i64}))]
+#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "email": "bo@example.org", "display_name": "Bo", "role": "member", "disabled": false, "leaving": false, "created_at": 1_795_514_400_000_i64}))]
 pub struct PersonView {
     /// Whose.
     pub user_id: String,
@@ -49,6 +49,8 @@ pub struct PersonView {
     pub role: String,
     /// Whether the account is disabled.
     pub disabled: bool,
+    /// Whether the person leaves for good: they cannot come in any more, and the account goes when nothing of theirs is left.
+    pub leaving: bool,
     /// When it was made, in milliseconds since the epoch.
     pub created_at: Millis,
 }
@@ -215,7 +217,7 @@ impl Auth {
             }
             let account = made?;
             auth.account_made(&account);
-            Ok(view(&account, name))
+            Ok(view(&account, name, false))
         })
         .await
     }
@@ -233,12 +235,12 @@ impl Auth {
     /// [`AuthError::Unavailable`] when the database cannot be read.
     pub async fn people(&self) -> Result<Vec<PersonView>, AuthError> {
         let read = self.0.store.read(|snapshot| {
-            let accounts = snapshot.accounts()?;
+            let (accounts, leaving) = (snapshot.accounts()?, snapshot.leaving()?);
             accounts
                 .iter()
                 .map(|account| {
                     let profile = snapshot.row(&USERS, account.user.as_str())?;
-                    Ok(view(account, shown_name(profile)))
+                    Ok(view(account, shown_name(profile), leaving.contains(&account.user)))
                 })
                 .collect()
         });
@@ -254,7 +256,8 @@ impl Auth {
         let read = self.0.store.read(move |snapshot| {
             let Some(account) = snapshot.account(&user)? else { return Err(Rejection::not_found("person").into()) };
             let profile = snapshot.row(&USERS, user.as_str())?;
-            Ok(view(&account, shown_name(profile)))
+            let leaving = snapshot.leaving()?.contains(&user);
+            Ok(view(&account, shown_name(profile), leaving))
         });
         Ok(read.await?)
     }
@@ -307,6 +310,10 @@ impl Auth {
                     let Some(account) = tx.account(&id)? else { return Err(Rejection::not_found("person").into()) };
                     if disabled && account.admin && !tx.another_admin(&id)? {
                         let message = "The last administrator cannot be disabled.";
+                        return Err(Rejection::new(RejectionCode::Conflict, message).into());
+                    }
+                    if !disabled && tx.has_left(&id)? {
+                        let message = "This account is being deleted; there is no way back.";
                         return Err(Rejection::new(RejectionCode::Conflict, message).into());
                     }
                     let now = tx.now();
@@ -368,13 +375,14 @@ fn shown_name(profile: Option<Row>) -> String {
     profile.map(|row| repair::sound(row).text("display_name")).unwrap_or_default()
 }
 
-fn view(account: &Account, display_name: String) -> PersonView {
+fn view(account: &Account, display_name: String, leaving: bool) -> PersonView {
     PersonView {
         user_id: account.user.to_string(),
         email: account.email.clone(),
         display_name,
         role: if account.admin { "admin" } else { "member" }.to_owned(),
         disabled: account.disabled_at.is_some(),
+        leaving,
         created_at: account.created_at,
     }
 }

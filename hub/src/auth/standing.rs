@@ -168,6 +168,11 @@ impl Standing {
         }
     }
 
+    /// Forgets a person who is no more.
+    pub(super) fn forget(&self, user: &UserId) {
+        self.people.write().unwrap_or_else(PoisonError::into_inner).remove(user);
+    }
+
     /// The scopes a person belongs to: their own, and those of their households.
     pub(super) fn scopes(&self, user: &UserId) -> Vec<Scope> {
         let households = self.members.read().unwrap_or_else(PoisonError::into_inner).households(user);

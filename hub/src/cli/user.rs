@@ -27,6 +27,14 @@ pub(super) enum UserCommand {
         /// Mail address or id.
         user: String,
     },
+    /// Deletes an account for good: access ends at once, then everything of the person goes, here and on the server.
+    Delete {
+        /// Mail address or id.
+        user: String,
+        /// Without it nothing is done: there is no way back.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Gives a person a new password and ends their sessions.
     ResetPassword {
         /// Mail address or id.
@@ -106,6 +114,20 @@ pub(super) fn run(common: &Common, what: UserCommand) -> Result<ExitCode, ExitCo
         UserCommand::Enable { user } => {
             let answer = ask(common, Request::UserEnable { user })?;
             Ok(show(common, &answer, |answer| said("Enabled", answer)))
+        }
+        UserCommand::Delete { yes: false, .. } => {
+            let why =
+                "This deletes the account and everything of the person, and there is no way back. Add --yes to do it.";
+            Err(complain(&why, common.json))
+        }
+        UserCommand::Delete { user, yes: true } => {
+            let answer = ask(common, Request::UserDelete { user })?;
+            Ok(show(common, &answer, |answer| {
+                let mut lines = said("Deleting", answer);
+                lines.push("Access has ended; what is theirs goes while the hub runs, then the account.".to_owned());
+                lines.extend(Some(text(answer, "message")).filter(|message| !message.is_empty()).map(str::to_owned));
+                lines
+            }))
         }
         UserCommand::ResetPassword { user, password } => {
             let (password, made) = password.get(common)?;

@@ -7,6 +7,7 @@ mod bounds;
 mod devices;
 mod habits;
 mod keep;
+mod leave;
 mod once;
 mod parents;
 mod plans;
@@ -60,6 +61,9 @@ impl Commands {
 }
 
 fn apply(tx: &mut Tx<'_>, command: &Command) -> Result<Receipt, StoreError> {
+    if tx.has_left(&command.by.user)? {
+        return Ok(rejected(gone()));
+    }
     if let Wish::NoteDevice { .. } | Wish::Keep { .. } | Wish::TakeIn { .. } | Wish::UndoImport { .. } = command.wish {
         // The hub mints its id each time: nobody asks again under it, and doing the same twice changes nothing.
         return answer(tx, command);
@@ -155,6 +159,11 @@ fn fingerprint(command: &Command) -> Vec<u8> {
         other => format!("{other:?}"),
     };
     Sha256::digest(asked.as_bytes())[..16].to_vec()
+}
+
+/// What whoever left hears, should something of theirs still be on its way.
+fn gone() -> Rejection {
+    Rejection::new(RejectionCode::Forbidden, "This account is being deleted, or is gone.")
 }
 
 fn rejected(rejection: Rejection) -> Receipt {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::caller::{Admin, AuthApi, InSession, Who};
+use super::caller::{Admin, AuthApi, InSession, Peer, Who};
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Idempotency, Json, Path};
 use crate::auth::Linked;
@@ -20,9 +20,10 @@ use crate::auth::people::{NewPerson, PersonView};
 
 pub(super) fn router() -> OpenApiRouter<AuthApi> {
     OpenApiRouter::new()
-        .routes(routes!(me, edit_me))
+        .routes(routes!(me, edit_me, leave))
         .routes(routes!(link))
         .routes(routes!(list, add))
+        .routes(routes!(delete))
         .routes(routes!(disable))
         .routes(routes!(enable))
 }
@@ -203,6 +204,75 @@ async fn add(
 
 fn user_id(text: String) -> Result<UserId, ApiError> {
     UserId::new(text).map_err(|_| ApiError::not_found("There is no such person."))
+}
+
+/// Somebody who leaves for good.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d", "leaving": true, "message": null}))]
+struct Leaving {
+    user_id: String,
+    /// Always true.
+    leaving: bool,
+    /// What stays, in words: the record in PocketBase, where the hub may not delete it.
+    message: Option<&'static str>,
+}
+
+/// What proves that it is oneself who leaves.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+struct Leave {
+    /// One's password, where this hub keeps it; elsewhere it is not looked at.
+    password: Option<String>,
+}
+
+fn leaving(api: &AuthApi, person: PersonView) -> (StatusCode, Answer<Leaving>) {
+    let PersonView { user_id, leaving, .. } = person;
+    (StatusCode::ACCEPTED, Answer(Leaving { user_id, leaving, message: api.auth.stays_there() }))
+}
+
+/// Deletes one's own account, for good: every session, token and device ends at once, then everything that is one's own is
+/// deleted and emptied, here, on the server and on other hubs that have it, and then the account goes. What one wrote in a
+/// household stays with that. Backups that were made before have all of it still. Export first what you want to keep.
+#[utoipa::path(
+    delete, path = "/api/me", tag = "people", request_body = Leave,
+    responses(
+        (status = 202, body = Leaving),
+        (status = 409, body = ErrorBody, description = "`conflict`: this is the last administrator"),
+        (status = 422, body = ErrorBody, description = "The password is not right")
+    )
+)]
+async fn leave(
+    State(api): State<AuthApi>,
+    InSession(by): InSession,
+    peer: Peer,
+    Json(body): Json<Leave>,
+) -> Result<(StatusCode, Answer<Leaving>), ApiError> {
+    let person = api.auth.leave_oneself(&by.user, body.password, peer.address).await?;
+    Ok(leaving(&api, person))
+}
+
+/// Deletes somebody's account, for good, as `DELETE /api/me` does one's own. `GET /api/users` lists them as `leaving` until
+/// nothing of theirs is left; while a server is connected and away, that waits for it.
+#[utoipa::path(
+    delete, path = "/api/users/{id}", tag = "people", params(("id" = String, Path)),
+    responses(
+        (status = 202, body = Leaving),
+        (status = 409, body = ErrorBody, description = "`conflict`: it is one's own, or the last administrator's")
+    )
+)]
+async fn delete(
+    State(api): State<AuthApi>,
+    Admin(by): Admin,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Answer<Leaving>), ApiError> {
+    let user = user_id(id)?;
+    if user == by.user {
+        let message = "Your own account is deleted with your password (DELETE /api/me).";
+        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", message));
+    }
+    let person = api.auth.leave(&user).await?;
+    Ok(leaving(&api, person))
 }
 
 /// Disables an account; its connections close within a second.

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0011_days_by_date.sql"),
     include_str!("../../migrations/0012_upstream.sql"),
     include_str!("../../migrations/0013_identities.sql"),
+    include_str!("../../migrations/0014_leaving.sql"),
 ];
 
 /// `PRAGMA application_id` of our databases: "KAIR".

@@ -4,7 +4,7 @@
 //! - [`tx`]: what can be done inside a wish's transaction. Every change of a synced row ends in the log.
 //! - [`rows`]: synced rows in and out, by their description in core.
 //! - [`reader`]: read-only connections; [`apart`]: one more, for a whole export.
-//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`identities`], [`imports`], [`large`], [`people`], [`sessions`], [`meta`], [`migrations`], [`upstream`].
+//! - a file per local concern: [`answers`], [`buckets`], [`checkpoints`], [`conflicts`], [`retained`], [`cursors`], [`devices`], [`identities`], [`imports`], [`large`], [`leaving`], [`people`], [`sessions`], [`meta`], [`migrations`], [`upstream`].
 
 mod answers;
 mod apart;
@@ -21,6 +21,7 @@ mod identities;
 mod imports;
 mod known;
 mod large;
+mod leaving;
 mod life;
 pub(crate) mod meta;
 pub(crate) mod migrations;

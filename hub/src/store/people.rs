@@ -74,6 +74,7 @@ impl Tx<'_> {
     /// [`StoreError::Unavailable`] when the database cannot be written.
     pub fn add_account(&mut self, new: &Account) -> Result<(), StoreError> {
         let role = if new.admin { "admin" } else { "member" };
+        self.came_back(&new.user)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO accounts (user_id, email, password_hash, role, created_at, password_changed_at)

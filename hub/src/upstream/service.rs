@@ -110,6 +110,11 @@ impl Service {
         }
     }
 
+    /// Whether there is a server, reached or not.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.current().is_some()
+    }
+
     /// Where the server of the moment is.
     pub(super) fn target(&self) -> Option<Target> {
         self.current().as_ref().map(|running| running.target.clone())

@@ -77,7 +77,7 @@ impl Things {
             }
             "/api/imports/{id}" => (vec![("id", &self.import)], 404),
             // For administrators, whoever's it is.
-            "/api/users/{id}/disable" | "/api/users/{id}/enable" => (vec![("id", &self.user)], 403),
+            "/api/users/{id}" | "/api/users/{id}/disable" | "/api/users/{id}/enable" => (vec![("id", &self.user)], 403),
             "/api/backups/{name}/download" | "/api/backups/{name}/restore" => (vec![("name", &self.backup)], 403),
             // Nobody's.
             "/probes/{probe}" => (vec![("probe", "")], 200),

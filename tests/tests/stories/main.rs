@@ -15,6 +15,7 @@ mod fences;
 mod hostile;
 mod kill;
 mod large_transfer;
+mod leaving;
 mod pages;
 mod peers;
 mod press;

@@ -96,6 +96,14 @@ impl Provider {
         }
     }
 
+    /// Whether the hub can take people away there, as far as its settings go.
+    pub(super) fn may_delete(&self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::PocketBase(there) => there.has_superuser(),
+        }
+    }
+
     /// Takes a person away there. One who is not there is no fault.
     pub(super) async fn delete(&self, subject: &str) -> Result<(), Fault> {
         match self {

@@ -125,6 +125,11 @@ impl PocketBase {
         Ok(hints)
     }
 
+    /// Whether the hub was given a superuser's login.
+    pub(super) fn has_superuser(&self) -> bool {
+        self.admin.is_some()
+    }
+
     /// A superuser's token, for one deed: it is kept nowhere.
     async fn superuser(&self) -> Result<String, Fault> {
         let conflict = |message: &str| Fault::Rejected(Rejection::new(RejectionCode::Conflict, message));

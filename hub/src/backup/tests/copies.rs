@@ -145,6 +145,7 @@ async fn what_is_not_a_whole_backup_of_ours_is_refused_with_the_reason() {
          ALTER TABLE buckets DROP COLUMN generation; ALTER TABLE buckets DROP COLUMN moved;
          ALTER TABLE buckets DROP COLUMN swept; ALTER TABLE buckets DROP COLUMN compacted;
          DROP TABLE large_operations; DROP TABLE upstream_scopes; DROP TABLE upstream_base; DROP TABLE identities;
+         DROP TABLE leaving;
          PRAGMA user_version = 2",
     );
     assert_eq!(home.restore(&file).await.restored.version, 2);

@@ -186,6 +186,9 @@ fn take_in(
     if !matches!(by.via, Via::Session | Via::Token) {
         return Err(Rejection::new(RejectionCode::Forbidden, "Only a person may upload.").into());
     }
+    if tx.has_left(&by.user)? {
+        return Err(super::gone().into());
+    }
     let (user, author) = (by.user.to_string(), by.author());
     let stamps = Stamps::new(tx, envelope, &user, envelope.client_id.as_deref().unwrap_or(session));
     // Without numbers only an envelope as a whole can be told from another: from the last. Where its rows stand otherwise than

@@ -1,7 +1,11 @@
 //! Accounts, API tokens, and what ends when somebody's access ends.
 
-use kairos_core::ids::{DeviceId, UserId};
+use kairos_core::change::Origin;
+use kairos_core::ids::{DeviceId, HouseholdId, UserId};
 use kairos_core::principal::Via;
+use kairos_core::row::Row;
+use kairos_core::schema::{HABITS, HOUSEHOLD_MEMBERS};
+use kairos_core::scope::Scope;
 
 use super::*;
 use crate::auth::{Caller, Notice, Revoked, secret};
@@ -36,9 +40,9 @@ async fn administrators_manage_accounts_and_nobody_else_does() {
         list.body["items"],
         json!([
             { "user_id": ada.text("user_id"), "email": "ada@example.org", "display_name": "Ada", "role": "admin",
-              "disabled": false, "created_at": NOON },
+              "disabled": false, "leaving": false, "created_at": NOON },
             { "user_id": id, "email": "bo@example.org", "display_name": "bo", "role": "member",
-              "disabled": false, "created_at": NOON + 1000 },
+              "disabled": false, "leaving": false, "created_at": NOON + 1000 },
         ])
     );
     let twice = json!({ "email": "BO@example.org", "password": PASSWORD, "display_name": "b" });
@@ -101,6 +105,59 @@ async fn a_disabled_person_is_out_at_once_and_by_every_way() {
     assert!(house.auth.device_login(device.as_str(), b"the device's secret").await.unwrap().is_some());
     assert_eq!(house.refresh(&bo.refresh()).send().await.status, StatusCode::UNAUTHORIZED, "sessions do not come back");
     assert_eq!(house.login("bo@example.org", PASSWORD).send().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_leaves_belongs_to_no_household_and_what_they_wrote_there_stays() {
+    let (house, ada) = House::with_ada().await;
+    let bo = house.with(&ada, "bo", "member").await;
+    let bo_user = user(&bo);
+    let home = Scope::Household(HouseholdId::new("home").unwrap());
+    let (by, of) = (bo_user.clone(), home.clone());
+    let write = house.store.write(move |tx| {
+        for (table, id) in [(&HOUSEHOLD_MEMBERS, "member"), (&HABITS, "dishes"), (&HABITS, "own")] {
+            let scope = if id == "own" { Scope::Person(by.clone()) } else { of.clone() };
+            let mut row = Row::new(table, id, scope, by.clone(), tx.now());
+            let at = tx.tick();
+            row.stamp_all(&at);
+            row.set("household_id", "home", &at);
+            row.set("name", "Dishes", &at);
+            row.set("display_name", "Bobby", &at);
+            tx.put(&row, Origin::Local)?;
+        }
+        Ok(())
+    });
+    write.await.unwrap();
+    let path = format!("/api/users/{bo_user}");
+    for (bearer, path, status) in [
+        (bo.access(), path.as_str(), StatusCode::FORBIDDEN),
+        (ada.access(), "/api/users/nobody", StatusCode::NOT_FOUND),
+        (ada.access(), &format!("/api/users/{}", user(&ada)), StatusCode::CONFLICT),
+        (ada.access(), &path, StatusCode::ACCEPTED),
+    ] {
+        assert_eq!(house.ask("DELETE", path).bearer(&bearer).send().await.status, status, "{path}");
+    }
+    let listed = house.get("/api/users").bearer(&ada.access()).send().await;
+    let people = listed.body["items"].as_array().unwrap();
+    let leaving: Vec<_> = people.iter().filter(|person| person["leaving"] == true).collect();
+    assert!(leaving.len() == 1 && leaving[0]["user_id"] == bo_user.as_str(), "{people:?}");
+    assert!(house.auth.set_disabled(&bo_user, false).await.is_err(), "there is no way back");
+    assert_eq!(house.auth.leaving().await.unwrap(), vec![bo_user.clone()]);
+    Commands::new(house.store.clone()).empty(&bo_user).await.unwrap();
+    house.auth.gone(&bo_user).await.unwrap();
+    let read = house.store.read(|snapshot| {
+        let row = |table, id| snapshot.row(table, id).map(Option::unwrap);
+        let said = snapshot.page_after(0, None, 1000, usize::MAX)?.0;
+        Ok((row(&HOUSEHOLD_MEMBERS, "member")?, row(&HABITS, "dishes")?, row(&HABITS, "own")?, said))
+    });
+    let (member, dishes, own, said) = read.await.unwrap();
+    assert!(member.deleted_at.is_some() && member.opt_text("display_name").is_none());
+    assert!(!said.iter().any(|change| change.row.as_deref().is_some_and(|row| row.contains("Bobby"))), "in no log");
+    assert_eq!((dishes.deleted_at, dishes.text("name")), (None, "Dishes".into()));
+    assert!(own.deleted_at.is_some() && own.text("name").is_empty());
+    assert!(house.auth.leaving().await.unwrap().is_empty());
+    let listed = house.get("/api/users").bearer(&ada.access()).send().await;
+    assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

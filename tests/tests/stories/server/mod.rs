@@ -8,6 +8,7 @@ mod fences;
 mod hand;
 mod houses;
 mod keeping;
+mod leaving;
 mod outage;
 mod persons;
 mod places;
