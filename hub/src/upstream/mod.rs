@@ -5,7 +5,7 @@
 //! - [`handshake`]: whether both still know each other, and what is to be done if not.
 //! - [`push`], [`refold`]: our rows, merged with what is there; the days that follow, folded from the events there.
 //! - [`pull`]: what changed there, a page at a time, through the one door.
-//! - [`replica`]: one scope, step by step; [`line`]: one connection, and rounds over all scopes.
+//! - [`replica`]: one scope, step by step; [`mod@line`]: one connection, and rounds over all scopes.
 //! - [`household`]: who of this hub speaks for a household there, and who belongs to it.
 //! - [`service`]: which server it is, as an administrator decides; [`preview`]: what a first merge would bring together.
 //! - [`relay`]: what a hub beside the server does for other houses.
