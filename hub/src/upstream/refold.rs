@@ -86,10 +86,12 @@ impl World {
         let mut living = wire::by_ids(tx, &HABITS, &habits).await?;
         living.retain(|_, habit| habit.scope == *scope);
         let schedules = wire::in_scope(tx, &HABIT_SCHEDULES, "habit_id = ANY($2)", scope, &habits).await?;
-        let days: Vec<String> = wanted.iter().map(|(habit, date, _)| format!("{habit} {date}")).collect();
-        let of_days = "(habit_id, date) IN (SELECT split_part(d, ' ', 1), split_part(d, ' ', 2) FROM unnest($2) AS d)";
+        // What several people do of one habit on one day is read once.
+        let days: BTreeSet<(&str, Date)> = wanted.iter().map(|(habit, date, _)| (habit.as_str(), *date)).collect();
+        let (of, on): (Vec<String>, Vec<String>) =
+            days.into_iter().map(|(habit, date)| (habit.to_owned(), date.to_string())).unzip();
         let mut events: BTreeMap<_, Vec<Event>> = BTreeMap::new();
-        for row in wire::in_scope(tx, &COMPLETION_EVENTS, of_days, scope, &days).await? {
+        for row in wire::events_of(tx, scope, (&of, &on)).await? {
             let Some(event) = Event::from_row(&row) else { continue };
             events.entry((event.habit_id.to_string(), event.date, event.actor.clone())).or_default().push(event);
         }

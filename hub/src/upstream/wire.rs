@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use kairos_core::hlc::Hlc;
 use kairos_core::ids::UserId;
 use kairos_core::row::Row;
-use kairos_core::schema::{Kind, TABLES, Table};
+use kairos_core::schema::{COMPLETION_EVENTS, Kind, TABLES, Table};
 use kairos_core::scope::Scope;
 use kairos_core::value::Value;
 use serde_json::{Map, Value as Json};
@@ -54,6 +54,25 @@ pub(super) async fn in_scope(
     let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(scope.to_string()).bind(texts);
     let found: Vec<String> = query.fetch_all(connection).await?;
     found.iter().map(|text| decode(table, text).map(|stored| stored.row)).collect()
+}
+
+/// Reads the living events of days, each a habit and a date, none named twice.
+///
+/// Day by day along the index (`OFFSET 0` keeps it so): left to choose, Postgres reads all events there ever were, for a single
+/// press.
+pub(super) async fn events_of(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    (habits, dates): (&[String], &[String]),
+) -> Result<Vec<Row>, Fault> {
+    let sql = format!(
+        "SELECT row_to_json(t)::text FROM UNNEST($2::text[], $3::text[]) AS w (habit, day) CROSS JOIN LATERAL
+         (SELECT * FROM {SCHEMA}.{} WHERE habit_id = w.habit AND date = w.day AND scope = $1 AND deleted_at IS NULL OFFSET 0) AS t",
+        COMPLETION_EVENTS.name
+    );
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(scope.to_string()).bind(habits).bind(dates);
+    let found: Vec<String> = query.fetch_all(connection).await?;
+    found.iter().map(|text| decode(&COMPLETION_EVENTS, text).map(|stored| stored.row)).collect()
 }
 
 /// The next rows of a scope in the order of their numbers, of all tables.
