@@ -73,9 +73,15 @@ peers: build
 bench *args:
     cargo run --release -p kairos-tests --bin kairos-bench -- "$@"
 
-# The long runs: everything above, the tests that are ignored otherwise, and a thousand families. Hours, not minutes.
-battery: lint test-web peers
-    KAIROS_TEST_SEEDS=1000 cargo nextest run --workspace --profile battery --run-ignored all
+# The long runs: everything above, the tests that are ignored otherwise, a thousand families, and a hundred storms of killed
+# hubs and servers. Hours, not minutes.
+battery: lint test-web peers storms
+    KAIROS_TEST_SEEDS=1000 cargo nextest run --workspace --profile battery --run-ignored all -E 'not test(/server::storm/)'
+
+# Storms over real hubs and a real Postgres: a hundred of them take half an hour. A seed that fails is named;
+# `KAIROS_TEST_SEED=17 just storms` replays what is thrown, not where a kill falls.
+storms: build
+    KAIROS_TEST_SEEDS=${KAIROS_TEST_SEEDS:-100} cargo nextest run -p kairos-tests --profile battery -E 'test(/server::storm/)' --no-capture
 
 # Everything that CI runs.
 ci:

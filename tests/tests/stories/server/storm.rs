@@ -125,7 +125,7 @@ impl Storm {
             tokio::time::sleep(after).await;
             match what {
                 0..18 => houses.homes[n].line.cut(),
-                18..30 => houses.homes[n].line.cut_after(1 + u64::from(after.subsec_micros()) * 7 % 20_000),
+                18..30 => houses.homes[n].line.cut_after(1 + (u64::from(after.subsec_micros()) * 7) % 20_000),
                 // Kills are struck while others still wait for their answers.
                 30..44 => strike(houses.homes[n].house.pid()),
                 _ => {}
