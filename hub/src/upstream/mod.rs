@@ -127,14 +127,6 @@ impl Upstream {
         self.0.now.notify_one();
     }
 
-    /// Looks whether the server can be reached and used; changes nothing, here or there.
-    ///
-    /// # Errors
-    /// What is the matter with it.
-    async fn test(target: &Target) -> Result<(), Fault> {
-        link::look(&link::options(target)?).await.map(drop)
-    }
-
     /// Replicates until it is dropped.
     async fn run(self) {
         let mut backoff = Backoff::default();

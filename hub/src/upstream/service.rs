@@ -146,14 +146,6 @@ impl Service {
         }
     }
 
-    /// Looks whether a server can be reached and used; changes nothing here.
-    ///
-    /// # Errors
-    /// What is the matter with it.
-    pub async fn test(&self, target: &Target) -> Result<(), Fault> {
-        Upstream::test(target).await
-    }
-
     /// Compares what is here with what a server has; changes nothing on either side.
     ///
     /// # Errors
@@ -281,12 +273,12 @@ impl Elsewhere for Service {
     }
 }
 
-/// Looks whether a server can be reached and used, without a hub.
+/// Looks whether a server can be reached and used; changes nothing, here or there.
 ///
 /// # Errors
 /// What is the matter with it.
 pub(crate) async fn try_out(target: &Target) -> Result<(), Fault> {
-    Upstream::test(target).await
+    link::look(&link::options(target)?).await.map(drop)
 }
 
 /// The server that an administrator connected, if any.

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::{Desk, Keeper, Standing};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::Json;
-use crate::upstream::{Fault, Meeting, Refusal};
+use crate::upstream::{Fault, Meeting, Refusal, try_out};
 
 pub(super) fn router() -> OpenApiRouter<Desk> {
     OpenApiRouter::new().routes(routes!(connect, disconnect)).routes(routes!(test)).routes(routes!(preview))
@@ -146,7 +146,7 @@ impl Preview {
 async fn test(State(desk): State<Desk>, _: Keeper, Json(place): Json<Where>) -> Answer<Found> {
     let found = async {
         let target = desk.upstream.find(&place.url, place.code.as_deref()).await?;
-        desk.upstream.test(&target).await
+        try_out(&target).await
     };
     Answer(match found.await {
         Ok(()) => Found { result: "reachable", message: "The server is there and lets this hub in.".into() },
