@@ -56,7 +56,8 @@ pub(super) fn keep(tx: &mut Tx<'_>, habit: &HabitId) -> Result<Receipt, StoreErr
 ///
 /// The event's id counts the engine's events of that day, so two hubs that note the same write the same event.
 fn note(tx: &mut Tx<'_>, life: &Life, habit: &HabitId, date: Date, verb: Verb) -> Result<i64, StoreError> {
-    let events = tx.cell_events(habit, &date.to_string(), "")?;
+    let day = date.to_string();
+    let events = tx.cell_events(habit, &day, "")?;
     let count = events.iter().filter(|event| event.source == Source::Engine).count();
     if count >= MOST_NOTES {
         return Ok(0);
@@ -83,7 +84,7 @@ fn note(tx: &mut Tx<'_>, life: &Life, habit: &HabitId, date: Date, verb: Verb) -
         device_id: None,
         press_id: None,
         note: None,
-        at: tx.tick(),
+        at: tx.tick_in_cell(habit, &day, "")?,
     };
     tx.put(&event.to_row(life.habit.scope.clone()), Origin::Local)?;
     record::refold(tx, &life.habit, date, "")

@@ -78,7 +78,7 @@ pub(super) fn record_as(tx: &mut Tx<'_>, by: &Principal, id: EventId, deed: &Dee
         }
         _ => None,
     };
-    let at = tx.tick();
+    let at = tx.tick_in_cell(&deed.habit, &day, &actor)?;
     let event = Event {
         id,
         user_id: by.user.clone(),

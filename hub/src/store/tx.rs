@@ -58,6 +58,23 @@ impl Tx<'_> {
         self.clock.tick(self.now)
     }
 
+    /// As [`Tx::tick`], for an event of one cell: later than every event that is there, also where the clock of another hub had
+    /// run ahead. Whoever writes now has seen what they write over; an undo that came before its deed would take nothing back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn tick_in_cell(&mut self, habit: &HabitId, date: &str, actor: &str) -> Result<Hlc, StoreError> {
+        let latest: Option<String> = self
+            .connection
+            .prepare_cached("SELECT max(hlc) FROM completion_events WHERE habit_id = ?1 AND date = ?2 AND actor = ?3")?
+            .query_row((habit.as_str(), date, actor), |row| row.get(0))?;
+        let at = self.tick();
+        Ok(match latest.and_then(|latest| Hlc::parse(&latest).ok()) {
+            Some(latest) if latest >= at => latest.next(at.node()),
+            _ => at,
+        })
+    }
+
     /// How many changes the log has so far, all of this transaction among them: by their difference, how much was written.
     ///
     /// # Errors

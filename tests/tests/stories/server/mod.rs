@@ -4,6 +4,7 @@ mod accounts;
 mod apart;
 mod console;
 mod dumps;
+mod engines;
 mod fences;
 mod hand;
 mod houses;
