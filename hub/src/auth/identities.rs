@@ -2,7 +2,7 @@
 //!
 //! A person comes about here when the provider first vouches for them, under the id they have there: hubs that never met
 //! make the same person. An account that was here first is never taken for somebody there because their mail addresses
-//! are equal; whoever is signed in to it links the two.
+//! are equal; whoever is signed in to it links the two: see `super::links`.
 //!
 //! The provider is asked again about everybody who is signed in, at most once an hour: with an access token's quarter of an
 //! hour, a changed password ends access within an hour and a quarter. A provider that does not answer ends nothing.
@@ -16,7 +16,6 @@ use kairos_core::ids::UserId;
 use super::people::{Draft, NewPerson, end_all, read_email};
 use super::provider::{Fault, Vouched, Wanted};
 use super::sessions::{Channel, Grant};
-use super::throttle::Lane;
 use super::{Auth, AuthError};
 use crate::health::{Board, State};
 use crate::store::{Account, Identity, StoreError, Tx};
@@ -30,20 +29,6 @@ const LOOK_EVERY: Millis = 15 * 60 * 1000;
 const LOOK_AGAIN: Millis = 30 * 1000;
 /// Asked about in place of what is no mail address, so that the answer takes the same time.
 pub(super) const NOBODY: &str = "nobody@nobody.invalid";
-
-/// Who somebody is at a provider.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"provider": "pocketbase", "subject": "sjncd1g8njb6trq", "user_id": "0190a7b2-1d20-7a3b-8c4d-5e6f7a8b9c0d"}))]
-pub struct Linked {
-    /// Which provider.
-    #[schema(example = "pocketbase")]
-    pub provider: String,
-    /// Who they are there.
-    #[schema(example = "sjncd1g8njb6trq")]
-    pub subject: String,
-    /// Who they are here: the same as before.
-    pub user_id: String,
-}
 
 impl Auth {
     /// Signs a person in on a device by a token of the provider.
@@ -103,55 +88,6 @@ impl Auth {
                 tracing::info!("Somebody signed in for the first time; the hub knows them now.");
             }
             Ok(known)
-        })
-        .await
-    }
-
-    /// Links the account of whoever is asking with somebody the provider vouches for. Its password ends: from now on the
-    /// provider's counts.
-    ///
-    /// # Errors
-    /// [`AuthError::Refused`] when the token is not good, [`AuthError::UpstreamDown`]; [`AuthError::Rejected`] when either
-    /// of the two is linked otherwise, or when accounts are kept by the hub itself.
-    pub async fn link(&self, user: &UserId, token: &str) -> Result<Linked, AuthError> {
-        let Some(provider) = self.0.provider.name() else {
-            let message = "This hub keeps its accounts itself; there is nothing to link them with.";
-            return Err(Rejection::new(RejectionCode::Conflict, message).into());
-        };
-        self.0.throttle.named(Lane::Exchange, user.as_str())?;
-        let wrong = || AuthError::from(Rejection::field("token", "This token is not good, or not any more."));
-        let vouched = self.0.provider.exchange(token).await.map_err(|fault| self.told(fault, wrong()))?;
-        if self.person_elsewhere(provider, &vouched.subject).await?.is_some_and(|person| person != *user) {
-            let message = "In another house you are somebody else: there you signed in with PocketBase before you linked this \
-                           account. Export what is here, and import it there.";
-            return Err(Rejection::new(RejectionCode::Conflict, message).into());
-        }
-        let (auth, user) = (self.clone(), user.clone());
-        self.to_the_end(async move {
-            let sealed = auth.seal(provider, &vouched);
-            let linked = auth.0.store.write(move |tx| {
-                let other = |message: &str| StoreError::from(Rejection::new(RejectionCode::Conflict, message));
-                match (tx.identity(provider, &vouched.subject)?, tx.identity_of(provider, &user)?) {
-                    (Some(there), _) if there.user == user => {}
-                    (Some(_), _) => return Err(other("This is somebody else's account on this hub already.")),
-                    (None, Some(_)) => return Err(other("Your account is linked with another one there.")),
-                    (None, None) => {
-                        let (subject, user, checked_at) = (vouched.subject.clone(), user.clone(), tx.now());
-                        tx.set_password(&user, "")?;
-                        tx.add_identity(&Identity {
-                            provider: provider.into(),
-                            subject,
-                            user,
-                            token: sealed,
-                            checked_at,
-                        })?;
-                    }
-                }
-                Ok(Linked { provider: provider.into(), subject: vouched.subject, user_id: user.to_string() })
-            });
-            let linked = linked.await?;
-            auth.tell_elsewhere();
-            Ok(linked)
         })
         .await
     }
@@ -332,7 +268,7 @@ impl Auth {
     }
 
     /// What a fault of the provider is to whoever asked.
-    fn told(&self, fault: Fault, refused: AuthError) -> AuthError {
+    pub(super) fn told(&self, fault: Fault, refused: AuthError) -> AuthError {
         match fault {
             Fault::Refused => refused,
             Fault::SecondFactor => AuthError::Forbidden(
@@ -347,7 +283,7 @@ impl Auth {
         }
     }
 
-    fn seal(&self, provider: &str, vouched: &Vouched) -> Option<Vec<u8>> {
+    pub(super) fn seal(&self, provider: &str, vouched: &Vouched) -> Option<Vec<u8>> {
         self.0.keys.seal(&format!("{provider}|{}", vouched.subject), &vouched.token)
     }
 }

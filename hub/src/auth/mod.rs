@@ -5,7 +5,8 @@
 //! 1. [`secret`] and [`password`]: how secrets are made, stored and compared.
 //! 2. [`keys`] and [`jwt`]: access tokens and the keys that sign them.
 //! 3. [`setup`], [`people`], [`sessions`], [`tokens`], [`displays`]: what a person does; `leaving`: for good.
-//! 4. [`provider`] and `identities`: who vouches for a person where the hub itself does not, and what becomes of it here.
+//! 4. [`provider`], `identities` and `links`: who vouches for a person where the hub itself does not, what becomes of it here,
+//!    and how an account that was here first is linked with theirs, and parted again.
 //! 5. [`caller`]: from what a request carries to a `Principal`. What that one may do is not asked here
 //!    but in `commands`. [`clients`] are those of sync.
 //! 6. [`standing`] and `members`: who belongs where, and what ended, at once and for everybody who holds a connection open.
@@ -22,6 +23,7 @@ mod identities;
 pub mod jwt;
 pub mod keys;
 mod leaving;
+mod links;
 mod members;
 pub mod password;
 pub mod people;
@@ -46,7 +48,7 @@ use tokio::sync::{Notify, watch};
 
 pub use caller::{Caller, Credential};
 pub use clients::{Client, Refusal};
-pub use identities::Linked;
+pub use links::{Linked, Links, Login, Parting};
 pub use provider::Provider;
 pub use standing::{Access, Notice, Revocations, Revoked};
 

@@ -22,6 +22,7 @@ mod gatekeeper;
 mod habits;
 mod health;
 mod history;
+mod identities;
 mod imports;
 mod metrics;
 mod mqtt;
@@ -140,6 +141,7 @@ fn about_people() -> OpenApiRouter<caller::AuthApi> {
         .merge(setup::router())
         .merge(auth::router())
         .merge(users::router())
+        .merge(identities::router())
         .merge(tokens::router())
         .merge(displays::router())
 }

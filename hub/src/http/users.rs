@@ -15,13 +15,11 @@ use utoipa_axum::routes;
 use super::caller::{Admin, AuthApi, InSession, Peer, Who};
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Idempotency, Json, Path};
-use crate::auth::Linked;
 use crate::auth::people::{NewPerson, PersonView};
 
 pub(super) fn router() -> OpenApiRouter<AuthApi> {
     OpenApiRouter::new()
         .routes(routes!(me, edit_me, leave))
-        .routes(routes!(link))
         .routes(routes!(list, add))
         .routes(routes!(delete))
         .routes(routes!(disable))
@@ -141,33 +139,6 @@ async fn edit_me(
         return Err(rejection.into());
     }
     Ok(Answer(read_me(&api, &user).await?))
-}
-
-/// A token of the server that keeps the accounts.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"token": "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoiYXV0aCJ9.c2lnbmF0dXJl"}))]
-struct NewIdentity {
-    token: String,
-}
-
-/// Links one's account with the one PocketBase has, proved by a token of it. The account stays what it is; from now on
-/// PocketBase's password opens it, and the one it had here no more.
-#[utoipa::path(
-    post, path = "/api/me/identities", tag = "people", request_body = NewIdentity,
-    responses(
-        (status = 200, body = Linked),
-        (status = 409, body = ErrorBody, description = "`conflict`: either of the two is linked otherwise, or this hub keeps its accounts itself"),
-        (status = 422, body = ErrorBody, description = "The token is not good"),
-        (status = 503, body = ErrorBody, description = "`auth_upstream_down`: PocketBase does not answer")
-    )
-)]
-async fn link(
-    State(api): State<AuthApi>,
-    InSession(by): InSession,
-    Json(body): Json<NewIdentity>,
-) -> Result<Answer<Linked>, ApiError> {
-    Ok(Answer(api.auth.link(&by.user, &body.token).await?))
 }
 
 /// Every account.

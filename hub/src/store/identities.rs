@@ -88,6 +88,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Forgets who a person is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn remove_identity(&mut self, known: &Identity) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("DELETE FROM identities WHERE provider = ?1 AND subject = ?2")?
+            .execute((&known.provider, &known.subject))?;
+        Ok(())
+    }
+
     /// Follows a mail address that was changed there.
     ///
     /// # Errors
@@ -125,6 +136,17 @@ impl Snapshot<'_> {
         let sql = "SELECT provider, subject FROM identities WHERE user_id = ?1 ORDER BY 1, 2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let found = statement.query_map([user.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The same, with when each was linked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn links_of(&self, user: &UserId) -> Result<Vec<(String, String, Millis)>, StoreError> {
+        let sql = "SELECT provider, subject, linked_at FROM identities WHERE user_id = ?1 ORDER BY 1, 2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_map([user.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 

@@ -161,6 +161,29 @@ async fn who_leaves_belongs_to_no_household_and_what_they_wrote_there_stays() {
 }
 
 #[tokio::test]
+async fn a_hub_that_keeps_its_accounts_has_nothing_to_link_them_with() {
+    let (house, ada) = House::with_ada().await;
+    let path = "/api/me/identities";
+    let links = house.get(path).bearer(&ada.access()).send().await;
+    assert_eq!(links.body, json!({ "provider": null, "has_password": true, "items": [], "next": null }));
+    for (body, status) in [
+        (json!({ "email": "ada@example.org", "password": PASSWORD }), StatusCode::CONFLICT),
+        (json!({ "token": "x" }), StatusCode::CONFLICT),
+        (json!({ "email": "ada@example.org" }), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({ "email": "a@b", "password": "x", "token": "x" }), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({}), StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        assert_eq!(house.post(path).bearer(&ada.access()).json(body.clone()).send().await.status, status, "{body}");
+    }
+    let part = house.ask("DELETE", "/api/me/identities/pocketbase").bearer(&ada.access()).json(json!({}));
+    assert_eq!(part.send().await.status, StatusCode::NOT_FOUND);
+    // A script neither looks nor changes who may come in.
+    let token = house.post("/api/tokens").bearer(&ada.access()).json(json!({ "name": "shell" })).send().await;
+    let script = token.body["token"].as_str().unwrap();
+    assert_eq!(house.get(path).bearer(script).send().await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn a_new_password_ends_every_session() {
     let (house, ada) = House::with_ada().await;
     house.auth.reset_password(&user(&ada), "another good one".into()).await.unwrap();

@@ -300,6 +300,125 @@ async fn an_account_that_was_here_first_is_linked_by_who_has_both_and_keeps_its_
     assert_eq!(login(&house, BO).await.0, 200, "nobody has linked Bo");
 }
 
+/// A house with Ada, who had an account in it before it came to this PocketBase, where she is, too.
+async fn old_house(there: &PocketBase) -> (House, Person) {
+    there.add(ADA.0, "the password there").await;
+    let mut house = House::start().await;
+    house.set_up().await;
+    house.stop().await;
+    house.set_env(&there.house());
+    house.boot().await;
+    let ada = house.sign_in(ADA.0, ADA.1).await;
+    (house, ada)
+}
+
+const IDENTITIES: &str = "/api/me/identities";
+
+#[tokio::test]
+async fn an_account_is_linked_by_the_login_there_and_parted_with_a_password_of_its_own() {
+    let there = PocketBase::start_new().await;
+    let (mut house, ada) = old_house(&there).await;
+    let links = ada.get(IDENTITIES).await;
+    assert_eq!(links, json!({ "provider": "pocketbase", "has_password": true, "items": [], "next": null }));
+    let link = async |password: &str| {
+        ada.ask(Method::POST, IDENTITIES, Some(json!({ "email": "Ada@Example.org", "password": password }))).await
+    };
+    for wrong in ["", ADA.1, &"x".repeat(10_000)] {
+        let told = link(wrong).await;
+        assert_eq!(code(&told), was(422, "invalid"));
+        assert_eq!(told.1["error"]["message"], "The mail address or the password is not right.");
+        assert_eq!(told.1["error"]["details"]["field"], "password");
+    }
+    assert_eq!(link("the password there").await.0, 200);
+    assert_eq!(login(&house, ADA).await.0, 401, "the password it had here is no more");
+    let links = ada.get(IDENTITIES).await;
+    let only = &links["items"][0];
+    assert_eq!(
+        (&links["has_password"], &only["provider"], &only["only_way_in"]),
+        (&json!(false), &json!("pocketbase"), &json!(true))
+    );
+
+    // Nobody locks themselves out, and nobody else parts them with a phone that lies about.
+    let path = format!("{IDENTITIES}/pocketbase");
+    let part = async |body: Value| ada.ask(Method::DELETE, &path, Some(body)).await;
+    let wanted = |password: &str, new: &str| json!({ "password": password, "new_password": new });
+    for (body, field) in [
+        (json!({}), "new_password"),
+        (wanted("the password there", "short"), "new_password"),
+        (wanted("a wrong password", "an own long password"), "password"),
+        (json!({ "new_password": "an own long password" }), "password"),
+    ] {
+        let told = part(body).await;
+        assert_eq!(
+            (code(&told), &told.1["error"]["details"]["field"]),
+            (was(422, "invalid"), &json!(field)),
+            "{}",
+            told.1
+        );
+    }
+    there.add(BO.0, BO.1).await;
+    let as_bo = json!({ "email": BO.0, "password": BO.1, "new_password": "an own long password" });
+    assert_eq!(code(&part(as_bo).await), was(422, "invalid"), "somebody else's password proves nothing");
+    let (status, links) = part(wanted("the password there", "an own long password")).await;
+    assert_eq!((status.as_u16(), &links["has_password"], &links["items"]), (200, &json!(true), &json!([])), "{links}");
+    assert_eq!(code(&part(wanted("the password there", "an own long password")).await), was(404, "not_found"));
+
+    assert_eq!(ada.get("/api/me").await["user_id"], ada.user_id.as_str(), "who is signed in stays so");
+    assert_eq!(
+        code(&login(&house, (ADA.0, "the password there")).await),
+        was(409, "conflict"),
+        "as before they were linked"
+    );
+    assert_eq!(Device::of(&login(&house, (ADA.0, "an own long password")).await).user_id, ada.user_id);
+    assert_eq!(link("the password there").await.0, 200, "and they can be linked again");
+    house.is_well().await;
+    let log = house.log();
+    assert!(!log.contains("the password there") && !log.contains(ADA.0), "{log}");
+}
+
+#[tokio::test]
+async fn who_tries_passwords_by_linking_is_slowed_down_as_at_the_sign_in() {
+    let mut there = PocketBase::start_new().await;
+    let (_house, ada) = old_house(&there).await;
+    let link = async |password: &str| {
+        ada.ask(Method::POST, IDENTITIES, Some(json!({ "email": ADA.0, "password": password }))).await
+    };
+    let mut told = Vec::new();
+    for n in 0..12 {
+        told.push(code(&link(&format!("a wrong password {n}")).await));
+    }
+    assert_eq!(told[0], was(422, "invalid"));
+    assert_eq!(told[11], was(429, "too_many_requests"));
+    there.stop().await;
+    assert_eq!(ada.get(IDENTITIES).await["items"], json!([]), "what is linked is told without PocketBase");
+}
+
+#[tokio::test]
+async fn an_account_that_has_another_way_in_is_parted_without_a_password() {
+    let there = PocketBase::start_new().await;
+    let (mut house, ada) = old_house(&there).await;
+    let body = json!({ "email": ADA.0, "password": "the password there" });
+    assert_eq!(ada.ask(Method::POST, IDENTITIES, Some(body)).await.0, 200);
+    // The house goes back to accounts of its own.
+    house.stop().await;
+    house.set_env(&House::builder().env("KAIROS_AUTH_PROVIDER", "local"));
+    house.boot().await;
+    let path = format!("{IDENTITIES}/pocketbase");
+    let ada = ada.at(&house);
+    let told = ada.ask(Method::DELETE, &path, Some(json!({}))).await;
+    assert_eq!(code(&told), was(409, "conflict"), "nothing opens it yet");
+    let reset = house.cli(&["--json", "user", "reset-password", ADA.0]).await;
+    let made: Value = serde_json::from_slice(&reset.stdout).unwrap_or_else(|_| panic!("{reset:?}"));
+    let ada = house.sign_in(ADA.0, made["password"].as_str().unwrap()).await;
+    let links = ada.get(IDENTITIES).await;
+    assert_eq!(
+        (&links["provider"], &links["has_password"], &links["items"][0]["only_way_in"]),
+        (&Value::Null, &json!(true), &json!(false))
+    );
+    assert_eq!(ada.ask(Method::DELETE, &path, Some(json!({}))).await.0, 200);
+    assert_eq!(ada.get(IDENTITIES).await["items"], json!([]));
+}
+
 #[tokio::test]
 async fn two_hubs_that_never_met_make_the_same_person() {
     let (there, home, _ada, bo_there) = family().await;

@@ -46,6 +46,11 @@ async fn who_had_an_account_in_one_house_is_the_same_person_in_the_other() {
     })
     .await;
 
+    // The link is known beyond the house: it cannot be taken back in one.
+    let part = json!({ "password": ADA.1, "new_password": "an own long password" });
+    let (status, told) = ada.ask(Method::DELETE, "/api/me/identities/pocketbase", Some(part)).await;
+    assert_eq!((status.as_u16(), &told["error"]["code"]), (409, &json!("conflict")), "{told}");
+
     // Without the server nobody can say who somebody is who was never here; who was here comes in.
     server.stop().await;
     let login = json!({ "email": "cy@example.org", "password": BO.1 });
