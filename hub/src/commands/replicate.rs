@@ -13,6 +13,7 @@ use kairos_core::repair;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETIONS, CONFLICTS, HABITS, Table};
 use kairos_core::scope::Scope;
+use serde_json::json;
 
 use super::Commands;
 use super::bounds::MAX_AHEAD;
@@ -172,6 +173,7 @@ pub(crate) fn note_foreign(
     entry.set("kind", "foreign", &at);
     entry.set("table_name", table.name, &at);
     entry.set("row_id", row, &at);
+    entry.set("kept_value", json!({ "stays": side }).to_string(), &at);
     entry.set("reason", reason, &at);
     tx.put(&entry, Origin::Local).map(drop)
 }

@@ -51,7 +51,7 @@ struct Wanted {
 
 /// Something that can be had back.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "kind": "lost", "status": "OPEN", "table": "habits", "row_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "column": "name", "lost": {"name": "Tea"}, "kept": {"name": "Water"}, "reason": null, "operations": null, "at": 1_795_514_400_000_i64}))]
+#[schema(example = json!({"id": "0190a7b2-8b11-7d2c-9e3f-4a5b6c7d8e9f", "kind": "lost", "status": "OPEN", "table": "habits", "row_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d", "column": "name", "lost": {"name": "Tea"}, "kept": {"name": "Water"}, "reason": null, "stays": null, "operations": null, "at": 1_795_514_400_000_i64}))]
 struct Conflict {
     /// Its id.
     id: String,
@@ -73,6 +73,8 @@ struct Conflict {
     kept: Value,
     /// For `quarantined` and `foreign`: why it could not be applied, or does not travel.
     reason: Option<String>,
+    /// For `foreign`: `here` where the row stays on this hub, `there` where it stays on the server.
+    stays: Option<String>,
     /// For `quarantined`: what was uploaded, as it came, oldest first; where it could not be read, its text. Of one that is
     /// larger than 8 KiB only a note, `{"large","bytes","op"?,"table"?,"id"?}`: the whole is under `…/operations`.
     #[schema(value_type = Option<Vec<Value>>)]
@@ -94,16 +96,19 @@ impl Conflict {
     fn of(row: &Row) -> Self {
         let json =
             |name: &str| row.opt_text(name).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let (kind, mut kept): (String, Value) = (row.text("kind"), json("kept_value"));
+        let stays = (kind == "foreign").then(|| kept.take()["stays"].as_str().map(str::to_owned)).flatten();
         Self {
             id: row.id.clone(),
-            kind: row.text("kind"),
+            kind,
             status: row.text("status"),
             table: row.opt_text("table_name"),
             row_id: row.opt_text("row_id"),
             column: row.opt_text("column_name"),
             lost: json("lost_value"),
-            kept: json("kept_value"),
+            kept,
             reason: row.opt_text("reason"),
+            stays,
             operations: json("operations"),
             at: row.created_at,
         }

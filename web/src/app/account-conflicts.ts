@@ -31,6 +31,7 @@ interface Conflict {
   lost: Columns | null;
   kept: Columns | null;
   reason: string | null;
+  stays: "here" | "there" | null;
   operations: unknown;
   at: number | null;
 }
@@ -66,18 +67,17 @@ export class KairosConflicts extends View {
     if (!sync) return (await api.get<List<Conflict>>("/api/conflicts")).items;
     return (await sync.conflicts()).map((row) => ({
       id: row.id, kind: row.kind, table: row.table_name, row_id: row.row_id, lost: columnsOf(row.lost_value), kept: columnsOf(row.kept_value),
-      reason: row.reason, operations: row.operations, at: row.created_at,
+      reason: row.reason, stays: columnsOf(row.kept_value)["stays"] === "there" ? "there" : "here", operations: row.operations, at: row.created_at,
     }));
   }
 
-  private async entry({ id, kind, table, row_id, lost, kept, reason, operations, at }: Conflict): Promise<Entry> {
+  private async entry({ id, kind, table, row_id, lost, kept, reason, stays, operations, at }: Conflict): Promise<Entry> {
     const change = asideOf(typeof operations === "string" ? operations : JSON.stringify(operations ?? []));
     const of = await session.sync?.nameOf(table ?? "", row_id ?? "", change?.data ?? {});
     const known = of?.name ?? this.habits.get(String(change?.data["habit_id"] ?? row_id));
     const name = [known ?? kindOf(table), table === "completions" ? dateText(of?.date ?? null) : ""].filter(Boolean).join(" · ");
     const aside = kind === "quarantined";
-    // Only the sentence tells which side it is.
-    const foreign = kind !== "foreign" ? null : reason?.startsWith("On this hub") ? "there" : "here";
+    const foreign = kind === "foreign" ? (stays ?? "here") : null;
     return {
       id, at, aside, foreign, table, name,
       also: aside ? (change ? changeText(change) : kindOf(table)) : valuesText(table, lost ?? {}),

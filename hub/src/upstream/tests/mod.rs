@@ -124,8 +124,9 @@ async fn a_row_whose_id_is_somebody_elses_there_keeps_nothing_else_back() {
     world.hubs[0].edit(&b, "name", "Mine").await;
     world.settle().await;
     let told = world.hubs[0].conflicts().await;
-    let told: Vec<_> = told.iter().map(|row| (row.text("kind"), row.text("table_name"), row.text("row_id"))).collect();
-    assert_eq!(told, [("foreign".to_owned(), "habits".to_owned(), "b".to_owned())]);
+    let told: Vec<_> =
+        told.iter().map(|row| ["kind", "table_name", "row_id", "kept_value"].map(|name| row.text(name))).collect();
+    assert_eq!(told, [["foreign", "habits", "b", r#"{"stays":"here"}"#]]);
     let entry = world.hubs[0].conflicts().await[0].id.clone();
     let restored = Wish::Settle { id: entry.clone(), how: kairos_core::command::Settlement::Restored };
     assert!(matches!(world.hubs[0].wish(restored).await, kairos_core::command::Outcome::Rejected(_)));
