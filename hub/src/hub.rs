@@ -195,7 +195,7 @@ impl Hub {
             upstream: upstream.clone(),
         };
         tasks.push(AbortOnDropHandle::new(tokio::spawn(farewell.run())));
-        let relay = Relay::of(&config.upstream, upstream.clone()).map_err(unreadable)?;
+        let relay = Relay::of(config, upstream.clone()).map_err(unreadable)?;
         let api = Api {
             store: store.clone(),
             jobs,

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::link;
 use super::service::Service;
 use crate::auth::secret;
-use crate::config;
+use crate::config::{Config, HostName, TlsMode};
 
 /// How long a code is good.
 const LIFETIME: Millis = 3_600_000;
@@ -28,9 +28,23 @@ pub struct Relay(Arc<Inner>);
 struct Inner {
     service: Service,
     powersync_url: Option<String>,
+    /// Where other houses reach this hub, as far as its settings tell.
+    address: Option<String>,
     /// Where other houses reach the database, without a login; and the authority they check it with.
     public: Option<(String, Option<String>)>,
     codes: Mutex<Vec<Code>>,
+}
+
+/// The address of the first name that is known beyond the home: behind a proxy on the port where https is at home, else on the
+/// hub's own, if it has one.
+fn address<'a>(mut names: impl Iterator<Item = &'a str>, proxied: bool, https: Option<u16>) -> Option<String> {
+    const HOMES: [&str; 5] = [".local", ".lan", ".home", ".internal", ".home.arpa"];
+    let name = names.find(|name| name.contains('.') && !HOMES.iter().any(|home| name.ends_with(home)))?;
+    match https {
+        _ if proxied => Some(format!("https://{name}")),
+        Some(443) => Some(format!("https://{name}")),
+        port => port.map(|port| format!("https://{name}:{port}")),
+    }
 }
 
 /// A code that was made. No `Debug`.
@@ -70,14 +84,24 @@ impl Relay {
     ///
     /// # Errors
     /// Why the file of the authority cannot be read.
-    pub(crate) fn of(settings: &config::Upstream, service: Service) -> io::Result<Option<Self>> {
+    pub(crate) fn of(config: &Config, service: Service) -> io::Result<Option<Self>> {
+        let settings = &config.upstream;
         if !settings.relay {
             return Ok(None);
         }
         let ca = settings.public_ca.as_deref().map(std::fs::read_to_string).transpose()?;
         let public = settings.public_url.as_ref().map(|url| (url.expose().to_owned(), ca));
         let powersync_url = settings.powersync_url.as_ref().map(|url| url.as_str().to_owned());
-        Ok(Some(Self(Arc::new(Inner { service, powersync_url, public, codes: Mutex::default() }))))
+        let https = (config.tls.mode != TlsMode::Off).then(|| config.http.https_listen.port());
+        let names = config.http.names.iter().map(HostName::as_str);
+        let address = address(names, !config.http.trusted_proxies.is_empty(), https);
+        Ok(Some(Self(Arc::new(Inner { service, powersync_url, address, public, codes: Mutex::default() }))))
+    }
+
+    /// Where other houses reach this hub, as far as its settings tell.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.0.address.as_deref()
     }
 
     /// Where phones sync; `None`: with this hub.
@@ -177,6 +201,20 @@ async fn grant(connection: &mut PgConnection, name: &str, password: &str) -> Res
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_address_is_told_as_far_as_the_settings_tell_it() {
+        let told = |names: &[&str], proxied, https| address(names.iter().copied(), proxied, https).unwrap_or_default();
+        assert_eq!(told(&[], false, Some(8443)), "");
+        assert_eq!(told(&["hub", "habits.local", "habits.home.arpa"], false, Some(8443)), "");
+        assert_eq!(
+            told(&["habits.local", "habits.example.org", "b.example"], false, Some(8443)),
+            "https://habits.example.org:8443"
+        );
+        assert_eq!(told(&["habits.example.org"], false, Some(443)), "https://habits.example.org");
+        assert_eq!(told(&["habits.example.org"], true, None), "https://habits.example.org");
+        assert_eq!(told(&["habits.example.org"], false, None), "", "nobody answers in https, as far as is known");
+    }
 
     #[test]
     fn a_code_is_read_as_people_type_it() {

@@ -24,12 +24,15 @@ pub(super) fn router() -> OpenApiRouter<Desk> {
 
 /// A code for one house.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"code": "K7MF-2QXD-9H4T-1VBN", "expires_at": 1_795_518_000_000_i64}))]
+#[schema(example = json!({"code": "K7MF-2QXD-9H4T-1VBN", "expires_at": 1_795_518_000_000_i64, "address": "https://hub.example.org"}))]
 struct Made {
     /// To be typed on the other house's hub, with this hub's address.
     code: String,
     /// Until when it is good, in milliseconds since the epoch.
     expires_at: Millis,
+    /// This hub's address as other houses reach it, which is typed with the code; null where its settings (`http.names`) do not tell.
+    #[schema(example = "https://hub.example.org")]
+    address: Option<String>,
 }
 
 /// A code, and the house that brings it.
@@ -80,8 +83,10 @@ fn relay(desk: &Desk) -> Result<&Relay, ApiError> {
 )]
 async fn make(State(desk): State<Desk>, _: Keeper) -> Result<(StatusCode, Answer<Made>), ApiError> {
     let now = desk.people.store.clock().now();
-    let (code, expires_at) = relay(&desk)?.make_code(now)?;
-    Ok((StatusCode::CREATED, Answer(Made { code, expires_at })))
+    let relay = relay(&desk)?;
+    let (code, expires_at) = relay.make_code(now)?;
+    let address = relay.address().map(str::to_owned);
+    Ok((StatusCode::CREATED, Answer(Made { code, expires_at, address })))
 }
 
 /// Gives another house a login of the database, for a code. No sign-in; throttled.
