@@ -399,6 +399,25 @@ export interface Standing {
   server?: string;
   /** For administrators: this hub is a server for others. */
   relay?: boolean;
+  /** For administrators: the hub's configuration names the server, and it is changed there. */
+  fixed?: boolean;
+}
+
+/** What opens an account (`GET /api/me/identities`). */
+export interface Links {
+  /** Which server keeps the accounts of this hub; null: the hub itself. */
+  provider: string | null;
+  /** A password of this hub's own opens it. */
+  has_password: boolean;
+  items: Link[];
+}
+
+export interface Link {
+  provider: string;
+  subject: string;
+  linked_at: number;
+  /** Nothing else opens the account: parting takes the password there, and a new one. */
+  only_way_in: boolean;
 }
 
 /** Where a server is; a hub that is one asks for a code. */
@@ -431,4 +450,6 @@ export interface MergePreview {
 export interface HouseCode {
   code: string;
   expires_at: number;
+  /** This hub's address as other houses reach it, as far as its settings tell. */
+  address: string | null;
 }

@@ -41,14 +41,14 @@ export class KairosHouseCode extends View {
     </section>`;
   }
 
-  private renderCode({ code, expires_at }: HouseCode, left: number): TemplateResult {
+  private renderCode({ code, expires_at, address }: HouseCode, left: number): TemplateResult {
     const take = (text: string) => copyText(text, this) && this.paint(() => (this.copied = text));
     const done = this.copied === code;
-    // Where this page was opened from home, its address says nothing to another house.
-    const far = reachesFar(location);
-    return html`<p>${words.codeHow}${far ? nothing : html` ${words.codeAddress}`}</p>
+    // Where its settings do not tell, it is the one this page was opened by, unless that is one of this home's alone.
+    const there = address ?? (reachesFar(location) ? location.origin : null);
+    return html`<p>${there ? words.codeBoth : html`${words.codeHow} ${words.codeAddress}`}</p>
       <dl class="secrets">
-        ${far ? renderSecret(words.hubAddress, location.origin, this.copied, take) : nothing}
+        ${there ? html`<div data-testid="house-address">${renderSecret(words.hubAddress, there, this.copied, take)}</div>` : nothing}
         <dt>${words.codeLabel}</dt>
         <dd class="house-code"><code data-testid="house-code">${groups(code)}</code><button type="button" class="round" data-testid="code-copy" aria-label="${done ? t.copied : t.copy}: ${words.codeLabel}" @click=${() => take(code)}>${done ? check() : copy()}</button></dd>
       </dl>

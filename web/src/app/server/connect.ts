@@ -19,7 +19,7 @@ const PLAIN = ["invalid_code", "too_new"];
 
 /**
  * Which server it is to be, whether it can be used, and what would happen: nothing travels before somebody has seen that. Says
- * `connected` with how the hub stands then, `fixed` where its configuration names the server, and `closed`.
+ * `connected` with how the hub stands then, and `closed`.
  */
 export class KairosServerConnect extends View {
   private typed: Typed = { kind: "database", address: "", secret: "" };
@@ -71,9 +71,8 @@ export class KairosServerConnect extends View {
       await job();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "fixed") this.dispatchEvent(new Event("fixed"));
       // A hub that does not know the way says so with the word for a server that is not there.
-      else if (error.status === 404 || !Object.hasOwn(words.found, error.code)) throw error;
+      if (error.status === 404 || !Object.hasOwn(words.found, error.code)) throw error;
       this.trouble = { result: error.code, message: error.message };
       this.preview = null;
     }

@@ -23,8 +23,6 @@ export class KairosServer extends HubPage {
   private feed: Feed | null = null;
   private form = false;
   private asks = false;
-  /** The hub's configuration names the server: it is not changed here. */
-  private fixed = false;
   /** The most that waited since both sides last had the same: how far it has come is told by that. */
   private most = 0;
   /** It was connected here, and has not arrived. */
@@ -59,7 +57,8 @@ export class KairosServer extends HubPage {
   private hear(standing: Standing): void {
     this.away = false;
     // What is told as it happens does not say again what does not change.
-    this.standing = { ...standing, relay: standing.relay ?? this.standing?.relay ?? false };
+    const { relay = this.standing?.relay ?? false, fixed = this.standing?.fixed ?? false } = standing;
+    this.standing = { ...standing, relay, fixed };
     const { state, pending } = standing;
     this.most = state === "synced" || state === "not_configured" ? 0 : Math.max(this.most, pending);
     if (!this.arriving || state !== "synced") return;
@@ -83,21 +82,9 @@ export class KairosServer extends HubPage {
   private async disconnect(): Promise<void> {
     this.asks = false;
     await this.work(async () => {
-      try {
-        this.hear(await api.delete<Standing>("/api/upstream"));
-        this.arriving = false;
-        toast(words.disconnected);
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.code !== "fixed") throw error;
-        this.fixed = true;
-      }
-    });
-  }
-
-  private setFixed(): void {
-    this.paint(() => {
-      this.fixed = true;
-      this.form = false;
+      this.hear(await api.delete<Standing>("/api/upstream"));
+      this.arriving = false;
+      toast(words.disconnected);
     });
   }
 
@@ -130,10 +117,10 @@ export class KairosServer extends HubPage {
       : html`<div class="server-progress"><progress aria-label=${words.progress}></progress></div>`;
   }
 
-  private renderWays({ state }: Standing): TemplateResult {
-    if (this.fixed) return html`<p class="note server-part" role="status" data-testid="server-fixed">${serverIcon()}<span>${words.fixed}</span></p>`;
+  private renderWays({ state, fixed }: Standing): TemplateResult {
+    if (fixed) return html`<p class="note server-part" data-testid="server-fixed">${serverIcon()}<span>${words.fixed}</span></p>`;
     if (this.form) {
-      return html`<kairos-server-connect @connected=${(event: CustomEvent<Standing>) => this.connected(event.detail)} @fixed=${this.setFixed}
+      return html`<kairos-server-connect @connected=${(event: CustomEvent<Standing>) => this.connected(event.detail)}
         @closed=${() => this.paint(() => (this.form = false))}></kairos-server-connect>`;
     }
     const open = () => this.paint(() => (this.form = true));
