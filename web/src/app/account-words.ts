@@ -20,10 +20,16 @@ export function kindOf(table: string | null): string {
 
 const dates = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const days = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
 
 export function dateText(date: string | null): string {
   const at = date ? new Date(`${date}T12:00:00Z`) : null;
   return at && !Number.isNaN(at.getTime()) ? dates.format(at) : "";
+}
+
+/** The day of a moment. */
+export function dateOf(at: number): string {
+  return days.format(at);
 }
 
 export function momentText(at: number): string {

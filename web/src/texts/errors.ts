@@ -103,6 +103,15 @@ export const sentences: Record<string, string> = {
     "Dieser Hub hat schon ein Konto mit deiner E-Mail-Adresse und kann nicht wissen, dass es deines ist. Melde dich mit dem Passwort an, das es auf diesem Hub hat, und verbinde die beiden.",
   "PocketBase has an account with this mail address already. The hub makes the person known here when they first sign in.":
     "PocketBase hat schon ein Konto mit dieser E-Mail-Adresse. Der Hub kennt die Person, sobald sie sich zum ersten Mal anmeldet.",
+  "The mail address or the password is not right.": "Die E-Mail-Adresse oder das Passwort stimmt nicht.",
+  "PocketBase asks for a second factor, which the hub cannot ask for. Sign in there, and exchange its token.":
+    "PocketBase verlangt einen zweiten Faktor, nach dem der Hub nicht fragen kann. Melde dich dort an und nimm den Token von dort.",
+  "In another house you are somebody else: there you signed in with PocketBase before you linked this account. Export what is here, and import it there.":
+    "In einem anderen Haus bist du jemand anderes: Dort hast du dich mit PocketBase angemeldet, bevor dieses Konto verbunden war. Exportiere, was hier ist, und importiere es dort.",
+  "Your other houses know of this link by the server they share, and it cannot be taken back there. It stays.":
+    "Deine anderen Häuser wissen über den gemeinsamen Server von dieser Verbindung, und dort lässt sie sich nicht zurücknehmen. Sie bleibt.",
+  "Nothing else opens this account. Have an administrator give it a password first.": "Nichts anderes öffnet dieses Konto. Lass dir erst von jemandem, der den Hub verwaltet, ein Passwort geben.",
+  "This is the only way into your account. Give it a password of its own with it.": "Das ist der einzige Weg in dein Konto. Gib ihm dabei ein eigenes Passwort.",
   "This hub keeps its accounts itself; there is nothing to link them with.": "Dieser Hub führt seine Konten selbst; es gibt nichts, womit sich deines verbinden ließe.",
   "This token is not good, or not any more.": "Dieser Token gilt nicht, oder nicht mehr.",
   "This is somebody else's account on this hub already.": "Das ist auf diesem Hub schon das Konto von jemand anderem.",
@@ -115,6 +124,8 @@ export const sentences: Record<string, string> = {
   "The last administrator cannot be disabled.": "Wer als Einziges den Hub verwaltet, lässt sich nicht sperren.",
   "The last administrator cannot be deleted; add another one first.": "Wer als Einziges den Hub verwaltet, lässt sich nicht löschen. Füge erst jemand anderen hinzu.",
   "Your own account is deleted with your password (DELETE /api/me).": "Dein eigenes Konto löschst du mit deinem Passwort.",
+  "The hub has no superuser's login of PocketBase: the record there stays. Delete it in PocketBase, else the person can sign in again, with nothing.":
+    "Der Hub hat keinen Zugang zur Verwaltung von PocketBase: Der Eintrag dort bleibt. Lösche ihn in PocketBase, sonst kann sich die Person wieder anmelden, mit nichts.",
   "This is not your password.": "Das ist nicht dein Passwort.",
   "This account is being deleted; there is no way back.": "Dieses Konto wird gerade gelöscht; es gibt keinen Weg zurück.",
   "This account is being deleted, or is gone.": "Dieses Konto wird gerade gelöscht oder ist schon fort.",
