@@ -129,8 +129,8 @@ export class Api {
     return this.request("PATCH", path, body);
   }
 
-  delete<T>(path: string): Promise<T> {
-    return this.request("DELETE", path);
+  delete<T>(path: string, body?: unknown): Promise<T> {
+    return this.request("DELETE", path, body);
   }
 
   /** A POST whose body is a file; saying it again is as safe as with `post`. */

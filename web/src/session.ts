@@ -65,6 +65,8 @@ export class Session extends EventTarget {
     },
     onState: () => this.dispatchEvent(new Event("state")),
   });
+  /** Who is signed in leaves for good: whatever ends their session, nothing of theirs stays here. */
+  wipes = false;
   private closing: Promise<void> | null = null;
   /** Counts starts and stops, so that a database that opens late finds nothing to do. */
   private run = 0;
@@ -141,8 +143,9 @@ export class Session extends EventTarget {
   }
 
   /** Nobody is signed in any more. Their data stays on this device unless it is wiped. */
-  async stop(clean = false): Promise<void> {
+  async stop(clean = this.wipes): Promise<void> {
     this.run += 1;
+    this.wipes = false;
     // First: the pages that are still there hear of the rest, and ask for what they show.
     api.end();
     this.live.stop();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Sync } from "../src/sync/database";
 
 /** The browser, as far as a session knows it; and a hub that has the session of the cookie it gave last. */
 const small = new Map<string, string>();
@@ -99,6 +100,21 @@ it("leaves nothing of who wipes their device", async () => {
   small.set("kairos.recovery-later", "2026-11-30 ada");
   await session.signOut(true);
   expect([...small.keys()]).toEqual([]);
+});
+
+it("leaves nothing of who leaves for good, whoever hears first that their session has ended", async () => {
+  const close = vi.fn(async (_clean: boolean) => {});
+  await session.signIn("ada", "secret");
+  session.sync = { close } as unknown as Sync;
+  session.wipes = true;
+  // The page hears it of the hub, and not of the person.
+  await session.stop();
+  expect(close).toHaveBeenCalledWith(true);
+  // Who comes next is asked as always.
+  await session.signIn("bo", "secret");
+  session.sync = { close } as unknown as Sync;
+  await session.stop();
+  expect(close).toHaveBeenLastCalledWith(false);
 });
 
 it("tells the other tabs of a sign-out, also where nothing is kept", async () => {

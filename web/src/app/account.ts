@@ -5,10 +5,12 @@ import { canSync } from "../sync/able";
 import type { Pending } from "../sync/database";
 import type { SyncState } from "../sync/state";
 import { words } from "../texts/account";
+import { words as leaving } from "../texts/leaving";
 import { words as shared } from "../texts/sync";
 import { changeText, dateText, kindOf, momentText } from "./account-words";
 import "./account.css";
 import "./account-conflicts";
+import "./account-delete";
 import "./account-leave";
 import "./account-link";
 import "./account-profile";
@@ -80,6 +82,10 @@ export class KairosAccount extends View {
   }
 
   protected override render(): TemplateResult {
+    return this.words[0] === "delete" ? html`<kairos-account-delete></kairos-account-delete>` : this.renderAccount();
+  }
+
+  private renderAccount(): TemplateResult {
     return html`<header class="day"><div>${wayBack("#/more")}<p class="eyebrow">${session.me?.email ?? ""}</p><h1>${words.title}</h1></div></header>
       ${updateReady()
         ? html`<section class="card account-part"><p>${shared.updateReady}</p><button class="primary wide" @click=${takeUpdate}>${shared.reload}</button></section>`
@@ -90,6 +96,7 @@ export class KairosAccount extends View {
       <kairos-profile></kairos-profile>
       <kairos-account-link></kairos-account-link>
       <button class="quiet wide" data-testid="account-sign-out" @click=${() => this.paint(() => (this.leaving = true))}>${t.signOut}</button>
+      <a class="quiet wide account-end" data-testid="account-delete" href="#/account/delete">${leaving.way}</a>
       ${this.leaving ? html`<kairos-leave @close=${this.stay}></kairos-leave>` : nothing}`;
   }
 

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { type Farewell, farewell } from "../farewell";
 import { t } from "../i18n";
 import { mark } from "../icons";
 import { api, session } from "../session";
@@ -94,12 +95,24 @@ export class KairosLogin extends Gate {
   /** How many changes wait to be sent by a person whose session has ended; null: nobody's has. */
   declare waiting: number | null;
 
+  /** Who was here has deleted their account. */
+  private readonly farewell = farewell();
+
+  /** How it stands, for who cannot look any more. */
+  private renderFarewell({ server, there }: Farewell): TemplateResult {
+    return html`<header class="hello" role="status" data-testid="farewell">${mark("mark mark-large")}<h1>${words.goodbyeTitle}</h1>
+      <p class="lead">${words.goodbye}</p>
+      ${server ? html`<p class="lead">${words.goodbyeServer}</p>` : nothing}
+      ${there ? html`<p class="lead" data-testid="farewell-there">${words.goodbyeThere}</p>` : nothing}
+      <p class="lead">${words.goodbyeEnd}</p></header>`;
+  }
+
   protected override render(): TemplateResult {
     return html`<main class="gate">
-      <header class="hello">${mark("mark mark-large")}<h1>${words.signInTitle}</h1>
-        ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${words.signInAgain(this.waiting)}</p>` : nothing}</header>
+      ${this.farewell ? this.renderFarewell(this.farewell) : html`<header class="hello">${mark("mark mark-large")}<h1>${words.signInTitle}</h1>
+        ${typeof this.waiting === "number" ? html`<p class="lead" role="status">${words.signInAgain(this.waiting)}</p>` : nothing}</header>`}
       <form class="card" @submit=${(event: SubmitEvent) => this.pass(event, (form) => session.signIn(field(form, "email"), String(new FormData(form).get("password") ?? "")))}>
-        <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" data-focus /></label>
+        <label class="field"><span>${t.email}</span><input data-testid="login-email" name="email" type="email" required autocomplete="username" ?data-focus=${!this.farewell} /></label>
         <label class="field"><span>${t.password}</span><input data-testid="login-password" name="password" type="password" required autocomplete="current-password" /></label>
         ${this.renderSubmit(words.signIn, "login-submit")}
       </form>

@@ -18,6 +18,11 @@ export const words = texts(
     signInTitle: "Good to see you",
     signInAgain: (n: number) =>
       `Please sign in again.${n ? (n > 1 ? ` ${n} changes wait here.` : " One change waits here.") : ""}`,
+    goodbyeTitle: "Your account is being deleted",
+    goodbye: "You are signed out everywhere. What was yours on this hub goes by itself, within moments. There is nothing more for you to do.",
+    goodbyeServer: "On the server and on other hubs it goes when they hear of it. Where they are away for now, your hub waits for them.",
+    goodbyeThere: "Your record in PocketBase stays: this hub may not delete it. Whoever keeps PocketBase can. Until then its password opens an empty account here.",
+    goodbyeEnd: "Thank you for the time here. All the best.",
   },
   {
     setupTitle: "Willkommen zu Hause",
@@ -34,5 +39,10 @@ export const words = texts(
     signInTitle: "Schön, dass du da bist",
     signInAgain: (n) =>
       `Bitte melde dich neu an.${n ? (n > 1 ? ` ${n} Änderungen warten hier.` : " Eine Änderung wartet hier.") : ""}`,
+    goodbyeTitle: "Dein Konto wird gelöscht",
+    goodbye: "Du bist überall abgemeldet. Was dir auf diesem Hub gehörte, geht von selbst, in wenigen Augenblicken. Für dich ist nichts mehr zu tun.",
+    goodbyeServer: "Auf dem Server und auf anderen Hubs geht es, sobald sie davon hören. Sind sie gerade nicht erreichbar, wartet dein Hub auf sie.",
+    goodbyeThere: "Dein Eintrag in PocketBase bleibt: Dieser Hub darf ihn nicht löschen. Wer PocketBase betreut, kann es. Bis dahin öffnet das Passwort von dort hier ein leeres Konto.",
+    goodbyeEnd: "Danke für die Zeit hier. Alles Gute.",
   },
 );

@@ -2,15 +2,20 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { t } from "../../i18n";
 import { plus } from "../../icons";
-import { person as personIcon } from "../../icons-pages";
+import { person as personIcon, trash } from "../../icons-pages";
 import { api, session, toast } from "../../session";
 import { words } from "../../texts/admin";
-import type { List, Person } from "../../types";
+import { inWords } from "../../texts/errors";
+import { words as leavingWords } from "../../texts/leaving";
+import type { List, Person, Standing } from "../../types";
 import { HubPage } from "../hub-page";
 import { copyText, renderSecret, sayable } from "../secret";
 import { field } from "../view";
 
-/** Accounts: who has one, a new one with a password the administrator tells, and shutting one out. */
+/** How often the page looks while somebody leaves. */
+const LOOK_MS = 1_500;
+
+/** Accounts: who has one, a new one with a password the administrator tells, shutting one out, and deleting one for good. */
 export class KairosPeople extends HubPage {
   private people: Person[] | null = null;
   private adding = false;
@@ -18,9 +23,27 @@ export class KairosPeople extends HubPage {
   private welcome: { name: string; email: string; password: string } | null = null;
   private asks: Person | null = null;
   private copied = "";
+  /** Whose account is to go for good. */
+  private ends: Person | null = null;
+  /** The hub's server is away: who leaves waits for it. */
+  private waits = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.timer);
+  }
+
+  /** While somebody leaves, the page looks again, and says when they have left. */
   protected override async load(): Promise<void> {
-    this.people = (await api.get<List<Person>>("/api/users")).items;
+    const before = this.people?.filter(({ leaving }) => leaving) ?? [];
+    const people = (await api.get<List<Person>>("/api/users")).items;
+    const leaving = people.some((person) => person.leaving);
+    this.waits = leaving && (await api.get<Standing>("/api/sync/status")).state === "offline";
+    this.people = people;
+    for (const gone of before.filter((one) => !people.some(({ user_id }) => user_id === one.user_id))) toast(leavingWords.gone(gone.display_name));
+    clearTimeout(this.timer);
+    if (leaving && this.isConnected) this.timer = setTimeout(() => void this.refresh(), LOOK_MS);
   }
 
   private async add(event: SubmitEvent): Promise<void> {
@@ -46,6 +69,15 @@ export class KairosPeople extends HubPage {
     await this.refresh();
   }
 
+  private async end(person: Person): Promise<void> {
+    this.ends = null;
+    await this.work(async () => {
+      const { message } = await api.delete<{ message: string | null }>(`/api/users/${person.user_id}`);
+      toast([leavingWords.begun(person.display_name), message ? inWords(message) : ""].filter(Boolean).join(" "));
+    });
+    await this.refresh();
+  }
+
   protected override render(): TemplateResult {
     const head = this.renderHead(words.people, "", "#/admin");
     if (!this.people) return html`${head}${this.renderWaiting()}`;
@@ -54,23 +86,27 @@ export class KairosPeople extends HubPage {
       <ul class="list">${repeat(this.people, (p) => p.user_id, (p) => this.renderPerson(p))}</ul>
       ${this.adding ? this.renderForm() : html`<button class="add" data-testid="person-add" @click=${() => this.paint(() => (this.adding = true))}>${plus()}<span>${words.addPerson}</span></button>`}
       ${this.welcome ? this.renderWelcome(this.welcome) : nothing}
-      ${this.asks ? this.renderDisable(this.asks) : nothing}`;
+      ${this.asks ? this.renderDisable(this.asks) : nothing} ${this.ends ? this.renderEnd(this.ends) : nothing}`;
   }
 
   private renderPerson(person: Person): TemplateResult {
     const own = person.user_id === session.me?.user_id;
     const role = person.role === "admin" ? words.isAdmin : words.isMember;
     const name = person.display_name;
-    return html`<li class="row ${person.disabled ? "is-off" : ""}" data-testid="person" data-disabled=${String(person.disabled)}>
+    const stands = person.leaving ? [this.waits ? leavingWords.waits : leavingWords.leaving] : person.disabled ? [words.disabled] : [];
+    return html`<li class="row person ${person.disabled ? "is-off" : ""}" data-testid="person" data-disabled=${String(person.disabled)} data-leaving=${String(person.leaving)}>
       <span class="row-icon">${personIcon()}</span>
       <span class="words"><span class="name">${name}</span>
         <span class="line">${person.email}</span>
-        <span class="line">${[role, ...(own ? [words.you] : []), ...(person.disabled ? [words.disabled] : [])].join(" · ")}</span></span>
-      ${own
+        <span class="line">${[role, ...(own ? [words.you] : []), ...stands].join(" · ")}</span></span>
+      ${own || person.leaving
         ? nothing
         : person.disabled
           ? html`<button class="quiet" data-testid="person-enable" aria-disabled=${this.working} aria-label=${words.enableOf(name)} @click=${() => this.set(person, "enable")}>${words.enable}</button>`
           : html`<button class="quiet" data-testid="person-disable" aria-disabled=${this.working} aria-label=${words.disableOf(name)} @click=${() => this.paint(() => (this.asks = person))}>${words.disable}</button>`}
+      ${own || person.leaving
+        ? nothing
+        : html`<button class="round faint" data-testid="person-delete" aria-disabled=${this.working} aria-label=${leavingWords.deleteOf(name)} title=${leavingWords.deleteOf(name)} @click=${() => this.paint(() => (this.ends = person))}>${trash()}</button>`}
     </li>`;
   }
 
@@ -109,6 +145,12 @@ export class KairosPeople extends HubPage {
       </dl>
       <form method="dialog"><button class="primary wide">${t.done}</button></form>
     </dialog>`;
+  }
+
+  private renderEnd(person: Person): TemplateResult {
+    const text = html`<p>${leavingWords.askOfLead}</p><ul><li>${leavingWords.ofGoes}</li><li>${leavingWords.ofStays}</li></ul><p>${leavingWords.ofExport(person.email)}</p>`;
+    const ask = { title: leavingWords.askOf(person.display_name), text, yes: leavingWords.yes, hook: "person-delete-yes" };
+    return this.renderAsk(ask, () => void this.end(person), () => this.paint(() => (this.ends = null)));
   }
 
   private renderDisable(person: Person): TemplateResult {
