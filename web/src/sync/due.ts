@@ -135,6 +135,12 @@ export class Plan {
     return [this.present, ...this.dated.map(([, schedule]) => schedule)].some(hasQuota);
   }
 
+  /** The days that decide with a day whether it asks for anything; null where it decides alone. */
+  around(day: Day): Window | null {
+    const schedule = this.on(day);
+    return hasQuota(schedule) && !isKept(schedule) ? this.window(day) : null;
+  }
+
   paused(day: Day): boolean {
     return this.breaks.some(([from, to]) => from <= day && (to === null || day <= to));
   }

@@ -5,7 +5,6 @@ import type { Break, DayCell, Habit, HabitCommand, HabitPatch, Me, NewBreak, New
 import { type Day, logicalDay, type Person, toDay, toText } from "./calendar";
 import { actorOf, cellsOf, type DayRows, habitOf, itemOf, planOf, todayOf, typeOf } from "./day";
 import { backTo, type Deed, deedOf, less, type Measure, type Shape, sameShape, shapeOf } from "./deed";
-import { LONGEST_PERIOD } from "./due";
 import type { Story } from "./past";
 import type { CellRow, HabitRow, PauseRow, ProfileRow, ScheduleRow } from "./rows";
 import * as sql from "./sql";
@@ -115,16 +114,14 @@ export class SyncModel extends EventTarget implements Model {
   private async cellsAround(day: Day, rows: DayRows, of = rows.habits): Promise<CellRow[]> {
     const date = toText(day);
     const one = of.length === 1 ? of[0] : undefined;
-    const cells = one
-      ? await this.store.getAll<CellRow>(sql.CELLS, [one.id, date])
-      : await this.store.getAll<CellRow>(sql.DAY, [date]);
-    const [from, to] = [toText(day - LONGEST_PERIOD), toText(day + LONGEST_PERIOD)];
-    for (const habit of of) {
-      if (!planOf(habit, rows, this.person).everHasQuota) continue;
-      const period = await this.store.getAll<CellRow>(sql.PERIOD, [habit.id, from, to]);
-      cells.push(...period.filter((cell) => cell.date !== date));
-    }
-    return cells;
+    const ofDay = one ? this.store.getAll<CellRow>(sql.CELLS, [one.id, date]) : this.store.getAll<CellRow>(sql.DAY, [date]);
+    const others = of.map(async (habit) => {
+      const around = planOf(habit, rows, this.person).around(day);
+      // No more than that: what a phone reads first of all comes page by page, and is most of what opening takes.
+      const period = around ? await this.store.getAll<CellRow>(sql.PERIOD, [habit.id, toText(around[0]), toText(around[1])]) : [];
+      return period.filter((cell) => cell.date !== date);
+    });
+    return (await Promise.all([ofDay, ...others])).flat();
   }
 
   private show(today: Today): void {
