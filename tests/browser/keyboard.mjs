@@ -1,6 +1,6 @@
 /**
  * The main ways through the app by keyboard alone: first run, first habit, done and taken back, a day's sheet, More, account,
- * a button added and removed, a habit changed, signed out and in again.
+ * a button added and removed, a habit changed, a server connected and let go, leaving for good looked at, signed out and in again.
  *
  *   SETUP_CODE=… HUB_URL=http://127.0.0.1:8420 HTTPS_HOST=127.0.0.1:8443 [SHOTS=folder] node keyboard.mjs
  *
@@ -9,6 +9,7 @@
  */
 
 import { api, hook, run, say, setting, Trouble, url } from "./hub.mjs";
+import { at as stands, PREVIEW, say as answer } from "./screens-server.mjs";
 
 const EMAIL = "ada@example.org";
 const PASSWORD = "correct horse battery staple";
@@ -199,6 +200,90 @@ await run({ width: 412, height: 915 }, async (page, shot) => {
   if (!(await has(test("edit-remove")))) faults.push("not deleting does not bring the focus back");
   await shot("keyboard-2-edit");
   say("HABITS");
+
+  // A server: an address that nobody answers at, then one that is there only as far as this page is told.
+  const more = async (what, way, seen) => {
+    await reach('a[href="#/more"]');
+    await does(`opening More for ${what}`, "Enter", there("more-way"));
+    await reach(`a[data-testid="more-way"][href="${way}"]`);
+    await does(`opening ${what}`, "Enter", there(seen));
+  };
+  await more("the server", "#/server", "server-add");
+  await to("server-add");
+  await does("asking to connect", "Enter", there("server-address"));
+  if (!(await has(test("server-address")))) faults.push("the address of the server does not have the focus");
+  await reach(`${test("server-kind-database")}, ${test("server-kind-hub")}`, "Shift+Tab");
+  await does("choosing a hub", "ArrowDown", there("server-code"));
+  await does("choosing a database", "ArrowUp", there("server-password"));
+  await to("server-address");
+  await write("postgres://kairos:not a secret@127.0.0.1:9/kairos");
+  await to("server-look");
+  await does("looking where nobody answers", "Enter", there("server-trouble", '[data-result="not_found"]'));
+  await to("server-close");
+  await does("not connecting", "Enter", there("server-add"));
+  await to("server-add");
+  await does("asking to connect again", "Enter", there("server-address"));
+  await to("server-address");
+  await write("db.example.org/kairos");
+  await answer(page, "**/api/upstream/test", { result: "reachable", message: "The server is there and lets this hub in." });
+  await answer(page, "**/api/upstream/preview", PREVIEW);
+  await to("server-look");
+  await does("looking what would happen", "Enter", there("server-preview"));
+  await to("server-change");
+  await does("changing the address", "Enter", there("server-look"));
+  await to("server-look");
+  await does("looking once more", "Enter", there("server-preview"));
+  await answer(page, "**/api/upstream", stands("synced", { message: "Synced", relay: true }));
+  await answer(page, "**/api/sync/status", stands("synced", { message: "Synced", relay: true }));
+  await answer(page, "**/api/sync/now", stands("synced", { message: "Synced", relay: true }), 202);
+  await answer(page, "**/api/upstream/codes", { code: "K7MF-2QXD-9TPA-W4HJ", expires_at: Date.now() + 900_000, address: "https://hub.example.org" });
+  await to("server-connect");
+  await does("connecting", "Enter", there("server-disconnect"));
+  await to("server-now");
+  await does("trying now", "Enter", there("server-state", '[data-state="synced"]'));
+  if (!(await has(test("server-now")))) faults.push("trying now moves the focus away");
+  await to("code-make");
+  await does("making a code", "Enter", there("house-code"));
+  await to("code-copy");
+  await does("copying the code", "Enter", there("code-copy"));
+  if (!(await has(test("code-copy")))) faults.push("copying the code moves the focus away");
+  await reach(test("server-disconnect"), "Shift+Tab");
+  await does("asking to disconnect", "Enter", () => page.locator("dialog[open]").waitFor());
+  await does("not disconnecting", "Escape", closed);
+  if (!(await has(test("server-disconnect")))) faults.push("not disconnecting does not bring the focus back");
+  await does("asking to disconnect again", "Enter", () => page.locator("dialog[open]").waitFor());
+  await to("server-disconnect-yes");
+  const none = { state: "not_configured", pending: 0, last_sync_at: null, message: "No server is connected; everything stays at home.", relay: false };
+  await answer(page, "**/api/upstream", none);
+  await answer(page, "**/api/sync/status", none);
+  await does("disconnecting", "Enter", there("server-state", '[data-state="off"]'));
+  await page.unrouteAll({ behavior: "wait" });
+  await shot("keyboard-3-server");
+  say("SERVER");
+
+  // Leaving for good: a keeper who is alone stays; with another, the question is asked and not answered.
+  await more("the account again", "#/account", "account-delete");
+  await to("account-delete");
+  await does("looking at leaving", "Enter", there("delete-last"));
+  await reach(`${test("delete-last")} a`);
+  const keeper = await api("POST", "/api/auth/login", { body: { email: EMAIL, password: PASSWORD } });
+  await api("POST", "/api/users", { token: keeper.access_token, body: { email: "grace@example.org", password: PASSWORD, display_name: "Grace", role: "admin" } });
+  await does("going to the people", "Enter", there("person-delete"));
+  await to("person-delete");
+  await does("asking to delete somebody", "Enter", () => page.locator("dialog[open]").waitFor());
+  await does("deleting nobody", "Escape", closed);
+  if (!(await has(test("person-delete")))) faults.push("deleting nobody does not bring the focus back");
+  await more("the account once more", "#/account", "account-delete");
+  await to("account-delete");
+  await does("looking at leaving again", "Enter", there("delete-password"));
+  await to("delete-password");
+  await write("not the password");
+  await to("delete-submit");
+  await does("asking to leave", "Enter", () => page.locator("dialog[open]").waitFor());
+  await to("delete-yes");
+  await does("leaving with another password", "Enter", () => hook(page, "delete-problem").filter({ hasText: /\S/ }).waitFor());
+  await shot("keyboard-4-leaving");
+  say("LEAVING");
 
   // The end, and a new beginning.
   await reach('a[href="#/more"]');

@@ -8,9 +8,9 @@ import { hook } from "./hub.mjs";
  */
 const ADDRESS = "postgres://kairos@db.example.org:5432/kairos";
 const MINUTE_MS = 60_000;
-const at = (state, more = {}) => ({ state, pending: 0, last_sync_at: Date.now() - 4 * MINUTE_MS, message: "", server: ADDRESS, ...more });
+export const at = (state, more = {}) => ({ state, pending: 0, last_sync_at: Date.now() - 4 * MINUTE_MS, message: "", server: ADDRESS, ...more });
 const meeting = (rows_here, rows_there, in_both, differ) => ({ rows_here, rows_there, in_both, differ });
-const PREVIEW = {
+export const PREVIEW = {
   server: ADDRESS,
   is_empty: false,
   people: [
@@ -22,7 +22,7 @@ const PREVIEW = {
 const EMPTY = { ...PREVIEW, is_empty: true, people: PREVIEW.people.map((one) => ({ ...one, rows_there: 0, in_both: 0, differ: 0 })), households: [] };
 
 /** Answers these calls of the page, until it is told otherwise. */
-async function say(page, path, body, status = 200) {
+export async function say(page, path, body, status = 200) {
   await page.unroute(path);
   await page.route(path, (route) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(body) }));
 }
@@ -89,16 +89,19 @@ export async function server(page, { turn, look }) {
   await hook(page, "server-disconnect").click();
   await page.locator("dialog[open]").waitFor();
   await look(page, "server-disconnect");
-  await say(page, "**/api/upstream", { error: { code: "fixed", message: "The server is set in the configuration (upstream.url)." } }, 409);
-  await hook(page, "server-disconnect-yes").click();
+  await page.keyboard.press("Escape");
+  await standing(page, at("synced", { message: "Synced", fixed: true }));
+  await open();
   await hook(page, "server-fixed").waitFor();
+  if (await hook(page, "server-add").or(hook(page, "server-disconnect")).count()) throw new Error("a server that stands in config.yaml may be changed here");
   await look(page, "server-fixed");
 
-  await say(page, "**/api/upstream/codes", { code: "K7MF-2QXD-9TPA-W4HJ", expires_at: Date.now() + 15 * MINUTE_MS });
+  await say(page, "**/api/upstream/codes", { code: "K7MF-2QXD-9TPA-W4HJ", expires_at: Date.now() + 15 * MINUTE_MS, address: "https://hub.example.org" });
   await standing(page, at("synced", { message: "Synced", relay: true }));
   await open();
   await hook(page, "code-make").click();
   await hook(page, "house-code").waitFor();
+  await hook(page, "house-address").filter({ hasText: "https://hub.example.org" }).waitFor();
   await hook(page, "code-holds").scrollIntoViewIfNeeded();
   await look(page, "server-code");
   await page.unrouteAll({ behavior: "wait" });
@@ -106,11 +109,51 @@ export async function server(page, { turn, look }) {
 
 /** An entry that cannot go to the server; on a page that asks the hub, since one with a database of its own reads it there. */
 export async function foreign(page, habit, { turn, look }) {
-  const entry = { kind: "foreign", status: "OPEN", table: "habits", row_id: habit, column: null, lost: null, kept: null, reason: "On the server this row's id belongs to somebody else; the row stays on this hub.", operations: null };
+  const entry = { kind: "foreign", status: "OPEN", table: "habits", row_id: habit, column: null, lost: null, kept: null, reason: "On the server this row's id belongs to somebody else; the row stays on this hub.", stays: "here", operations: null };
   await say(page, "**/api/conflicts", { items: [{ id: "f", ...entry, at: Date.now() - 4 * MINUTE_MS }], next: null });
   await turn(page, "#/today");
   await turn(page, "#/account", "conflict-foreign");
   await hook(page, "conflict").scrollIntoViewIfNeeded();
   await look(page, "conflict-foreign");
   await page.unroute("**/api/conflicts");
+}
+
+/** An account in a house whose accounts PocketBase keeps: before it is linked, and after. */
+export async function linked(page, { turn, look }) {
+  const links = (items) => say(page, "**/api/me/identities", { provider: "pocketbase", has_password: items.length === 0, items, next: null });
+  const open = async (seen) => {
+    await turn(page, "#/more", "more-way");
+    await turn(page, "#/account", seen);
+    await hook(page, seen).scrollIntoViewIfNeeded();
+  };
+  await links([]);
+  await open("link-submit");
+  await hook(page, "link-other").click();
+  await hook(page, "link-token-submit").scrollIntoViewIfNeeded();
+  await look(page, "account-link");
+  await links([{ provider: "pocketbase", subject: "sjncd1g8njb6trq", linked_at: Date.UTC(2026, 10, 24, 10), only_way_in: true }]);
+  await open("link-part");
+  await look(page, "account-linked");
+  await hook(page, "link-part").click();
+  await hook(page, "link-part-submit").scrollIntoViewIfNeeded();
+  await look(page, "account-part");
+  await page.unroute("**/api/me/identities");
+}
+
+/** Somebody else's account is deleted, while the server is away. */
+export async function leaving(page, { turn, look }) {
+  await turn(page, "#/admin/people", "person");
+  await hook(page, "person-delete").first().click();
+  await page.locator("dialog[open]").waitFor();
+  await look(page, "admin-person-delete");
+  await page.keyboard.press("Escape");
+  const person = (user_id, display_name, more) => ({ user_id, display_name, email: `${display_name.toLowerCase()}@example.org`, role: "member", disabled: false, leaving: false, created_at: 0, ...more });
+  await say(page, "**/api/users", { items: [person("a", "Ada", { role: "admin" }), person("g", "Grace", { disabled: true, leaving: true })], next: null });
+  await standing(page, at("offline", { message: "Can't reach the server: it does not answer." }));
+  await turn(page, "#/admin", "admin-way");
+  await turn(page, "#/admin/people", "person");
+  await hook(page, "person", '[data-leaving="true"]').waitFor();
+  await look(page, "admin-people-leaving");
+  await page.unroute("**/api/users");
+  await page.unroute("**/api/sync/status");
 }

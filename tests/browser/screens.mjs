@@ -12,7 +12,7 @@ import { join } from "node:path";
 import axe from "axe-core";
 
 import { api, hook, run, say, setting, Trouble, url } from "./hub.mjs";
-import { foreign, server } from "./screens-server.mjs";
+import { foreign, leaving, linked, server } from "./screens-server.mjs";
 
 /** A name that only this browser knows: in plain http such a page is not trusted with keeping anything. */
 const PLAIN = "kairos.local";
@@ -24,6 +24,7 @@ process.env.API_URL ??= url();
 const PHONE = { width: 412, height: 915 };
 const SMALL = { width: 320, height: 640 };
 const ADA = { email: "ada@example.org", password: "correct horse battery staple", display_name: "Ada" };
+const GRACE = { email: "grace@example.org", password: "another long password" };
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const found = new Set();
@@ -114,10 +115,10 @@ async function visit(page, name, hash, seen) {
   await look(page, name);
 }
 
-async function signIn(page, home) {
+async function signIn(page, home, { email, password } = ADA) {
   await page.goto(`${home}/`);
-  await hook(page, "login-email").fill(ADA.email);
-  await hook(page, "login-password").fill(ADA.password);
+  await hook(page, "login-email").fill(email);
+  await hook(page, "login-password").fill(password);
   await hook(page, "login-submit").click();
   await hook(page, "today-item").first().waitFor();
 }
@@ -182,7 +183,7 @@ async function furnish(token) {
   const button = await post("/api/devices", { name: "Kitchen", kind: "button" });
   const bindings = [{ trigger: "press", button: "1", action: "add", habit_id: ids[0] }];
   await api("PUT", `/api/devices/${button.device_id}/bindings`, { token, body: { bindings } });
-  await post("/api/users", { display_name: "Grace", email: "grace@example.org", password: "another long password" });
+  await post("/api/users", { display_name: "Grace", ...GRACE });
   await post("/api/backups");
   const note = (note, previous) =>
     post("/api/data", { batch: [{ op: "PUT", table: "completions", id: crypto.randomUUID(), data: { habit_id: ids[2], date: today, note }, previous: { note: previous } }] });
@@ -262,6 +263,7 @@ async function dialogs(page) {
   await settled(page);
   await look(page, "admin-person-welcome");
   await page.keyboard.press("Escape");
+  await leaving(page, { turn, look });
   await turn(page, "#/tokens", "token-add");
   await hook(page, "token-add").click();
   await hook(page, "token-name").fill("Backup script");
@@ -338,6 +340,30 @@ async function narrow(page, token) {
   }
 }
 
+/** Grace leaves for good. */
+async function leaves(page) {
+  const { access_token } = await api("POST", "/api/auth/login", { body: GRACE });
+  await api("POST", "/api/habits", { token: access_token, body: { name: "Sketch", anchor_behavior: "come home" } });
+  await signIn(page, url(), GRACE);
+  await hook(page, "sync-state", '[data-state="synced"]').first().waitFor();
+  await visit(page, "account-delete", "#/account/delete", "delete-password");
+  await hook(page, "delete-submit").scrollIntoViewIfNeeded();
+  await look(page, "account-delete-end");
+  for (const password of ["not her password", GRACE.password]) {
+    await hook(page, "delete-password").fill(password);
+    await hook(page, "delete-submit").click();
+    await page.locator("dialog[open]").waitFor();
+    if (password === GRACE.password) await look(page, "account-delete-ask");
+    await hook(page, "delete-yes").click();
+    if (password !== GRACE.password) await hook(page, "delete-problem").filter({ hasText: /\S/ }).waitFor();
+  }
+  await hook(page, "farewell").waitFor();
+  await settled(page);
+  await look(page, "account-deleted");
+  await until("a phone with nothing of hers", () => page.evaluate(async () => (await indexedDB.databases()).length === 0 && !localStorage.getItem("kairos.me")));
+  say("phone: somebody left");
+}
+
 /** A phone that does not trust the hub, and one that is not answered. */
 async function plain(page, habit) {
   const home = `http://${plainly}`;
@@ -381,6 +407,8 @@ await run(PHONE, async (page, _shot, another) => {
   for (const { id } of (await api("GET", "/api/conflicts", { token })).items) await api("DELETE", `/api/conflicts/${id}`, { token });
   await hook(page, "conflict").first().waitFor({ state: "detached" });
   await visit(page, "account", "#/account");
+  await linked(page, { turn, look });
+  await visit(page, "account-delete-last", "#/account/delete", "delete-last");
   await visit(page, "devices", "#/devices");
   await visit(page, "transfer", "#/transfer");
   await visit(page, "admin", "#/admin", "admin-way");
@@ -407,6 +435,7 @@ await run(PHONE, async (page, _shot, another) => {
   await hook(page, "login-email").waitFor();
   await settled(page);
   await look(page, "sign-in");
+  await leaves(page);
   await plain(page, ids[1]);
   if (found.size > 0) throw new Trouble([...found].join("\n"));
 });

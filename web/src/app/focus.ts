@@ -65,3 +65,9 @@ export function lookFirst(event: KeyboardEvent): void {
   event.preventDefault();
   list.showPicker();
 }
+
+/** What has the focus stays in sight where something new has pushed it down. */
+export function keepInSight(within: Element): void {
+  const { activeElement } = document;
+  if (activeElement && within.contains(activeElement)) activeElement.scrollIntoView({ block: "nearest" });
+}

@@ -12,6 +12,7 @@ export function renderSecret(label: string, text: string, copied: string, take: 
 
 /** Copies from within an open dialog. The clipboard interface exists on secure origins only; the old way works on both. */
 export function copyText(text: string, beside: ParentNode): boolean {
+  const had = document.activeElement;
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "off-screen";
@@ -19,6 +20,8 @@ export function copyText(text: string, beside: ParentNode): boolean {
   area.select();
   const done = document.execCommand("copy");
   area.remove();
+  // Who came by keyboard stays where they are.
+  if (had instanceof HTMLElement) had.focus();
   return done;
 }
 

@@ -5,6 +5,7 @@ import { copy } from "../../icons-pages";
 import { api } from "../../session";
 import { words } from "../../texts/server";
 import type { HouseCode } from "../../types";
+import { keepInSight } from "../focus";
 import { minutes } from "../format";
 import { copyText, renderSecret } from "../secret";
 import { View } from "../view";
@@ -27,6 +28,8 @@ export class KairosHouseCode extends View {
       this.made = await api.post<HouseCode>("/api/upstream/codes");
       this.copied = "";
     }, "here");
+    await this.updateComplete;
+    keepInSight(this);
   }
 
   protected override render(): TemplateResult {

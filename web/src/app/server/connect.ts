@@ -7,6 +7,7 @@ import { api } from "../../session";
 import { inWords } from "../../texts/errors";
 import { words } from "../../texts/server";
 import type { MergePreview, ServerPlace, ServerTest, Standing } from "../../types";
+import { keepInSight } from "../focus";
 import { View } from "../view";
 import { type Kind, kindOf, parted, placeOf, type Typed } from "./place";
 import { renderAddress, renderMeeting } from "./preview";
@@ -54,6 +55,8 @@ export class KairosServerConnect extends View {
       if (found.result !== "reachable") this.trouble = { ...found, message: inWords(found.message) };
       else this.preview = await api.post<MergePreview>("/api/upstream/preview", place, LONG_MS);
     }));
+    await this.updateComplete;
+    keepInSight(this);
   }
 
   private async connect(): Promise<void> {
