@@ -118,8 +118,17 @@ await run({ width: 412, height: 915 }, async (page) => {
   const [change, request] = [figures(live), figures(answer)];
   say("a change on the hub to DOM", { ...change, floor: { "the request's answer": request }, "times the floor": ratio(change, request) });
 
-  // A warm start: the page and its data are here. The floor is a page of the hub that shows nothing of anybody.
-  const [starts, empty] = [[], []];
+  // A warm start: the page and its data are here. From the beginning of the navigation to the first habit, in the page: no time of
+  // ours in between; beside it, how long it is for this script. The floor is a page of the hub that shows nothing of anybody.
+  const [starts, outside, empty] = [[], [], []];
+  await page.addInitScript(() => {
+    const watcher = new MutationObserver(() => {
+      if (!document.querySelector('[data-testid="today-item"]')) return;
+      globalThis.begun = performance.now();
+      watcher.disconnect();
+    });
+    watcher.observe(document, { childList: true, subtree: true });
+  });
   for (let n = 0; n < STARTS; n++) {
     begun = performance.now();
     await page.goto(`${url()}/health`);
@@ -127,10 +136,11 @@ await run({ width: 412, height: 915 }, async (page) => {
     begun = performance.now();
     await page.goto(`${url()}/`);
     await page.locator('[data-testid="today-item"]').first().waitFor();
-    starts.push(performance.now() - begun);
+    outside.push(performance.now() - begun);
+    starts.push(await page.evaluate(() => globalThis.begun));
   }
   const [start, bare] = [figures(starts), figures(empty)];
-  say("warm start to Today", { ...start, floor: { "an empty page": bare }, "times the floor": ratio(start, bare) });
+  say("warm start to Today", { ...start, "seen by this script": figures(outside), floor: { "an empty page": bare }, "times the floor": ratio(start, bare) });
   const storage = await page.evaluate(() => navigator.storage.estimate());
   say("kept on the phone", { megabytes: Math.round(storage.usage / 1e5) / 10 });
 });
