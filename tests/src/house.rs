@@ -266,6 +266,11 @@ impl House {
         self.plan.env.extend(more.env.iter().cloned());
     }
 
+    /// From the next [`House::boot`] on, the hub does not have this setting any more.
+    pub fn unset_env(&mut self, name: &str) {
+        self.plan.env.retain(|(set, _)| set != name);
+    }
+
     /// Asserts that the hub lives, answers, and has not panicked since it was first started.
     pub async fn is_well(&mut self) {
         let ended = self.child.as_mut().expect("the hub runs").try_wait().unwrap();

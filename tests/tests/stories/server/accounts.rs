@@ -7,6 +7,9 @@ use kairos_tests::{House, Person, PocketBase, until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::super::leaving::until_gone;
+use super::super::peers::{node, peer};
+
 const ADA: (&str, &str) = ("ada@example.org", "correct horse battery");
 const BO: (&str, &str) = ("bo@example.org", "another long password");
 const HOUR: i64 = 3600;
@@ -401,7 +404,8 @@ async fn an_account_that_has_another_way_in_is_parted_without_a_password() {
     assert_eq!(ada.ask(Method::POST, IDENTITIES, Some(body)).await.0, 200);
     // The house goes back to accounts of its own.
     house.stop().await;
-    house.set_env(&House::builder().env("KAIROS_AUTH_PROVIDER", "local"));
+    house.unset_env("KAIROS_AUTH_PROVIDER");
+    house.unset_env("KAIROS_AUTH_POCKETBASE_URL");
     house.boot().await;
     let path = format!("{IDENTITIES}/pocketbase");
     let ada = ada.at(&house);
@@ -417,6 +421,25 @@ async fn an_account_that_has_another_way_in_is_parted_without_a_password() {
     );
     assert_eq!(ada.ask(Method::DELETE, &path, Some(json!({}))).await.0, 200);
     assert_eq!(ada.get(IDENTITIES).await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn an_account_is_linked_parted_and_deleted_in_the_app() {
+    let there = PocketBase::start_new().await;
+    there.add(BO.0, "the password of Bo there").await;
+    let mut house = House::start().await;
+    let ada = house.set_up().await;
+    let bo = house.add_person(&ada, BO.0).await;
+    house.stop().await;
+    house.set_env(&there.house());
+    house.boot().await;
+    let ada = ada.at(&house);
+    let mut page = node("account.mjs", &house);
+    page.env("EMAIL", BO.0).env("PASSWORD", BO.1).env("PASSWORD_THERE", "the password of Bo there");
+    let said = peer(page).await;
+    assert!(said.iter().any(|line| line["step"] == "GONE"), "{said:?}");
+    until_gone(&ada, &bo.user_id).await;
+    assert_eq!(code(&login(&house, BO).await), was(401, "invalid_credentials"));
 }
 
 #[tokio::test]
