@@ -179,3 +179,14 @@ describe("a quota", () => {
     expect(plan(quota(3, 7), [["2026-11-05", "2026-11-08"]]).quota(MONDAY, marks("x"))).toMatchObject({ done: 1, of: 1 });
   });
 });
+
+it("knows which days decide with a day, so that no others are read", () => {
+  const around = (columns: Partial<HabitRow>, day: number) => plan(columns).around(MONDAY + day)?.map((other) => other - MONDAY) ?? null;
+  expect(around({}, 9)).toBe(null);
+  expect(around({ ...quota(1, 7), kind: "avoid" }, 9)).toBe(null);
+  expect(around(quota(3, 7), 9)).toEqual([7, 13]);
+  expect(around({ ...quota(3, 7), freq_window: "rolling" }, 9)).toEqual([3, 9]);
+  // November 2026, seen from its tenth.
+  expect(around(quota(10, 30), 9)).toEqual([-1, 28]);
+  expect(around(quota(2, 5), 9)).toEqual([5, 9]);
+});
