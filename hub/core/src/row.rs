@@ -9,7 +9,7 @@ use crate::Millis;
 use crate::hlc::Hlc;
 use crate::ids::UserId;
 use crate::repair;
-use crate::schema::{DELETED_AT, Kind, Table};
+use crate::schema::{Column, DELETED_AT, Kind, Table};
 use crate::scope::Scope;
 use crate::value::Value;
 
@@ -205,6 +205,18 @@ impl Row {
         self
     }
 
+    /// Whether it is as [`Row::typed`] makes it; most rows are, and need no copy.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        let fits = |column: &Column| match (column.kind, self.columns.get(column.name)) {
+            (_, None | Some(Value::Null)) | (Kind::Integer, Some(Value::Integer(_))) => true,
+            (Kind::Text, Some(Value::Text(words))) => !words.contains('\0'),
+            (Kind::Real, Some(Value::Real(number))) => *number != 0.0 || number.is_sign_positive(),
+            _ => false,
+        };
+        self.extra.is_empty() && self.table.columns.iter().all(fits)
+    }
+
     /// The registers the row has: its described columns', its unknown columns, its deletion if it was ever deleted.
     pub fn registers(&self) -> impl Iterator<Item = Cow<'static, str>> {
         let deletion = (self.deleted_at.is_some() && !self.table.is_derived()).then_some(Cow::Borrowed(DELETED_AT));
@@ -216,8 +228,14 @@ impl Row {
     #[must_use]
     pub fn has_one_clock(&self) -> bool {
         let Some(hlc) = self.hlc() else { return true };
-        self.clocks.values().all(|clock| clock == hlc)
-            && self.clocks.len() == self.registers().count()
+        if !self.clocks.values().all(|clock| clock == hlc) {
+            return false;
+        }
+        if self.extra.is_empty() && self.deleted_at.is_none() {
+            // Both in the order of their names.
+            return self.clocks.keys().map(AsRef::as_ref).eq(self.table.registers().iter().copied());
+        }
+        self.clocks.len() == self.registers().count()
             && self.registers().all(|register| self.clocks.contains_key(&register))
     }
 
@@ -302,7 +320,9 @@ mod tests {
         row.columns.insert("freq_den", "seven".into());
         row.columns.insert("target_value", Value::Integer(8));
         row.extra.insert("mood".into(), Value::Real(1e16));
-        let typed = row.typed();
+        let typed = row.clone().typed();
+        assert!(!row.is_typed() && !Row { extra: BTreeMap::new(), ..row.clone() }.is_typed());
+        assert!(Row { extra: BTreeMap::new(), ..typed.clone() }.is_typed());
         assert_eq!(typed.text("name"), "a\u{fffd}b");
         assert_eq!((&typed.columns["freq_num"], &typed.columns["freq_den"]), (&Value::Integer(2), &Value::Null));
         assert_eq!(

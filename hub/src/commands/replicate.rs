@@ -101,7 +101,8 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, follow: &mut Follow) -> Result<Option<bo
     for lost in losses {
         put_entry(tx, &lost.entry(&merged))?;
     }
-    tx.landed(&Landed { table: theirs.table, id: theirs.id.clone(), clocks: theirs.clocks.clone() })?;
+    let (id, clocks) = (theirs.id.clone(), theirs.clocks.clone());
+    tx.landed(&Landed { table: theirs.table, id, clocks, as_read: false })?;
     follow.note(Some(&known), &merged);
     Ok(Some(changed))
 }

@@ -41,6 +41,7 @@ use std::time::Duration;
 use kairos_core::scope::Scope;
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 pub use fault::Fault;
 pub use link::Target;
@@ -64,6 +65,8 @@ const POLL: Duration = Duration::from_secs(60);
 const GATHER: Duration = Duration::from_millis(20);
 /// How many waiting changes are counted.
 const COUNTED: usize = 100_000;
+/// From so many on, they are counted once a second, however often somebody asks.
+const MANY: usize = 1000;
 
 /// What is said where the server lets nobody of this hub into a household.
 const OUTSIDE: &str = "A household's changes wait: on the server nobody of this hub belongs to it. Its administrators can take \
@@ -77,6 +80,8 @@ struct Inner {
     ground: Ground,
     options: PgConnectOptions,
     now: Notify,
+    /// How many changes waited, and when they were counted.
+    counted: Mutex<Option<(Instant, usize)>>,
 }
 
 /// What replication works with, whichever server it is. Cheap to clone.
@@ -119,7 +124,7 @@ impl Upstream {
         let options = link::options(target)?;
         let begun = Status { state: State::Syncing, server: Some(link::shown(&options)), ..Status::none() };
         ground.status.send_replace(begun);
-        Ok(Self(Arc::new(Inner { ground, options, now: Notify::new() })))
+        Ok(Self(Arc::new(Inner { ground, options, now: Notify::new(), counted: Mutex::default() })))
     }
 
     /// Tries again at once, whatever it waits for.
@@ -198,8 +203,22 @@ impl Upstream {
         Replica { store: &self.0.ground.store, commands: &self.0.ground.commands, who, scope: scope.clone() }
     }
 
-    /// How many changes wait, over all scopes.
+    /// How many changes wait, over all scopes. Of many it may be a second old; none are none.
     async fn pending(&self) -> usize {
+        let known = *self.0.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.filter(|(at, count)| *count >= MANY && at.elapsed() < Duration::from_secs(1));
+        match known {
+            Some((_, count)) if self.count(1).await > 0 => count,
+            _ => {
+                let count = self.count(COUNTED).await;
+                *self.0.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), count));
+                count
+            }
+        }
+    }
+
+    /// How many changes wait, over all scopes, `most` at most.
+    async fn count(&self, most: usize) -> usize {
         let epoch = self.0.ground.store.identity().epoch.clone();
         let count = self.0.ground.store.read(move |snapshot| {
             let mut count = 0;
@@ -209,7 +228,7 @@ impl Upstream {
                     continue;
                 }
                 let pushed = snapshot.link(&scope, &epoch)?.unwrap_or_default().pushed;
-                count += snapshot.count_unpushed(&scope, pushed, COUNTED - count)?;
+                count += snapshot.count_unpushed(&scope, pushed, most - count)?;
             }
             Ok(count)
         });

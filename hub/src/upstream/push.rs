@@ -3,6 +3,7 @@
 //! Everybody who writes rows of a scope waits for that counter, so reading, merging and writing back is safe, and the merge is
 //! the one rule of core. What is pushed twice changes nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kairos_core::hlc::Hlc;
@@ -17,10 +18,14 @@ use super::fault::Fault;
 use super::refold::Touched;
 use super::session::{self, Moves, Who};
 use super::wire::{self, SCHEMA};
-use crate::store::{Landed, Link, Outgoing};
+use crate::store::{Landed, Link, Outgoing, Pending};
 
 /// Rows of one table by their ids.
 pub(super) type Rows = BTreeMap<String, Row>;
+/// Rows that are to be written, by their ids: as they stand here, or as they were merged.
+pub(super) type Changed<'a> = BTreeMap<String, Cow<'a, Row>>;
+/// The same of all tables, by their names.
+pub(super) type AllChanged<'a> = BTreeMap<&'static str, Changed<'a>>;
 
 /// What was done.
 #[derive(Debug)]
@@ -70,14 +75,15 @@ async fn push_so(
     let moves = Moves { cursor: None, high: upto };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
     let mut pushed = Pushed { link: link.clone(), landed: Vec::new(), foreign: Vec::new() };
-    let mut merged = merged(&mut tx, scope, rows, manner, &mut pushed).await?;
+    let merged = merged(&mut tx, scope, rows, manner, &mut pushed).await?;
+    let as_ours = merged.as_ours;
     let mut foreign = one_by_one.then(Vec::new);
     let writing = Writing { scope, manner, foreign: foreign.as_mut() };
-    let last = writing.write(&mut tx, head, &mut merged.changed, merged.touched).await?;
+    let last = writing.write(&mut tx, head, merged).await?;
     tx.commit().await?;
     pushed.foreign.extend(foreign.into_iter().flatten());
     // What we wrote ourselves need not be pulled, where it is as we have it; what somebody else wrote before must be.
-    if link.cursor == head && link.pending.is_none() && merged.as_ours {
+    if link.cursor == head && matches!(link.pending, None | Some(Pending::First)) && as_ours {
         pushed.link.cursor = last;
     }
     pushed.link.fence = Some(word);
@@ -91,7 +97,7 @@ pub(super) async fn tidy(connection: &mut PgConnection, who: &Who, scope: &Scope
     let head = lock(&mut tx, scope).await?;
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &Moves::default()).await?;
     let writing = Writing { scope, manner: Manner::Changes, foreign: None };
-    writing.write(&mut tx, head, &mut BTreeMap::new(), Touched::default()).await?;
+    writing.write(&mut tx, head, Merged::default()).await?;
     tx.commit().await?;
     Ok(Link { fence: Some(word), ..link.clone() })
 }
@@ -104,28 +110,31 @@ async fn lock(tx: &mut PgConnection, scope: &Scope) -> Result<i64, Fault> {
 }
 
 /// Rows that are to be written, and the days that follow from them.
-struct Merged {
-    changed: BTreeMap<&'static str, Rows>,
+#[derive(Default)]
+struct Merged<'a> {
+    changed: AllChanged<'a>,
     touched: Touched,
+    /// What the server has of the days among them.
+    days: Rows,
     /// Whether the server has of them exactly what we have.
     as_ours: bool,
 }
 
-async fn merged(
+async fn merged<'a>(
     tx: &mut PgConnection,
     scope: &Scope,
-    rows: &[Outgoing],
+    rows: &'a [Outgoing],
     manner: Manner,
     pushed: &mut Pushed,
-) -> Result<Merged, Fault> {
-    let mut merged = Merged { changed: BTreeMap::new(), touched: Touched::default(), as_ours: true };
+) -> Result<Merged<'a>, Fault> {
+    let mut merged = Merged { as_ours: true, ..Merged::default() };
     let mut losses: Rows = BTreeMap::new();
     for table in TABLES.iter().copied() {
         let ours: Vec<&Outgoing> = rows.iter().filter(|outgoing| outgoing.row.table == table).collect();
         if ours.is_empty() {
             continue;
         }
-        let ids: Vec<String> = ours.iter().map(|outgoing| outgoing.row.id.clone()).collect();
+        let ids: Vec<&str> = ours.iter().map(|outgoing| outgoing.row.id.as_str()).collect();
         let there = wire::by_ids(tx, table, &ids).await?;
         for outgoing in ours {
             let theirs = there.get(&outgoing.row.id);
@@ -133,40 +142,59 @@ async fn merged(
                 pushed.foreign.push((table, outgoing.row.id.clone()));
                 continue;
             }
-            let ours = outgoing.row.clone().typed();
-            let row = match theirs {
-                Some(theirs) => merge(theirs, &ours).map_err(|error| Fault::Here(error.to_string()))?,
-                None => ours.clone(),
+            let ours = typed(&outgoing.row);
+            let (row, changed) = match theirs {
+                Some(theirs) => {
+                    let row = merge(theirs, &ours).map_err(|error| Fault::Here(error.to_string()))?;
+                    let unseen = |register: &str, clock: &Hlc| outgoing.base.is_unseen(register, clock);
+                    for lost in Lost::all(&ours, theirs, &row, unseen) {
+                        let entry = lost.entry(&row);
+                        losses.insert(entry.id.clone(), entry);
+                    }
+                    let changed = !same(theirs, &row);
+                    (Cow::Owned(row), changed)
+                }
+                None => (ours, true),
             };
-            let changed = theirs.is_none_or(|theirs| !same(theirs, &row));
-            let unseen = |register: &str, clock: &Hlc| outgoing.base.is_unseen(register, clock);
-            for lost in theirs.into_iter().flat_map(|theirs| Lost::all(&ours, theirs, &row, unseen)) {
-                let entry = lost.entry(&row);
-                losses.insert(entry.id.clone(), entry);
-            }
-            merged.as_ours &= same(&outgoing.row, &row);
+            let as_read = matches!(row, Cow::Borrowed(_)) || same(&outgoing.row, &row);
+            merged.as_ours &= as_read;
             merged.touched.note(theirs, &row, manner);
-            pushed.landed.push(Landed { table, id: row.id.clone(), clocks: row.clocks.clone() });
+            // Of a row of which nothing was unknown there, nothing is to be noted.
+            if !(as_read && outgoing.base.is_empty()) {
+                pushed.landed.push(Landed { table, id: row.id.clone(), clocks: row.clocks.clone(), as_read });
+            }
             if changed {
                 merged.changed.entry(table.name).or_default().insert(row.id.clone(), row);
             }
         }
+        if table == &COMPLETIONS {
+            merged.days = there;
+        }
     }
     if !losses.is_empty() {
         merged.as_ours = false;
-        let ids: Vec<String> = losses.keys().cloned().collect();
-        let there = wire::by_ids(tx, &CONFLICTS, &ids).await?;
-        let changed = merged.changed.entry(CONFLICTS.name).or_default();
-        for (id, entry) in losses {
-            let known = changed.get(&id).or_else(|| there.get(&id));
-            let row =
-                known.map_or_else(|| entry.clone(), |known| merge(known, &entry).unwrap_or_else(|_| known.clone()));
-            if known.is_none_or(|known| !same(known, &row)) {
-                changed.insert(id, row);
-            }
-        }
+        keep(tx, losses, merged.changed.entry(CONFLICTS.name).or_default()).await?;
     }
     Ok(merged)
+}
+
+/// The row as every database can hold it: itself, for nearly all.
+fn typed(row: &Row) -> Cow<'_, Row> {
+    if row.is_typed() { Cow::Borrowed(row) } else { Cow::Owned(row.clone().typed()) }
+}
+
+/// Writes what was lost among the conflicts, or merges it into what is there of it.
+async fn keep(tx: &mut PgConnection, losses: Rows, changed: &mut Changed<'_>) -> Result<(), Fault> {
+    let ids: Vec<&str> = losses.keys().map(String::as_str).collect();
+    let there = wire::by_ids(tx, &CONFLICTS, &ids).await?;
+    for (id, entry) in losses {
+        let known = changed.get(&id).map(AsRef::as_ref).or_else(|| there.get(&id));
+        let row = known.map_or_else(|| entry.clone(), |known| merge(known, &entry).unwrap_or_else(|_| known.clone()));
+        if known.is_none_or(|known| !same(known, &row)) {
+            changed.insert(id, Cow::Owned(row));
+        }
+    }
+    Ok(())
 }
 
 /// How rows are written.
@@ -180,24 +208,23 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// Writes what changed and folds the days that follow; gives where the counter stands then. Each row gets a number of its
     /// own.
-    async fn write(
-        mut self,
-        tx: &mut PgConnection,
-        head: i64,
-        changed: &mut BTreeMap<&'static str, Rows>,
-        mut touched: Touched,
-    ) -> Result<i64, Fault> {
+    async fn write(mut self, tx: &mut PgConnection, head: i64, merged: Merged<'_>) -> Result<i64, Fault> {
+        let Merged { mut changed, mut touched, days, .. } = merged;
         let mut cells = changed.remove(COMPLETIONS.name).unwrap_or_default();
-        let mut last = head;
-        for table in TABLES.iter().copied().filter(|table| *table != &COMPLETIONS) {
-            let Some(rows) = changed.remove(table.name) else { continue };
-            last = self.put(tx, table, rows, last).await?;
-        }
         if self.manner == Manner::Changes {
             touched.take_dirty(tx, self.scope).await?;
         }
-        touched.refold(tx, self.scope, &mut cells).await?;
-        last = self.put(tx, &COMPLETIONS, cells, last).await?;
+        // Before anything is written: what is written is known here, and need not be read back.
+        let world = touched.read(tx, self.scope, days).await?;
+        let mut last = head;
+        for table in TABLES.iter().copied().filter(|table| *table != &COMPLETIONS) {
+            let Some(rows) = changed.get_mut(table.name) else { continue };
+            last = self.put(tx, table, rows, last).await?;
+        }
+        if let Some(world) = world {
+            world.over(&changed).refold(&mut cells);
+        }
+        last = self.put(tx, &COMPLETIONS, &mut cells, last).await?;
         if last != head {
             session::statement("UPDATE {}.sync_clock SET seq = $2 WHERE scope = $1")
                 .bind(self.scope.to_string())
@@ -208,22 +235,32 @@ impl Writing<'_> {
         Ok(last)
     }
 
-    async fn put(&mut self, tx: &mut PgConnection, table: &'static Table, rows: Rows, last: i64) -> Result<i64, Fault> {
-        let rows: Vec<Row> = rows.into_values().collect();
+    /// Writes rows of a table, numbered from the next on; what is somebody else's there leaves `rows`.
+    async fn put(
+        &mut self,
+        tx: &mut PgConnection,
+        table: &'static Table,
+        rows: &mut Changed<'_>,
+        last: i64,
+    ) -> Result<i64, Fault> {
         let Some(foreign) = &mut self.foreign else {
             if !rows.is_empty() {
-                wire::upsert(tx, table, self.scope, &rows, last + 1).await?;
+                let all: Vec<&Row> = rows.values().map(AsRef::as_ref).collect();
+                wire::upsert(tx, table, self.scope, &all, last + 1).await?;
             }
             return Ok(last + i64::try_from(rows.len()).unwrap_or(0));
         };
         let mut last = last;
-        for row in rows {
+        let ids: Vec<String> = rows.keys().cloned().collect();
+        for id in ids {
+            let Some(row) = rows.get(&id) else { continue };
             session::statement("SAVEPOINT one").execute(&mut *tx).await?;
-            match wire::upsert(tx, table, self.scope, std::slice::from_ref(&row), last + 1).await {
+            match wire::upsert(tx, table, self.scope, &[row.as_ref()], last + 1).await {
                 Ok(()) => last += 1,
                 Err(Fault::Foreign) => {
                     session::statement("ROLLBACK TO SAVEPOINT one").execute(&mut *tx).await?;
-                    foreign.push((table, row.id));
+                    rows.remove(&id);
+                    foreign.push((table, id));
                 }
                 Err(fault) => return Err(fault),
             }

@@ -1,5 +1,6 @@
 //! Folding days on the server: inside the transaction that pushed their events, from all of the events there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kairos_core::day::Date;
@@ -10,12 +11,12 @@ use kairos_core::ids::{CellId, HabitId};
 use kairos_core::plan::Schedules;
 use kairos_core::repair;
 use kairos_core::row::Row;
-use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS};
+use kairos_core::schema::{COMPLETION_EVENTS, COMPLETIONS, HABIT_SCHEDULES, HABITS, Table};
 use kairos_core::scope::Scope;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::fault::Fault;
-use super::push::{Manner, Rows};
+use super::push::{AllChanged, Changed, Manner, Rows};
 use super::wire::{self, SCHEMA};
 
 /// Days that are to be folded.
@@ -44,8 +45,14 @@ impl Touched {
         Ok(())
     }
 
-    /// Folds; what is to be written is in `cells` afterwards, beside what was there.
-    pub(super) async fn refold(mut self, tx: &mut PgConnection, scope: &Scope, cells: &mut Rows) -> Result<(), Fault> {
+    /// Reads what the days follow from, as it is on the server; `days`: cells that were read there already. `None`: there are no
+    /// days to fold.
+    pub(super) async fn read(
+        mut self,
+        tx: &mut PgConnection,
+        scope: &Scope,
+        days: Rows,
+    ) -> Result<Option<World>, Fault> {
         let whole: Vec<String> = std::mem::take(&mut self.0.habits).into_iter().collect();
         if !whole.is_empty() {
             let sql = format!(
@@ -59,29 +66,30 @@ impl Touched {
             }));
         }
         if self.0.cells.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let world = World::read(tx, scope, &self.0.cells).await?;
-        for (habit, date, actor) in &self.0.cells {
-            let Some((id, cell)) = world.fold(habit, *date, actor, cells) else { continue };
-            cells.insert(id, cell);
-        }
-        Ok(())
+        World::read(tx, scope, self.0.cells, days).await.map(Some)
     }
 }
 
 /// What days follow from.
-struct World {
+pub(super) struct World {
+    wanted: BTreeSet<Cell>,
     habits: BTreeMap<String, Row>,
-    schedules: Vec<Row>,
-    events: BTreeMap<Cell, Vec<Event>>,
+    schedules: Rows,
+    events: BTreeMap<String, Event>,
     cells: Rows,
 }
 
 impl World {
-    async fn read(tx: &mut PgConnection, scope: &Scope, wanted: &BTreeSet<Cell>) -> Result<Self, Fault> {
-        let habits: Vec<String> =
-            wanted.iter().map(|(habit, ..)| habit.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    async fn read(
+        tx: &mut PgConnection,
+        scope: &Scope,
+        wanted: BTreeSet<Cell>,
+        mut cells: Rows,
+    ) -> Result<Self, Fault> {
+        let habits: BTreeSet<&str> = wanted.iter().map(|(habit, ..)| habit.as_str()).collect();
+        let habits: Vec<&str> = habits.into_iter().collect();
         // A deleted habit keeps its days.
         let mut living = wire::by_ids(tx, &HABITS, &habits).await?;
         living.retain(|_, habit| habit.scope == *scope);
@@ -90,37 +98,67 @@ impl World {
         let days: BTreeSet<(&str, Date)> = wanted.iter().map(|(habit, date, _)| (habit.as_str(), *date)).collect();
         let (of, on): (Vec<String>, Vec<String>) =
             days.into_iter().map(|(habit, date)| (habit.to_owned(), date.to_string())).unzip();
-        let mut events: BTreeMap<_, Vec<Event>> = BTreeMap::new();
-        for row in wire::events_of(tx, scope, (&of, &on)).await? {
-            let Some(event) = Event::from_row(&row) else { continue };
-            events.entry((event.habit_id.to_string(), event.date, event.actor.clone())).or_default().push(event);
-        }
+        let events = wire::events_of(tx, scope, (&of, &on)).await?;
+        let events = events.iter().filter_map(|row| Some((row.id.clone(), Event::from_row(row)?))).collect();
         let ids: Vec<String> = wanted
             .iter()
             .filter_map(|(habit, date, actor)| Some(CellId::of(&HabitId::new(habit.as_str()).ok()?, *date, actor)))
             .map(|id| id.to_string())
             .collect();
-        let cells = wire::by_ids(tx, &COMPLETIONS, &ids).await?;
-        let habits = living.into_iter().map(|(id, habit)| (id, repair::sound(habit))).collect();
-        let schedules = schedules.into_iter().map(repair::sound).collect();
-        Ok(Self { habits, schedules, events, cells })
+        let more: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !cells.contains_key(*id)).collect();
+        cells.extend(wire::by_ids(tx, &COMPLETIONS, &more).await?);
+        let schedules = schedules.into_iter().map(|row| (row.id.clone(), row)).collect();
+        Ok(Self { wanted, habits: living, schedules, events, cells })
     }
 
-    /// The day as it follows from its events; `None` where it stands so.
-    fn fold(&self, habit_id: &str, date: Date, actor: &str, changed: &Rows) -> Option<(String, Row)> {
-        let habit = self.habits.get(habit_id)?;
-        let id = CellId::of(&HabitId::new(habit_id).ok()?, date, actor).to_string();
-        let known = changed.get(&id).or_else(|| self.cells.get(&id)).filter(|cell| cell.scope == habit.scope);
-        let none = Vec::new();
-        let events = self.events.get(&(habit_id.to_owned(), date, actor.to_owned())).unwrap_or(&none);
-        let dated: Vec<&Row> = self.schedules.iter().filter(|row| row.text("habit_id") == habit_id).collect();
-        let measure = if dated.is_empty() {
-            Measure::of(habit)
-        } else {
-            Measure::on(habit, Schedules::of(habit, dated).on(date))
-        };
-        // A row that was merged holds a fold of one side only, which may be the right one by chance.
-        let folded = refolded(habit, known, (date, actor), events, &measure)?;
-        Some((id, folded))
+    /// The same once rows are written over what was there.
+    pub(super) fn over(mut self, changed: &AllChanged<'_>) -> Self {
+        let of = |table: &Table| changed.get(table.name).into_iter().flatten();
+        for (id, habit) in of(&HABITS) {
+            self.habits.insert(id.clone(), habit.as_ref().clone());
+        }
+        for (id, schedule) in of(&HABIT_SCHEDULES) {
+            self.schedules.remove(id);
+            if schedule.deleted_at.is_none() {
+                self.schedules.insert(id.clone(), schedule.as_ref().clone());
+            }
+        }
+        for (id, row) in of(&COMPLETION_EVENTS) {
+            self.events.remove(id);
+            if let Some(event) = Event::from_row(row).filter(|_| row.deleted_at.is_none()) {
+                self.events.insert(id.clone(), event);
+            }
+        }
+        self
+    }
+
+    /// Folds; what is to be written is in `cells` afterwards, beside what was there.
+    pub(super) fn refold(mut self, cells: &mut Changed<'_>) {
+        let mut events: BTreeMap<Cell, Vec<Event>> = BTreeMap::new();
+        for event in std::mem::take(&mut self.events).into_values() {
+            let cell = (event.habit_id.to_string(), event.date, event.actor.clone());
+            events.entry(cell).or_default().push(event);
+        }
+        let habits: BTreeMap<String, Row> =
+            std::mem::take(&mut self.habits).into_iter().map(|(id, habit)| (id, repair::sound(habit))).collect();
+        let schedules: Vec<Row> = std::mem::take(&mut self.schedules).into_values().map(repair::sound).collect();
+        for cell in &self.wanted {
+            let (habit_id, date, actor) = cell;
+            let (Some(habit), Ok(of)) = (habits.get(habit_id), HabitId::new(habit_id.as_str())) else { continue };
+            let id = CellId::of(&of, *date, actor).to_string();
+            let known = cells.get(&id).map(AsRef::as_ref).or_else(|| self.cells.get(&id));
+            let known = known.filter(|cell| cell.scope == habit.scope);
+            let dated: Vec<&Row> = schedules.iter().filter(|row| row.text("habit_id") == *habit_id).collect();
+            let measure = if dated.is_empty() {
+                Measure::of(habit)
+            } else {
+                Measure::on(habit, Schedules::of(habit, dated).on(*date))
+            };
+            // A row that was merged holds a fold of one side only, which may be the right one by chance.
+            let events = events.get(cell).map_or(&[][..], Vec::as_slice);
+            if let Some(folded) = refolded(habit, known, (*date, actor), events, &measure) {
+                cells.insert(id, Cow::Owned(folded));
+            }
+        }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Each step stores where it stands before the next begins; one that is cut anywhere is done again, and changes nothing twice.
 
+use std::collections::HashSet;
+
+use futures_util::future::OptionFuture;
 use kairos_core::schema::{
     COMPLETION_EVENTS, COMPLETIONS, CONFLICTS, HOUSEHOLD_MEMBERS, HOUSEHOLDS, ID_ALIASES, TABLES, Table, USERS,
 };
@@ -14,10 +17,13 @@ use super::pull;
 use super::push::{self, Manner, Pushed};
 use super::session::Who;
 use crate::commands::{Arrived, Commands, Stays, note_foreign};
-use crate::store::{Link, Pending, Store, StoreError};
+use crate::store::{Batch, Link, Outgoing, Pending, Place, Snapshot, Store, StoreError};
 
 /// How many changes one push looks at.
 const STRETCH: usize = if cfg!(test) { 5 } else { 2000 };
+
+/// How many stretches are pushed before others have their turn.
+const TURN: usize = if cfg!(test) { 2 } else { 8 };
 
 /// Carries rows of a scope between the store and the server.
 pub(super) struct Replica<'a> {
@@ -55,7 +61,10 @@ impl Replica<'_> {
         if pending != Pending::Gc {
             self.push_all(connection, pending == Pending::First).await?;
         }
-        self.set_link(&Link { cursor: 0, ..self.link().await? }).await?;
+        // To a server that had nothing of it, the cursor went along with what was pushed.
+        if pending != Pending::First {
+            self.set_link(&Link { cursor: 0, ..self.link().await? }).await?;
+        }
         while self.pull(connection).await? {}
         if pending == Pending::Gc {
             self.put_in_trash(connection).await?;
@@ -84,52 +93,93 @@ impl Replica<'_> {
         Ok(())
     }
 
-    /// Pushes every row there is, deleted ones too.
+    /// Pushes every row there is, deleted ones too; what comes next is read while the server works.
     async fn push_all(&self, connection: &mut PgConnection, first: bool) -> Result<(), Fault> {
         let head = self.store.feed().head();
-        let mut after = (0, String::new());
+        let mut page = self.page((0, String::new()), first).await?;
         loop {
-            let (scope, from) = (self.scope.clone(), after.clone());
-            let page = self.store.read(move |snapshot| snapshot.all_rows(&scope, &from, STRETCH, first)).await?;
-            let (rows, next) = page;
+            let (at, (rows, next)) = page;
             let link = self.link().await?;
             let upto = if next.is_none() { head.max(link.pushed) } else { link.pushed };
-            let pushed = push::push(connection, self.who, &self.scope, &link, (&rows, upto, Manner::Whole)).await?;
-            self.landed(pushed, upto).await?;
-            match next {
-                Some(next) => after = next,
+            let batch = (rows.as_slice(), upto, Manner::Whole);
+            let (pushed, ahead) = tokio::join!(
+                push::push(connection, self.who, &self.scope, &link, batch),
+                OptionFuture::from(next.map(|next| self.page(next, first))),
+            );
+            self.landed(pushed?, at, upto).await?;
+            match ahead {
+                Some(ahead) => page = ahead?,
                 None => return Ok(()),
             }
         }
     }
 
-    /// Pushes the next stretch of changes; gives whether there may be more.
-    pub(super) async fn push(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
-        let link = self.link().await?;
-        let (scope, pushed) = (self.scope.clone(), link.pushed);
-        let (compacted, batch) = self
-            .store
-            .read(move |snapshot| Ok((snapshot.compacted_to(&scope)?, snapshot.unpushed(&scope, pushed, STRETCH)?)))
-            .await?;
-        if link.pushed < compacted {
-            // What was emptied may have held a change of ours behind one that came down.
-            self.push_all(connection, false).await?;
-            return Ok(true);
-        }
-        if batch.rows.is_empty() {
-            if batch.upto > link.pushed {
-                self.set_link(&Link { pushed: batch.upto, ..link }).await?;
-            }
-            return Ok(batch.more);
-        }
-        let manner = (batch.rows.as_slice(), batch.upto, Manner::Changes);
-        let pushed = push::push(connection, self.who, &self.scope, &link, manner).await?;
-        self.landed(pushed, batch.upto).await?;
-        Ok(batch.more)
+    /// The next rows of all, and where the log stood when they were read.
+    async fn page(&self, after: Place, first: bool) -> Result<(i64, (Vec<Outgoing>, Option<Place>)), StoreError> {
+        let scope = self.scope.clone();
+        let read =
+            move |snapshot: &Snapshot<'_>| Ok((snapshot.head()?, snapshot.all_rows(&scope, &after, STRETCH, first)?));
+        self.store.read(read).await
     }
 
-    /// Stores what a push did.
-    async fn landed(&self, pushed: Pushed, upto: i64) -> Result<(), StoreError> {
+    /// Pushes the next stretches of changes; gives whether there may be more. Each is read while the server works on the one
+    /// before.
+    pub(super) async fn push(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
+        let mut link = self.link().await?;
+        let (mut compacted, mut batch) = self.stretch(link.pushed).await?;
+        for turn in 1.. {
+            if link.pushed < compacted {
+                // What was emptied may have held a change of ours behind one that came down.
+                self.push_all(connection, false).await?;
+                return Ok(true);
+            }
+            if batch.rows.is_empty() {
+                if batch.upto > link.pushed {
+                    self.set_link(&Link { pushed: batch.upto, ..link }).await?;
+                }
+                return Ok(batch.more);
+            }
+            let goes_on = batch.more && turn < TURN;
+            let changes = (batch.rows.as_slice(), batch.upto, Manner::Changes);
+            let (pushed, ahead) = tokio::join!(
+                push::push(connection, self.who, &self.scope, &link, changes),
+                OptionFuture::from(goes_on.then(|| self.stretch(batch.upto))),
+            );
+            link = self.landed(pushed?, batch.head, batch.upto).await?;
+            let Some(ahead) = ahead else { return Ok(batch.more) };
+            let before = batch;
+            (compacted, batch) = ahead?;
+            self.read_again(&mut batch, &before).await?;
+        }
+        Ok(true)
+    }
+
+    /// The changes after a place, and up to where the log is emptied.
+    async fn stretch(&self, pushed: i64) -> Result<(i64, Batch), StoreError> {
+        let scope = self.scope.clone();
+        let read = move |snapshot: &Snapshot<'_>| {
+            Ok((snapshot.compacted_to(&scope)?, snapshot.unpushed(&scope, pushed, STRETCH)?))
+        };
+        self.store.read(read).await
+    }
+
+    /// Reads those rows of a batch again that were in the one before, too: what the server has of them is known only now.
+    async fn read_again(&self, batch: &mut Batch, before: &Batch) -> Result<(), StoreError> {
+        let earlier: HashSet<(&str, &str)> =
+            before.rows.iter().map(|outgoing| (outgoing.row.table.name, outgoing.row.id.as_str())).collect();
+        let is_earlier = |outgoing: &Outgoing| earlier.contains(&(outgoing.row.table.name, outgoing.row.id.as_str()));
+        let (again, others): (Vec<Outgoing>, Vec<Outgoing>) =
+            std::mem::take(&mut batch.rows).into_iter().partition(is_earlier);
+        batch.rows = others;
+        if !again.is_empty() {
+            let scope = self.scope.clone();
+            batch.rows.extend(self.store.read(move |snapshot| snapshot.again(&scope, again)).await?);
+        }
+        Ok(())
+    }
+
+    /// Stores what a push did with rows that were read when the log stood at `head`.
+    async fn landed(&self, pushed: Pushed, head: i64, upto: i64) -> Result<Link, StoreError> {
         for (table, id) in &pushed.foreign {
             tracing::warn!(
                 table = table.name,
@@ -139,17 +189,18 @@ impl Replica<'_> {
         }
         let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
         let user = self.who.person.clone();
+        let link = Link { pushed: upto, ..pushed.link };
+        let then = link.clone();
         self.store
             .write(move |tx| {
                 for (table, id) in &pushed.foreign {
                     note_foreign(tx, (&scope, &user), (table, id), Stays::Here)?;
                 }
-                for landed in &pushed.landed {
-                    tx.landed(landed)?;
-                }
-                tx.set_link(&scope, &epoch, &Link { pushed: upto, ..pushed.link })
+                tx.all_landed(&scope, head, &pushed.landed)?;
+                tx.set_link(&scope, &epoch, &link)
             })
-            .await
+            .await?;
+        Ok(then)
     }
 
     /// Pulls the next page; gives whether there may be more.

@@ -31,8 +31,11 @@ pub(super) struct Stored {
 pub(super) async fn by_ids(
     connection: &mut PgConnection,
     table: &'static Table,
-    ids: &[String],
+    ids: &[&str],
 ) -> Result<BTreeMap<String, Row>, Fault> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let sql = format!("SELECT row_to_json(t)::text FROM {SCHEMA}.{} AS t WHERE id = ANY($1)", table.name);
     let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(ids).fetch_all(connection).await?;
     let decoded = found.iter().map(|text| decode(table, text).map(|stored| (stored.row.id.clone(), stored.row)));
@@ -45,7 +48,7 @@ pub(super) async fn in_scope(
     table: &'static Table,
     condition: &'static str,
     scope: &Scope,
-    texts: &[String],
+    texts: &[&str],
 ) -> Result<Vec<Row>, Fault> {
     let sql = format!(
         "SELECT row_to_json(t)::text FROM {SCHEMA}.{} AS t WHERE scope = $1 AND deleted_at IS NULL AND {condition}",
@@ -125,31 +128,32 @@ pub(super) async fn upsert(
     connection: &mut PgConnection,
     table: &'static Table,
     scope: &Scope,
-    rows: &[Row],
+    rows: &[&Row],
     first: i64,
 ) -> Result<(), Fault> {
-    let text = |each: &dyn Fn(&Row) -> String| -> Vec<String> { rows.iter().map(each).collect() };
+    let clocks: Vec<Option<&Hlc>> = rows.iter().map(|row| row.hlc()).collect();
     let mut query = sqlx::query(AssertSqlSafe(upsert_sql(table)))
         .bind(scope.to_string())
-        .bind(text(&|row| row.id.clone()))
-        .bind(text(&|row| row.user_id.to_string()));
+        .bind(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.user_id.as_str()).collect::<Vec<_>>());
     for column in table.columns {
-        let values = rows.iter().map(|row| row.look(column.name));
+        let preset = column.preset.value(column.kind);
+        let values = rows.iter().map(|row| row.columns.get(column.name).unwrap_or(&preset));
         query = match column.kind {
-            Kind::Text => query.bind(values.map(|value| value.as_text().map(str::to_owned)).collect::<Vec<_>>()),
-            Kind::Integer => query.bind(values.map(|value| value.as_integer()).collect::<Vec<_>>()),
-            Kind::Real => query.bind(values.map(|value| value.as_number()).collect::<Vec<_>>()),
+            Kind::Text => query.bind(values.map(Value::as_text).collect::<Vec<_>>()),
+            Kind::Integer => query.bind(values.map(Value::as_integer).collect::<Vec<_>>()),
+            Kind::Real => query.bind(values.map(Value::as_number).collect::<Vec<_>>()),
         };
     }
-    let numbers: Vec<i64> = (first..).take(rows.len()).collect();
+    let updated = |(row, clock): (&&Row, &Option<&Hlc>)| clock.map_or(row.created_at, Hlc::millis);
     let query = query
         .bind(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
-        .bind(rows.iter().map(Row::updated_at).collect::<Vec<_>>())
-        .bind(text(&|row| row.hlc().map(Hlc::to_string).unwrap_or_default()))
+        .bind(rows.iter().zip(&clocks).map(updated).collect::<Vec<_>>())
+        .bind(clocks.iter().map(|clock| clock.map(Hlc::to_string).unwrap_or_default()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.deleted_at).collect::<Vec<_>>())
-        .bind(rows.iter().map(extra).collect::<Vec<_>>())
-        .bind(rows.iter().map(clocks).collect::<Vec<_>>())
-        .bind(numbers);
+        .bind(rows.iter().map(|row| extra(row)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| written_out(row)).collect::<Vec<_>>())
+        .bind((first..).take(rows.len()).collect::<Vec<i64>>());
     let written = match query.execute(connection).await {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42501") => return Err(Fault::Foreign),
         done => done?.rows_affected(),
@@ -205,7 +209,8 @@ fn extra(row: &Row) -> Option<String> {
     (!row.extra.is_empty()).then(|| Json::Object(fields.collect()).to_string())
 }
 
-fn clocks(row: &Row) -> Option<String> {
+/// The clocks of a row, where they are not all the same.
+fn written_out(row: &Row) -> Option<String> {
     if row.has_one_clock() { None } else { serde_json::to_string(&row.clocks).ok() }
 }
 

@@ -1,11 +1,12 @@
 //! Which clocks the server last had of what was changed here since: by them a loss is told from an edit that followed another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kairos_core::change::Origin;
 use kairos_core::hlc::Hlc;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, CONFLICTS, ID_ALIASES, Table};
+use kairos_core::scope::Scope;
 use rusqlite::Connection;
 
 use super::super::error::StoreError;
@@ -57,6 +58,8 @@ pub struct Landed {
     pub id: String,
     /// The clocks it has there.
     pub clocks: BTreeMap<std::borrow::Cow<'static, str>, Hlc>,
+    /// Whether it is there exactly as it was here when it was read.
+    pub as_read: bool,
 }
 
 /// Whether two people can write different things into a row of the table.
@@ -108,6 +111,31 @@ impl Tx<'_> {
             self.note_base(landed.table, &landed.id, register, there)?;
         }
         Ok(())
+    }
+
+    /// Notes what the server has of rows that were read when the log stood at `head`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be written.
+    pub fn all_landed(&mut self, scope: &Scope, head: i64, all: &[Landed]) -> Result<(), StoreError> {
+        let since = self.changed_since(scope, head)?;
+        for landed in all {
+            // What nobody changed since is the same on both sides: nothing of it is unknown there.
+            if landed.as_read && !since.contains(&landed.id) {
+                self.forget_base(landed.table, &landed.id)?;
+            } else {
+                self.landed(landed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids of what was changed after a place in the log, of whichever tables.
+    fn changed_since(&self, scope: &Scope, head: i64) -> Result<HashSet<String>, StoreError> {
+        let sql = "SELECT row_id FROM changes WHERE scope = ?1 AND seq > ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_map((scope.to_string(), head), |row| row.get(0))?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     /// Notes, before a row is written here, what the server has of what changes.

@@ -28,6 +28,8 @@ pub struct Batch {
     pub rows: Vec<Outgoing>,
     /// Up to which of our changes that is all.
     pub upto: i64,
+    /// Where the log stood when the rows were read.
+    pub head: i64,
     /// Whether more follows.
     pub more: bool,
 }
@@ -93,21 +95,30 @@ impl Snapshot<'_> {
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    /// What of a scope was changed here after a place in the log: the rows as they stand now, of at most `most` changes.
+    /// What of a scope was changed here after a place in the log: the rows as they stand now, of about `most` changes.
+    ///
+    /// What one command wrote is not torn apart, as long as it is not more than as much again: a day that goes up after the batch
+    /// with its events would be folded there meanwhile, as another hub's, and come back.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn unpushed(&self, scope: &Scope, pushed: i64, most: usize) -> Result<Batch, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT seq, tbl, row_id, origin FROM changes WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+            "SELECT seq, tbl, row_id, origin, command_id FROM changes WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?;
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let limit = i64::try_from(most.saturating_mul(2)).unwrap_or(i64::MAX);
         let mut found = statement.query((scope.to_string(), pushed, limit))?;
-        let mut batch = Batch { upto: pushed, ..Batch::default() };
+        let mut batch = Batch { upto: pushed, head: self.head()?, ..Batch::default() };
         let mut seen = HashSet::new();
         let mut count = 0;
+        let mut last: Option<String> = None;
         while let Some(change) = found.next()? {
-            count += 1;
+            let command: Option<String> = change.get(4)?;
+            if count >= most && (command.is_none() || command != last) {
+                batch.more = true;
+                break;
+            }
+            (count, last) = (count + 1, command);
             batch.upto = change.get(0)?;
             let (table, id): (String, String) = (change.get(1)?, change.get(2)?);
             let theirs = change.get_ref(3)?.as_str().map_err(rusqlite::Error::from)? == Origin::Upstream.as_str();
@@ -121,12 +132,27 @@ impl Snapshot<'_> {
                 batch.rows.push(Outgoing { row, base });
             }
         }
-        batch.more = count == most;
+        batch.more |= count == most * 2;
         if !batch.more {
             // What other scopes wrote is none of its.
-            batch.upto = self.head()?.max(batch.upto);
+            batch.upto = batch.head.max(batch.upto);
         }
         Ok(batch)
+    }
+
+    /// Rows on their way, as they stand now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub fn again(&self, scope: &Scope, rows: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
+        let mut found = Vec::with_capacity(rows.len());
+        for Outgoing { row, .. } in rows {
+            if let Some(row) = self.row(row.table, &row.id)?.filter(|row| row.scope == *scope) {
+                let base = self.base(row.table, &row.id)?;
+                found.push(Outgoing { row, base });
+            }
+        }
+        Ok(found)
     }
 
     /// The next rows of a scope, deleted ones too, table by table in the order of their ids; after `after`, which is a table

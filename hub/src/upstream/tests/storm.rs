@@ -194,7 +194,7 @@ impl Storm {
     }
 
     async fn note_server(&mut self, id: &str) {
-        let rows = super::super::wire::by_ids(&mut self.admin, &HABITS, &[id.to_owned()]).await.unwrap();
+        let rows = super::super::wire::by_ids(&mut self.admin, &HABITS, &[id]).await.unwrap();
         let Some(row) = rows.get(id) else { return };
         if let Some(clock) = row.clocks.get("name") {
             let entry = self.ledger.edits.entry((id.to_owned(), "name"));
@@ -287,7 +287,7 @@ impl Storm {
         let there: Vec<String> =
             sqlx::query_scalar("SELECT id FROM kairos.completion_events").fetch_all(&mut self.admin).await.unwrap();
         events.extend(there);
-        let ids = ["a", "b", "c"].map(str::to_owned);
+        let ids = ["a", "b", "c"];
         for row in super::super::wire::by_ids(&mut self.admin, &HABITS, &ids).await.unwrap().values() {
             see(row);
         }

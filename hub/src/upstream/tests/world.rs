@@ -267,6 +267,7 @@ impl World {
             let sql = format!("SELECT id FROM kairos.{} WHERE deleted_at IS NULL", table.name);
             let ids: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let there = wire::by_ids(&mut connection, table, &ids).await.unwrap();
             for hub in &self.hubs {
                 let here: BTreeMap<String, Row> =
@@ -275,8 +276,7 @@ impl World {
                     for (id, row) in one {
                         let only = other.contains_key(id);
                         if !only {
-                            let ids = [id.clone()];
-                            let deleted = wire::by_ids(&mut connection, table, &ids).await.unwrap();
+                            let deleted = wire::by_ids(&mut connection, table, &[id]).await.unwrap();
                             println!(
                                 "there: {:?}",
                                 deleted
