@@ -36,6 +36,10 @@ pub(super) struct Pushed {
     pub(super) landed: Vec<Landed>,
     /// Rows whose id belongs to somebody else there: they stay here.
     pub(super) foreign: Vec<(&'static Table, String)>,
+    /// Rows that the server has otherwise than they were here.
+    pub(super) otherwise: Vec<Row>,
+    /// Where the cursor stands once those are taken in; `None`: somebody else wrote before, and all of it must be pulled.
+    pub(super) cursor: Option<i64>,
 }
 
 /// How a batch is pushed.
@@ -74,17 +78,17 @@ async fn push_so(
     let head = lock(&mut tx, scope).await?;
     let moves = Moves { cursor: None, high: upto };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
-    let mut pushed = Pushed { link: link.clone(), landed: Vec::new(), foreign: Vec::new() };
+    let mut pushed =
+        Pushed { link: link.clone(), landed: Vec::new(), foreign: Vec::new(), otherwise: Vec::new(), cursor: None };
     let merged = merged(&mut tx, scope, rows, manner, &mut pushed).await?;
-    let as_ours = merged.as_ours;
     let mut foreign = one_by_one.then(Vec::new);
     let writing = Writing { scope, manner, foreign: foreign.as_mut() };
     let last = writing.write(&mut tx, head, merged).await?;
     tx.commit().await?;
     pushed.foreign.extend(foreign.into_iter().flatten());
-    // What we wrote ourselves need not be pulled, where it is as we have it; what somebody else wrote before must be.
-    if link.cursor == head && matches!(link.pending, None | Some(Pending::First)) && as_ours {
-        pushed.link.cursor = last;
+    // What we wrote ourselves need not be pulled; what somebody else wrote before must be.
+    if link.cursor == head && matches!(link.pending, None | Some(Pending::First)) {
+        pushed.cursor = Some(last);
     }
     pushed.link.fence = Some(word);
     pushed.link.high = link.high.max(upto);
@@ -116,8 +120,6 @@ struct Merged<'a> {
     touched: Touched,
     /// What the server has of the days among them.
     days: Rows,
-    /// Whether the server has of them exactly what we have.
-    as_ours: bool,
 }
 
 async fn merged<'a>(
@@ -127,7 +129,7 @@ async fn merged<'a>(
     manner: Manner,
     pushed: &mut Pushed,
 ) -> Result<Merged<'a>, Fault> {
-    let mut merged = Merged { as_ours: true, ..Merged::default() };
+    let mut merged = Merged::default();
     let mut losses: Rows = BTreeMap::new();
     for table in TABLES.iter().copied() {
         let ours: Vec<&Outgoing> = rows.iter().filter(|outgoing| outgoing.row.table == table).collect();
@@ -157,7 +159,9 @@ async fn merged<'a>(
                 None => (ours, true),
             };
             let as_read = matches!(row, Cow::Borrowed(_)) || same(&outgoing.row, &row);
-            merged.as_ours &= as_read;
+            if !as_read {
+                pushed.otherwise.push(row.as_ref().clone());
+            }
             merged.touched.note(theirs, &row, manner);
             // Of a row of which nothing was unknown there, nothing is to be noted.
             if !(as_read && outgoing.base.is_empty()) {
@@ -172,8 +176,8 @@ async fn merged<'a>(
         }
     }
     if !losses.is_empty() {
-        merged.as_ours = false;
-        keep(tx, losses, merged.changed.entry(CONFLICTS.name).or_default()).await?;
+        let changed = merged.changed.entry(CONFLICTS.name).or_default();
+        pushed.otherwise.extend(keep(tx, losses, changed).await?);
     }
     Ok(merged)
 }
@@ -183,18 +187,21 @@ fn typed(row: &Row) -> Cow<'_, Row> {
     if row.is_typed() { Cow::Borrowed(row) } else { Cow::Owned(row.clone().typed()) }
 }
 
-/// Writes what was lost among the conflicts, or merges it into what is there of it.
-async fn keep(tx: &mut PgConnection, losses: Rows, changed: &mut Changed<'_>) -> Result<(), Fault> {
+/// Puts what was lost among the conflicts that are to be written, or merges it into what is there of it; gives how it stands
+/// there then.
+async fn keep(tx: &mut PgConnection, losses: Rows, changed: &mut Changed<'_>) -> Result<Vec<Row>, Fault> {
     let ids: Vec<&str> = losses.keys().map(String::as_str).collect();
     let there = wire::by_ids(tx, &CONFLICTS, &ids).await?;
+    let mut kept = Vec::with_capacity(losses.len());
     for (id, entry) in losses {
         let known = changed.get(&id).map(AsRef::as_ref).or_else(|| there.get(&id));
         let row = known.map_or_else(|| entry.clone(), |known| merge(known, &entry).unwrap_or_else(|_| known.clone()));
+        kept.push(row.clone());
         if known.is_none_or(|known| !same(known, &row)) {
             changed.insert(id, Cow::Owned(row));
         }
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// How rows are written.

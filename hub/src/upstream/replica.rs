@@ -20,7 +20,7 @@ use crate::commands::{Arrived, Commands, Stays, note_foreign};
 use crate::store::{Batch, Link, Outgoing, Pending, Place, Snapshot, Store, StoreError};
 
 /// How many changes one push looks at.
-const STRETCH: usize = if cfg!(test) { 5 } else { 2000 };
+const STRETCH: usize = if cfg!(test) { 5 } else { 1000 };
 
 /// How many stretches are pushed before others have their turn.
 const TURN: usize = if cfg!(test) { 2 } else { 8 };
@@ -189,18 +189,28 @@ impl Replica<'_> {
         }
         let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
         let user = self.who.person.clone();
-        let link = Link { pushed: upto, ..pushed.link };
-        let then = link.clone();
+        let mut link = Link { pushed: upto, ..pushed.link };
+        let cursor = pushed.cursor.unwrap_or(link.cursor);
+        if pushed.otherwise.is_empty() {
+            link.cursor = cursor;
+        }
+        let stored = link.clone();
         self.store
             .write(move |tx| {
                 for (table, id) in &pushed.foreign {
                     note_foreign(tx, (&scope, &user), (table, id), Stays::Here)?;
                 }
                 tx.all_landed(&scope, head, &pushed.landed)?;
-                tx.set_link(&scope, &epoch, &link)
+                tx.set_link(&scope, &epoch, &stored)
             })
             .await?;
-        Ok(then)
+        if link.cursor != cursor {
+            // As if it had been pulled, without what is the same on both sides.
+            link.cursor = cursor;
+            let scope = self.scope.clone();
+            self.commands.replicate(Arrived { scope, rows: pushed.otherwise, link: link.clone() }).await?;
+        }
+        Ok(link)
     }
 
     /// Pulls the next page; gives whether there may be more.
