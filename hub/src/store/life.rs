@@ -63,11 +63,12 @@ pub(super) fn pauses(connection: &Connection, scope: &Scope) -> Result<Vec<Row>,
     Ok(repaired(found))
 }
 
-/// The marks of a habit's own cells. Light: a habit of ten years has thousands.
+/// The marks of a habit's own cells. Light: a habit of ten years has thousands. The plus keeps the index of scopes out, by which
+/// all days of the person would be read for each habit.
 fn marks(connection: &Connection, (habit, scope): (&str, &str), plan: &Plan) -> Result<Marks, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT date, type, source FROM completions
-         WHERE habit_id = ?1 AND scope = ?2 AND actor = '' AND deleted_at IS NULL AND type IS NOT NULL",
+         WHERE habit_id = ?1 AND +scope = ?2 AND actor = '' AND deleted_at IS NULL AND type IS NOT NULL",
     )?;
     let mut found = statement.query([habit, scope])?;
     let mut marks = Marks::new();
