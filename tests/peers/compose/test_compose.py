@@ -8,24 +8,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import BIN, DEPLOY, ROOT, run, settings_of
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).resolve().parents[3]
-DEPLOY = ROOT / "deploy"
-BIN = Path(sys.executable).parent
 COMPOSE = BIN / "docker-compose"
 PROFILES = {"proxy", "mosquitto"}
 # What phones need: the proxy's ports, which are open to everybody.
 OPEN = {("proxy", "80"), ("proxy", "443")}
-
-
-def run(*words, **more):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, **more)
 
 
 def read(path):
@@ -35,21 +27,8 @@ def read(path):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A checkout whose setup was run."""
-    root = tmp_path_factory.mktemp("checkout")
-    folder = root / "deploy"
-    shutil.copytree(DEPLOY, folder, ignore=shutil.ignore_patterns(".env", "secrets"))
-    shutil.copy(ROOT / "Dockerfile", root)
-    done = run(folder / "setup", "habits.example.org")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
 def settings(folder):
-    lines = [line for line in (folder / ".env").read_text().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines)
+    return settings_of(folder)
 
 
 @pytest.fixture(scope="module")
