@@ -53,6 +53,9 @@ class Server:
         assert done.returncode == 0 or "pg_hba.conf" in done.stderr or settings.get("ssl_max_protocol_version"), done.stderr
         return done.returncode == 0
 
+    def comes_in_at_all(self, user):
+        return self.socket(f"SELECT 1 FROM pg_roles WHERE rolname = '{user}'").stdout != ""
+
 
 @pytest.fixture(scope="module")
 def server(folder):
@@ -102,3 +105,25 @@ def test_what_is_beside_it_comes_from_there_only(server):
         until("it is refused", lambda user=user: not server.comes_in(user))
         assert not server.comes_in(user, sslmode="require")
     assert server.comes_in("kairos_house_k", sslmode="require")
+
+
+def test_the_logins_of_houses_come_to_a_new_machine(server, tmp_path):
+    for sql in ["CREATE SCHEMA IF NOT EXISTS kairos", "CREATE TABLE IF NOT EXISTS kairos.completion_events (id text)"]:
+        assert server.socket(sql, "kairos").returncode == 0
+    copies = server.folder / "copies"
+    copies.mkdir(mode=0o777)
+    copies.chmod(0o777)
+    env = {"PATH": f"{BIN}:{os.environ['PATH']}", "PGHOST": str(server.folder), "PGPORT": str(server.port)}
+    done = run(DEPLOY / "backup", copies, env=env, cwd="/", **AS)
+    assert done.returncode == 0, done.stderr
+    (houses,) = copies.glob("*.houses.sql")
+    assert houses.stat().st_mode & 0o777 == 0o600
+    assert "'secret'" not in houses.read_text()
+    assert server.socket("DROP ROLE kairos_house_k").returncode == 0
+    assert not server.comes_in_at_all("kairos_house_k")
+    # Twice, since those that are there stay.
+    for _ in range(2):
+        done = run(DEPLOY / "restore", "--houses", houses, env=env, cwd="/", **AS)
+        assert done.returncode == 0, done.stderr
+    assert server.comes_in("kairos_house_k", sslmode="require")
+    assert server.socket("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = 'kairos_house_k'").stdout == "f\n"
