@@ -19,6 +19,7 @@ pub struct Relay {
     /// At how many bytes received the connection that brings them is cut; once.
     limit: Arc<AtomicU64>,
     cut: watch::Sender<()>,
+    hush: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -34,12 +35,15 @@ impl Relay {
         let limit = Arc::new(AtomicU64::new(u64::MAX));
         let most = Arc::clone(&limit);
         let (cut, cuts) = watch::channel(());
+        let (hush, hushes) = watch::channel(());
         let task = tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             while let Ok((mut near, _)) = listener.accept().await {
                 let port = to.load(Ordering::Relaxed);
                 let (count, limit, mut cuts) = (Arc::clone(&count), Arc::clone(&most), cuts.clone());
+                let mut hushes = hushes.clone();
                 cuts.mark_unchanged();
+                hushes.mark_unchanged();
                 open.spawn(async move {
                     // Nobody there: the peer sees its connection closed.
                     if let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await {
@@ -48,13 +52,14 @@ impl Relay {
                         tokio::select! {
                             _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                             _ = cuts.changed() => {}
+                            _ = hushes.changed() => drop(cuts.changed().await),
                         }
                     }
                 });
                 while open.try_join_next().is_some() {}
             }
         });
-        Self { port, target, received, limit, cut, task }
+        Self { port, target, received, limit, cut, hush, task }
     }
 
     /// The address to use in the hub's place.
@@ -72,6 +77,11 @@ impl Relay {
     /// Cuts every open connection.
     pub fn cut(&self) {
         let _ = self.cut.send(());
+    }
+
+    /// Lets nothing more pass on the connections that are open, and leaves them open; new ones pass.
+    pub fn hush(&self) {
+        let _ = self.hush.send(());
     }
 
     /// Cuts a connection in the middle of what comes, so many bytes from now: the peer said it, and nobody heard.

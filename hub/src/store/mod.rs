@@ -55,7 +55,7 @@ pub use retained::RetainedMessage;
 pub use sessions::{ApiToken, RefreshToken, Session};
 pub use tx::Tx;
 pub(crate) use upstream::server_beside;
-pub use upstream::{Base, Batch, Landed, Link, Outgoing, Pending, Place, Seat, Standing};
+pub use upstream::{Base, Batch, Landed, Link, Outgoing, Pending, Place, Seat, Standing, Walk};
 
 use crate::clock::Clock;
 use crate::feed::Feed;

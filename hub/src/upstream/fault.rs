@@ -38,6 +38,9 @@ pub enum Fault {
     /// It is busy with somebody else; again in a moment.
     #[error("The server is busy: {0}.")]
     Busy(String),
+    /// Something of ours that should not happen did.
+    #[error("Replication came to a stop by a fault of this hub, and begins anew.")]
+    Fell,
     /// Our own database did not work.
     #[error("This hub's own database: {0}.")]
     Here(String),
@@ -82,7 +85,22 @@ impl Fault {
             Self::Broken(_) => {
                 "A row there was changed by hand to something that no hub can read; look at the row that is named and put it right."
             }
+            Self::Fell => "The log of the hub says where; please report it. Other people's rows go on.",
             Self::Here(_) => "Look at the disk of this hub: `kairos-hub health` says what is the matter with it.",
+        }
+    }
+
+    /// That of a server which says nothing for too long.
+    pub(super) fn silent() -> Self {
+        Self::Unreachable("it does not answer".into())
+    }
+
+    /// Whether it is a matter of the line, and not of the one scope that was carried.
+    pub(super) fn is_of_the_line(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Untrusted(_) | Self::WrongService(_) | Self::Code | Self::TooOld(_) => true,
+            Self::TooNew | Self::Fell => true,
+            Self::Refused(_) | Self::SetBack | Self::Foreign | Self::Broken(_) | Self::Busy(_) | Self::Here(_) => false,
         }
     }
 
@@ -110,6 +128,10 @@ impl From<sqlx::Error> for Fault {
                 Self::Unreachable("the connection was closed before it said anything".into())
             }
             sqlx::Error::Protocol(what) => Self::WrongService(sentence(what)),
+            // It answers, and with what nobody reads.
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => {
+                Self::Broken(format!("something that cannot be read ({})", sentence(&error.to_string())))
+            }
             sqlx::Error::Configuration(what) => Self::WrongService(sentence(&what.to_string())),
             _ => Self::Unreachable(sentence(&error.to_string())),
         }

@@ -1,7 +1,9 @@
 //! One connection to the server, and rounds over all scopes on it.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt as _;
 use kairos_core::ids::UserId;
 use kairos_core::scope::Scope;
 use sqlx::PgConnection;
@@ -13,7 +15,7 @@ use super::handshake::Verdict;
 use super::household;
 use super::identity;
 use super::lease;
-use super::session::Who;
+use super::session::{self, Who};
 use super::status::State;
 use crate::leases::TERM;
 use crate::store::Seat;
@@ -50,18 +52,55 @@ impl Line {
         Self { upstream, connection, greeted: BTreeMap::new() }
     }
 
-    /// Brings every scope a step further.
-    pub(super) async fn round(&mut self) -> Result<Round, Fault> {
-        #[allow(clippy::redundant_closure_for_method_calls)] // without it the lifetimes do not come out
-        let scopes = self.upstream.0.ground.store.read(|snapshot| snapshot.replicated()).await?;
-        let mut round = Round::Even;
-        self.upstream.0.ground.outside().retain(|scope| scopes.contains_key(scope));
-        for (scope, seats) in scopes {
-            if self.carry(&scope, &seats).await? == Round::More {
+    /// Brings scopes a step further: all of them, or those in which something waits here, which come first in any case. What is
+    /// wrong with one of them keeps no other back.
+    pub(super) async fn round(&mut self, whole: bool) -> Result<Round, Fault> {
+        let ground = self.upstream.0.ground.clone();
+        let epoch = ground.store.identity().epoch.clone();
+        let read = ground.store.read(move |snapshot| {
+            let mut scopes = Vec::new();
+            for (scope, seats) in snapshot.replicated()? {
+                let link = snapshot.link(&scope, &epoch)?.unwrap_or_default();
+                let waits = link.pending.is_some() || snapshot.count_unpushed(&scope, link.pushed, 1)? > 0;
+                scopes.push((scope, seats, waits));
+            }
+            Ok(scopes)
+        });
+        let mut scopes = read.await?;
+        let is_there = |scope: &Scope| scopes.iter().any(|(other, ..)| other == scope);
+        ground.outside().retain(is_there);
+        ground.ill.keep(is_there);
+        scopes.sort_by_key(|(_, _, waits)| !waits);
+        let (mut round, count) = (Round::Even, scopes.len());
+        for (scope, seats, waits) in scopes {
+            let is_due = ground.ill.is_due(&scope);
+            if is_due.unwrap_or(whole || waits) && self.tend(&scope, &seats).await? == Round::More {
                 round = Round::More;
             }
         }
-        Ok(round)
+        ground.ill.all_of(count).map_or(Ok(round), Err)
+    }
+
+    /// Carries one scope; what is wrong with it alone is noted, and it has to wait for its next try.
+    async fn tend(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Round, Fault> {
+        let ground = self.upstream.0.ground.clone();
+        let carried = AssertUnwindSafe(self.carry(scope, seats)).catch_unwind().await.unwrap_or(Err(Fault::Fell));
+        match carried {
+            Ok(round) => {
+                ground.ill.heal(scope);
+                Ok(round)
+            }
+            Err(fault) => {
+                let is_of_the_line = fault.is_of_the_line();
+                if !is_of_the_line || fault == Fault::Fell {
+                    self.greeted.remove(scope);
+                    if ground.ill.note(scope, fault.clone()) && !fault.is_passing() {
+                        tracing::warn!(%scope, %fault, "A scope does not get through; the others go on.");
+                    }
+                }
+                if is_of_the_line { Err(fault) } else { Ok(Round::Even) }
+            }
+        }
     }
 
     /// Brings one scope a step further.
@@ -82,7 +121,7 @@ impl Line {
         let replica = upstream.replica(&who, scope);
         replica.settle(&mut self.connection).await?;
         let more = replica.push(&mut self.connection).await?;
-        self.upstream.0.ground.moved();
+        self.upstream.0.ground.pulse.beat();
         let behind = replica.listen(&mut self.connection).await?;
         if more || behind {
             return Ok(Round::More);
@@ -99,7 +138,7 @@ impl Line {
         let known = self.upstream.0.ground.store.read(move |snapshot| snapshot.identities_of(&person)).await?;
         let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| greeted.known != known) else { return Ok(()) };
         for (provider, subject) in &known {
-            if !identity::tell(&mut self.connection, user, provider, subject).await? {
+            if !session::step(identity::tell(&mut self.connection, user, provider, subject)).await? {
                 tracing::warn!(%user, provider, "In another house this person is somebody else; what is theirs does not meet.");
             }
         }
@@ -115,7 +154,7 @@ impl Line {
         let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| knows_time && greeted.lease <= now) else {
             return Ok(());
         };
-        match lease::ask(&mut self.connection, who, scope, TERM).await? {
+        match session::step(lease::ask(&mut self.connection, who, scope, TERM)).await? {
             None => self.upstream.0.ground.leases.is_kept_here(scope),
             Some(rest) => self.upstream.0.ground.leases.is_kept_elsewhere(scope, rest),
         }
@@ -126,7 +165,7 @@ impl Line {
     async fn speaker(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Option<UserId>, Fault> {
         match scope {
             Scope::Person(user) => Ok(Some(user.clone())),
-            Scope::Household(id) => household::speaker(&mut self.connection, id, seats).await,
+            Scope::Household(id) => session::step(household::speaker(&mut self.connection, id, seats)).await,
         }
     }
 
@@ -159,7 +198,7 @@ impl Line {
         if !is_pushed {
             return Ok(Round::More);
         }
-        household::tell(&mut self.connection, &who.person, household, &seats).await?;
+        session::step(household::tell(&mut self.connection, &who.person, household, &seats)).await?;
         greeted.told = seats;
         if greeted.told.iter().any(|seat| seat.user == who.person && seat.left) {
             // Somebody else speaks from now on, if anybody here still belongs to it.

@@ -15,6 +15,8 @@ use crate::files::read_secret;
 
 /// How long a server may take to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to bring its schema up to date.
+const MAKING: Duration = Duration::from_secs(60);
 /// The role that may do what a hub does, and nothing else.
 const ROLE: &str = "kairos_hub";
 /// Where the versions of the schema are noted.
@@ -87,8 +89,11 @@ pub(super) fn shown(options: &PgConnectOptions) -> String {
 /// Connects, sees to the schema, and takes on the hub's role.
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
     let mut connection = reach(options).await?;
-    see_to_schema(&mut connection).await?;
-    become_hub(&mut connection).await?;
+    let work = async {
+        see_to_schema(&mut connection).await?;
+        become_hub(&mut connection).await
+    };
+    tokio::time::timeout(MAKING, work).await.map_err(|_| Fault::silent())??;
     Ok(connection)
 }
 
@@ -130,9 +135,19 @@ async fn become_hub(connection: &mut PgConnection) -> Result<(), Fault> {
 /// Hears of changes that others make.
 pub(super) async fn listen(options: &PgConnectOptions) -> Result<PgListener, Fault> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options.clone());
-    let mut listener = PgListener::connect_with(&pool).await?;
-    listener.listen("kairos").await?;
-    Ok(listener)
+    let listening = async {
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen("kairos").await?;
+        Ok(listener)
+    };
+    tokio::time::timeout(PATIENCE, listening).await.map_err(|_| Fault::silent())?
+}
+
+/// Whether the line on which the server is heard still stands.
+pub(super) async fn is_heard(listener: &mut PgListener) -> Result<(), Fault> {
+    let asked = tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(listener));
+    asked.await.map_err(|_| Fault::silent())??;
+    Ok(())
 }
 
 /// The version that this hub needs.

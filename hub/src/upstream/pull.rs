@@ -13,7 +13,7 @@ use crate::commands::Arrived;
 use crate::store::Link;
 
 /// How many rows a page has.
-pub(super) const PAGE: i64 = if cfg!(test) { 7 } else { 1000 };
+pub(super) const PAGE: usize = if cfg!(test) { 7 } else { 1000 };
 
 /// What is to be done because of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,10 @@ pub(super) async fn page(
     who: &Who,
     scope: &Scope,
     link: &Link,
+    most: usize,
 ) -> Result<Arrived, Fault> {
     let mut tx = session::begin(connection, who.person.as_str(), true).await?;
-    let found = wire::page(&mut tx, scope, link.cursor, PAGE).await?;
+    let found = wire::page(&mut tx, scope, link.cursor, i64::try_from(most).unwrap_or(i64::MAX)).await?;
     let cursor = found.last().map_or(link.cursor, |last| last.seq);
     let moves = Moves { cursor: Some(cursor), high: 0 };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;

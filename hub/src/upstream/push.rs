@@ -20,6 +20,9 @@ use super::session::{self, Moves, Who};
 use super::wire::{self, SCHEMA};
 use crate::store::{Landed, Link, Outgoing, Pending};
 
+/// The highest number a row may have.
+const HIGHEST: i64 = 1 << 53;
+
 /// Rows of one table by their ids.
 pub(super) type Rows = BTreeMap<String, Row>;
 /// Rows that are to be written, by their ids: as they stand here, or as they were merged.
@@ -110,7 +113,13 @@ pub(super) async fn tidy(connection: &mut PgConnection, who: &Who, scope: &Scope
 async fn lock(tx: &mut PgConnection, scope: &Scope) -> Result<i64, Fault> {
     let sql = format!("SELECT seq FROM {SCHEMA}.sync_clock WHERE scope = $1 FOR UPDATE");
     let head = sqlx::query_scalar(AssertSqlSafe(sql)).bind(scope.to_string()).fetch_optional(tx).await?;
-    head.ok_or(Fault::SetBack)
+    let head: i64 = head.ok_or(Fault::SetBack)?;
+    // No hub counts so far in the life of a world; and what is added to it stays a number.
+    if (0..=HIGHEST).contains(&head) {
+        Ok(head)
+    } else {
+        Err(Fault::broken("a counter that no hub has counted to (sync_clock)"))
+    }
 }
 
 /// Rows that are to be written, and the days that follow from them.

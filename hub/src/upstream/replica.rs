@@ -14,10 +14,11 @@ use sqlx::PgConnection;
 use super::fault::Fault;
 use super::handshake::{self, Verdict};
 use super::pull;
+use super::pulse::Pulse;
 use super::push::{self, Manner, Pushed};
-use super::session::Who;
+use super::session::{self, Who};
 use crate::commands::{Arrived, Commands, Stays, note_foreign};
-use crate::store::{Batch, Link, Outgoing, Pending, Place, Snapshot, Store, StoreError};
+use crate::store::{Batch, Link, Outgoing, Pending, Place, Snapshot, Store, StoreError, Walk};
 
 /// How many changes one push looks at.
 const STRETCH: usize = if cfg!(test) { 5 } else { 1000 };
@@ -30,6 +31,7 @@ pub(super) struct Replica<'a> {
     pub(super) store: &'a Store,
     pub(super) commands: &'a Commands,
     pub(super) who: &'a Who,
+    pub(super) pulse: &'a Pulse,
     pub(super) scope: Scope,
 }
 
@@ -49,8 +51,17 @@ impl Replica<'_> {
     pub(super) async fn hello(&self, connection: &mut PgConnection) -> Result<Verdict, Fault> {
         let link = self.link().await?;
         let now = self.store.clock().now();
-        let (verdict, link) = handshake::hello(connection, self.who, &self.scope, &link, now).await?;
-        self.set_link(&link).await?;
+        let hello = handshake::hello(connection, self.who, &self.scope, &link, now);
+        let (verdict, link) = session::step(hello).await?;
+        let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
+        let noted = self.store.write(move |tx| {
+            if verdict != Verdict::Ok {
+                // What was begun was begun with another state of it.
+                tx.set_walk(&scope, None)?;
+            }
+            tx.set_link(&scope, &epoch, &link)
+        });
+        noted.await?;
         Ok(verdict)
     }
 
@@ -58,27 +69,49 @@ impl Replica<'_> {
     pub(super) async fn settle(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         let link = self.link().await?;
         let Some(pending) = link.pending else { return Ok(()) };
-        if pending != Pending::Gc {
+        let begun = self.walk().await?;
+        if pending != Pending::Gc && begun != Some(Walk::Pulling) {
             self.push_all(connection, pending == Pending::First).await?;
         }
-        // To a server that had nothing of it, the cursor went along with what was pushed.
-        if pending != Pending::First {
-            self.set_link(&Link { cursor: 0, ..self.link().await? }).await?;
+        // After an absence what was pulled is judged before anything is pushed: where that has begun, this is done.
+        if pending != Pending::Gc || !matches!(begun, Some(Walk::Pushing { .. })) {
+            if begun != Some(Walk::Pulling) {
+                let link = self.link().await?;
+                // To a server that had nothing of it, the cursor went along with what was pushed.
+                let cursor = if pending == Pending::First { link.cursor } else { 0 };
+                self.stand(Link { cursor, ..link }, Some(Walk::Pulling)).await?;
+            }
+            while self.pull(connection).await? {}
         }
-        while self.pull(connection).await? {}
         if pending == Pending::Gc {
-            self.put_in_trash(connection).await?;
+            if !matches!(begun, Some(Walk::Pushing { .. })) {
+                self.put_in_trash(connection).await?;
+            }
             self.push_all(connection, false).await?;
         }
-        self.set_link(&Link { pending: None, ..self.link().await? }).await?;
-        Ok(())
+        self.stand(Link { pending: None, ..self.link().await? }, None).await
+    }
+
+    /// Stores how the scope stands, and how far what was asked for has come.
+    async fn stand(&self, link: Link, walk: Option<Walk>) -> Result<(), Fault> {
+        let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
+        let stored = self.store.write(move |tx| {
+            tx.set_walk(&scope, walk.as_ref())?;
+            tx.set_link(&scope, &epoch, &link)
+        });
+        Ok(stored.await?)
+    }
+
+    async fn walk(&self) -> Result<Option<Walk>, StoreError> {
+        let scope = self.scope.clone();
+        self.store.read(move |snapshot| snapshot.walk(&scope)).await
     }
 
     /// What the server lacks, and was not changed here since it was pushed, was deleted there while this hub was away, or was lost
     /// there: nobody can tell. It goes to the trash, which is a deletion that stands under conflicts and can be taken back.
     async fn put_in_trash(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         for table in TABLES.iter().copied().filter(|table| is_trashed(table)) {
-            let there = pull::ids(connection, self.who, &self.scope, table).await?;
+            let there = session::step(pull::ids(connection, self.who, &self.scope, table)).await?;
             let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
             let gone = self.store.write(move |tx| tx.put_in_trash(table, &scope, &epoch, &there)).await?;
             if gone > 0 {
@@ -93,20 +126,26 @@ impl Replica<'_> {
         Ok(())
     }
 
-    /// Pushes every row there is, deleted ones too; what comes next is read while the server works.
+    /// Pushes every row there is, deleted ones too, from where it was cut, if it was; what comes next is read while the server
+    /// works.
     async fn push_all(&self, connection: &mut PgConnection, first: bool) -> Result<(), Fault> {
-        let head = self.store.feed().head();
-        let mut page = self.page((0, String::new()), first).await?;
+        let (from, head) = match self.walk().await? {
+            Some(Walk::Pushing { place, head }) => (place, head),
+            _ => ((0, String::new()), self.store.feed().head()),
+        };
+        let mut page = self.page(from, first).await?;
         loop {
             let (at, (rows, next)) = page;
             let link = self.link().await?;
             let upto = if next.is_none() { head.max(link.pushed) } else { link.pushed };
             let batch = (rows.as_slice(), upto, Manner::Whole);
             let (pushed, ahead) = tokio::join!(
-                push::push(connection, self.who, &self.scope, &link, batch),
-                OptionFuture::from(next.map(|next| self.page(next, first))),
+                session::step(push::push(connection, self.who, &self.scope, &link, batch)),
+                OptionFuture::from(next.clone().map(|next| self.page(next, first))),
             );
-            self.landed(pushed?, at, upto).await?;
+            let walk = next.map(|place| Walk::Pushing { place, head });
+            self.landed(pushed?, at, upto, Some(walk)).await?;
+            self.pulse.moved(rows.len());
             match ahead {
                 Some(ahead) => page = ahead?,
                 None => return Ok(()),
@@ -116,9 +155,9 @@ impl Replica<'_> {
 
     /// The next rows of all, and where the log stood when they were read.
     async fn page(&self, after: Place, first: bool) -> Result<(i64, (Vec<Outgoing>, Option<Place>)), StoreError> {
-        let scope = self.scope.clone();
+        let (scope, most) = (self.scope.clone(), self.pulse.stretch(STRETCH));
         let read =
-            move |snapshot: &Snapshot<'_>| Ok((snapshot.head()?, snapshot.all_rows(&scope, &after, STRETCH, first)?));
+            move |snapshot: &Snapshot<'_>| Ok((snapshot.head()?, snapshot.all_rows(&scope, &after, most, first)?));
         self.store.read(read).await
     }
 
@@ -142,10 +181,11 @@ impl Replica<'_> {
             let goes_on = batch.more && turn < TURN;
             let changes = (batch.rows.as_slice(), batch.upto, Manner::Changes);
             let (pushed, ahead) = tokio::join!(
-                push::push(connection, self.who, &self.scope, &link, changes),
+                session::step(push::push(connection, self.who, &self.scope, &link, changes)),
                 OptionFuture::from(goes_on.then(|| self.stretch(batch.upto))),
             );
-            link = self.landed(pushed?, batch.head, batch.upto).await?;
+            link = self.landed(pushed?, batch.head, batch.upto, None).await?;
+            self.pulse.moved(batch.rows.len());
             let Some(ahead) = ahead else { return Ok(batch.more) };
             let before = batch;
             (compacted, batch) = ahead?;
@@ -156,9 +196,9 @@ impl Replica<'_> {
 
     /// The changes after a place, and up to where the log is emptied.
     async fn stretch(&self, pushed: i64) -> Result<(i64, Batch), StoreError> {
-        let scope = self.scope.clone();
+        let (scope, most) = (self.scope.clone(), self.pulse.stretch(STRETCH));
         let read = move |snapshot: &Snapshot<'_>| {
-            Ok((snapshot.compacted_to(&scope)?, snapshot.unpushed(&scope, pushed, STRETCH)?))
+            Ok((snapshot.compacted_to(&scope)?, snapshot.unpushed(&scope, pushed, most)?))
         };
         self.store.read(read).await
     }
@@ -178,8 +218,14 @@ impl Replica<'_> {
         Ok(())
     }
 
-    /// Stores what a push did with rows that were read when the log stood at `head`.
-    async fn landed(&self, pushed: Pushed, head: i64, upto: i64) -> Result<Link, StoreError> {
+    /// Stores what a push did with rows that were read when the log stood at `head`, and how far a walk has come with it.
+    async fn landed(
+        &self,
+        pushed: Pushed,
+        head: i64,
+        upto: i64,
+        walk: Option<Option<Walk>>,
+    ) -> Result<Link, StoreError> {
         for (table, id) in &pushed.foreign {
             tracing::warn!(
                 table = table.name,
@@ -201,6 +247,9 @@ impl Replica<'_> {
                     note_foreign(tx, (&scope, &user), (table, id), Stays::Here)?;
                 }
                 tx.all_landed(&scope, head, &pushed.landed)?;
+                if let Some(walk) = &walk {
+                    tx.set_walk(&scope, walk.as_ref())?;
+                }
                 tx.set_link(&scope, &epoch, &stored)
             })
             .await?;
@@ -216,8 +265,9 @@ impl Replica<'_> {
     /// Pulls the next page; gives whether there may be more.
     pub(super) async fn pull(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
         let link = self.link().await?;
-        let page: Arrived = pull::page(connection, self.who, &self.scope, &link).await?;
-        let more = !page.rows.is_empty();
+        let most = self.pulse.stretch(pull::PAGE);
+        let page: Arrived = session::step(pull::page(connection, self.who, &self.scope, &link, most)).await?;
+        let (more, count) = (!page.rows.is_empty(), page.rows.len());
         let taken = self.commands.replicate(page).await?;
         if taken.foreign > 0 {
             tracing::warn!(
@@ -225,15 +275,17 @@ impl Replica<'_> {
                 "Rows of the server have ids that belong to somebody else here; they stay there."
             );
         }
+        self.pulse.moved(count);
         Ok(more)
     }
 
     /// Does what the server has to tell; gives whether there may be more.
     pub(super) async fn listen(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
         let link = self.link().await?;
-        let news = pull::news(connection, self.who, &self.scope, link.cursor).await?;
+        let news = session::step(pull::news(connection, self.who, &self.scope, link.cursor)).await?;
         if news.is_dirty {
-            self.set_link(&push::tidy(connection, self.who, &self.scope, &link).await?).await?;
+            let tidied = session::step(push::tidy(connection, self.who, &self.scope, &link)).await?;
+            self.set_link(&tidied).await?;
         }
         Ok((news.is_ahead || news.is_dirty) && self.pull(connection).await?)
     }

@@ -45,6 +45,8 @@ struct Inner {
     /// Whether the settings name the server.
     fixed: bool,
     current: Mutex<Option<Running>>,
+    /// Held while another one is taken.
+    changing: tokio::sync::Mutex<()>,
     /// Ended when dropped.
     _telling: AbortOnDropHandle<()>,
 }
@@ -70,9 +72,15 @@ impl Service {
     ) -> Result<Self, Refusal> {
         let stored = stored(&store).await?;
         let ground = Ground::new(store, commands, leases);
-        let telling = AbortOnDropHandle::new(tokio::spawn(tell(ground.status.subscribe(), board)));
+        let telling = AbortOnDropHandle::new(tokio::spawn(tell(ground.pulse.status.subscribe(), board)));
         let (fixed, current) = (configured.is_some(), Mutex::new(None));
-        let service = Self(Arc::new(Inner { ground, fixed, current, _telling: telling }));
+        let service = Self(Arc::new(Inner {
+            ground,
+            fixed,
+            current,
+            changing: tokio::sync::Mutex::default(),
+            _telling: telling,
+        }));
         if let Some(target) = configured.or(stored) {
             service.run(&target)?;
         }
@@ -82,7 +90,7 @@ impl Service {
     /// How the hub stands with its server.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.0.ground.status.borrow().clone()
+        self.0.ground.pulse.status.borrow().clone()
     }
 
     /// As [`Service::status`], with what waits at this moment.
@@ -100,7 +108,7 @@ impl Service {
     /// Hears of each change of that.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Status> {
-        self.0.ground.status.subscribe()
+        self.0.ground.pulse.status.subscribe()
     }
 
     /// Tries again at once; does nothing where there is no server.
@@ -190,7 +198,15 @@ impl Service {
         if self.0.fixed { Err(Refusal::Fixed) } else { Ok(()) }
     }
 
+    /// Runs to its end though whoever asked hangs up: what is noted must also run, or not.
     async fn change(&self, target: Option<Target>) -> Result<(), Refusal> {
+        let service = self.clone();
+        let changed = tokio::spawn(async move { service.change_to(target).await }).await;
+        changed.map_err(|_| Refusal::Fault(Fault::Fell))?
+    }
+
+    async fn change_to(&self, target: Option<Target>) -> Result<(), Refusal> {
+        let _alone = self.0.changing.lock().await;
         self.require_free()?;
         let store = &self.0.ground.store;
         let before = stored(store).await?;
@@ -198,6 +214,7 @@ impl Service {
         drop(self.current().take());
         self.0.ground.leases.forget();
         self.0.ground.outside().clear();
+        self.0.ground.ill.keep(|_| false);
         let noting = target.clone();
         let noted = store.write(move |tx| match &noting {
             Some(Target { url, ca }) => tx.set_server(Some(url), ca.as_deref()),
@@ -206,7 +223,7 @@ impl Service {
         let noted = noted.await;
         match if noted.is_ok() { target } else { before } {
             Some(target) => self.run(&target)?,
-            None => drop(self.0.ground.status.send_replace(Status::none())),
+            None => drop(self.0.ground.pulse.status.send_replace(Status::none())),
         }
         Ok(noted?)
     }
@@ -218,7 +235,7 @@ impl Service {
     pub(crate) async fn carried(&self, scopes: &[Scope]) -> Result<(), StoreError> {
         let store = &self.0.ground.store;
         let (upto, epoch) = (store.feed().head(), store.identity().epoch.clone());
-        let mut carried = self.0.ground.carried.subscribe();
+        let mut carried = self.0.ground.pulse.carried.subscribe();
         loop {
             carried.borrow_and_update();
             let (mut open, epoch) = (scopes.to_vec(), epoch.clone());
@@ -292,7 +309,10 @@ async fn stored(store: &Store) -> Result<Option<Target>, StoreError> {
 async fn tell(mut news: watch::Receiver<Status>, board: Board) {
     loop {
         let status = news.borrow_and_update().clone();
-        let words = status.message.clone().unwrap_or_else(|| status.in_words());
+        let mut words = status.message.clone().unwrap_or_else(|| status.in_words());
+        if let (State::Offline | State::Error, Some(since)) = (status.state, status.since) {
+            words = format!("{words} Since {}.", kairos_core::day::instant(since));
+        }
         board.set(
             "upstream",
             match status.state {

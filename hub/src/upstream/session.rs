@@ -1,5 +1,7 @@
 //! A connection to the server's database, and the transactions on it: each as one person, in the hub's own role.
 
+use std::time::Duration;
+
 use kairos_core::ids::UserId;
 use kairos_core::scope::Scope;
 use sqlx::postgres::PgArguments;
@@ -8,6 +10,17 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 
 use super::fault::Fault;
 use super::wire::SCHEMA;
+
+/// How long the server may take for the first thing of a step. One that says nothing for so long is not reached, whatever the
+/// connection looks like from here: a proxy or a line may keep it open for hours.
+const BEGIN: Duration = Duration::from_secs(15);
+/// How long a whole step may take, a push of a long stretch over a thin line among them.
+const STEP: Duration = Duration::from_secs(60);
+
+/// Takes a step; one that finds no end leaves a connection behind that is good for nothing.
+pub(super) async fn step<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(STEP, work).await.map_err(|_| Fault::silent())?
+}
 
 /// Who speaks to the server.
 #[derive(Debug, Clone)]
@@ -25,9 +38,10 @@ pub(super) async fn begin<'a>(
     snapshot: bool,
 ) -> Result<Transaction<'a, Postgres>, Fault> {
     let begin = if snapshot { "BEGIN ISOLATION LEVEL REPEATABLE READ" } else { "BEGIN" };
-    let mut tx = connection.begin_with(begin).await?;
-    sqlx::query("SELECT set_config('kairos.user_id', $1, true)").bind(person).execute(&mut *tx).await?;
-    Ok(tx)
+    // One way there and back for both.
+    let person = person.replace('\'', "''");
+    let begin = AssertSqlSafe(format!("{begin}; SELECT set_config('kairos.user_id', '{person}', true)"));
+    Ok(tokio::time::timeout(BEGIN, connection.begin_with(begin)).await.map_err(|_| Fault::silent())??)
 }
 
 /// A statement of ours, to be bound and run; `{}` in it stands for the schema.

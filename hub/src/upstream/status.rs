@@ -33,6 +33,12 @@ pub struct Status {
     /// What is the matter, or was noticed, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Since when the word is that, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+    /// Whose do not get through while others do, and why; for administrators.
+    #[serde(skip)]
+    pub stuck: Vec<(kairos_core::scope::Scope, String)>,
     /// Where the server is, without a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -42,7 +48,15 @@ impl Status {
     /// That of a hub without a server.
     #[must_use]
     pub fn none() -> Self {
-        Self { state: State::NotConfigured, pending: 0, synced_at: None, message: None, server: None }
+        Self {
+            state: State::NotConfigured,
+            pending: 0,
+            synced_at: None,
+            message: None,
+            since: None,
+            stuck: Vec::new(),
+            server: None,
+        }
     }
 
     /// The state as people read it.

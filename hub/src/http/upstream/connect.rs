@@ -53,7 +53,7 @@ fn word(fault: &Fault) -> &'static str {
         Fault::TooNew => "too_new",
         Fault::Refused(_) | Fault::Foreign => "refused",
         Fault::Code => "invalid_code",
-        Fault::Busy(_) | Fault::SetBack | Fault::Here(_) => "busy",
+        Fault::Busy(_) | Fault::SetBack | Fault::Here(_) | Fault::Fell => "busy",
     }
 }
 

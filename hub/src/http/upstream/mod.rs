@@ -76,6 +76,9 @@ struct Standing {
     /// For administrators: where the server is, without its password.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
+    /// For administrators: whose do not get through while others do, as the ids of people (`u:`) and households (`h:`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stuck: Vec<String>,
     /// For administrators: whether this hub stands beside the server, and makes codes for other houses.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<bool>,
@@ -101,13 +104,15 @@ impl Standing {
     /// As it is told to whoever listens.
     fn told(status: Status, for_admin: bool) -> Self {
         let message = status.message.clone().unwrap_or_else(|| status.in_words());
-        let Status { state, pending, synced_at, server, .. } = status;
+        let Status { state, pending, synced_at, server, stuck, .. } = status;
+        let stuck = if for_admin { stuck } else { Vec::new() };
         Self {
             state,
             pending,
             last_sync_at: synced_at,
             message,
             server: server.filter(|_| for_admin),
+            stuck: stuck.into_iter().map(|(scope, _)| scope.to_string()).collect(),
             relay: None,
             fixed: None,
         }

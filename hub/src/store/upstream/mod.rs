@@ -1,8 +1,9 @@
 //! How each scope stands with the server: [`base`], which clocks that last had of what was changed here since; [`outgoing`],
-//! what is to be pushed.
+//! what is to be pushed; [`walk`], how far a whole push or pull has come.
 
 mod base;
 mod outgoing;
+mod walk;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use base::{Base, Landed};
 pub use outgoing::{Batch, Outgoing, Place, Standing};
+pub use walk::Walk;
 
 use super::error::StoreError;
 use super::reader::Snapshot;
@@ -170,6 +172,8 @@ impl Tx<'_> {
         self.connection.execute("DELETE FROM upstream_scopes", [])?;
         self.connection.execute("DELETE FROM upstream_base", [])?;
         self.connection.execute("DELETE FROM cursors WHERE outlet = 'upstream'", [])?;
+        let walks = format!("{}%", walk::WALK);
+        self.connection.execute("DELETE FROM meta WHERE key LIKE ?1", [walks])?;
         *self.linked = false;
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Hub {
         let door = Commands::new(store.clone());
         let leases = Leases::default();
         let ground = Ground::new(store.clone(), door.clone(), leases.clone());
-        let status = ground.status.subscribe();
+        let status = ground.pulse.status.subscribe();
         let target = Target { url: server.url("postgres"), ca: None };
         let upstream = Upstream::new(ground, &target).unwrap();
         let running = AbortOnDropHandle::new(tokio::spawn(upstream.run()));

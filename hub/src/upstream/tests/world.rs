@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::super::fault::Fault;
 use super::super::handshake::Verdict;
+use super::super::pulse::Pulse;
 use super::super::replica::Replica;
 use super::super::session::Who;
 use super::super::{link, wire};
@@ -42,6 +43,7 @@ pub(super) struct Hub {
     pub(super) clock: Clock,
     pub(super) dir: tempfile::TempDir,
     pub(super) connection: Option<PgConnection>,
+    pulse: Pulse,
     count: std::cell::Cell<u32>,
 }
 
@@ -70,7 +72,7 @@ impl Hub {
             .await
             .unwrap();
         let door = Commands::new(store.clone());
-        Self { name: name.into(), store, door, clock, dir, connection: None, count: 0.into() }
+        Self { name: name.into(), store, door, clock, dir, connection: None, pulse: Pulse::default(), count: 0.into() }
     }
 
     pub(super) async fn wish(&self, wish: Wish) -> Outcome {
@@ -147,7 +149,8 @@ impl Hub {
             None => link::open(&link::address(url)?).await?,
         };
         let who = self.who();
-        let replica = Replica { store: &self.store, commands: &self.door, who: &who, scope: scope() };
+        let replica =
+            Replica { store: &self.store, commands: &self.door, who: &who, pulse: &self.pulse, scope: scope() };
         let before = self.store.feed().head();
         let verdict = replica.hello(&mut connection).await?;
         replica.settle(&mut connection).await?;
@@ -305,7 +308,13 @@ impl World {
                     let theirs = &there[id];
                     if !same(row, theirs) {
                         let who = hub.who();
-                        let replica = Replica { store: &hub.store, commands: &hub.door, who: &who, scope: scope() };
+                        let replica = Replica {
+                            store: &hub.store,
+                            commands: &hub.door,
+                            who: &who,
+                            pulse: &hub.pulse,
+                            scope: scope(),
+                        };
                         println!("{:?}", replica.link().await);
                         println!("{:?}", self.texts("SELECT (SELECT seq FROM kairos.sync_clock)::text || ' ' || string_agg(h::text, '; ') FROM kairos.hub_state h").await);
                         println!("{:?}", self.texts("SELECT id || ' ' || seq FROM kairos.habits").await);
