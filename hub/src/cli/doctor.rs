@@ -111,10 +111,8 @@ fn clock() -> Finding {
 fn parts(health: &serde_json::Value) -> Vec<Finding> {
     let mut found = vec![Finding::well("hub", "it is running")];
     for (part, state) in health["components"].as_object().into_iter().flatten() {
-        // The server is tried below.
-        if part == "upstream" {
-            continue;
-        }
+        // Where there is a server, it is tried below as well: that it lets the doctor in does not say that rows get there.
+        let part = if part == "upstream" { "replication" } else { part };
         let reason = state["reason"].as_str().unwrap_or_default();
         found.push(match state["status"].as_str() {
             Some("degraded") => Finding::ill(part, reason, advice(part)),
@@ -134,6 +132,10 @@ fn advice(part: &str) -> &'static str {
         "clock" => "Let the machine set its clock from the network (timedatectl set-ntp true).",
         "discovery" => {
             "Look whether the machine is in the home's network; name its interface with discovery.interfaces."
+        }
+        "replication" => {
+            "An administrator sees under More, Server whose changes wait and why. Everything works here meanwhile; `Try now` there \
+             tries again at once, and the hub's log says more."
         }
         "auth" => "Look whether PocketBase runs and what docs/ACCOUNTS.md says of its defaults.",
         _ => "The log of the hub says more (journalctl -u kairos-hub, or where it was started).",

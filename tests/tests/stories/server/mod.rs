@@ -10,6 +10,7 @@ mod hand;
 mod houses;
 mod keeping;
 mod leaving;
+mod lines;
 mod outage;
 mod persons;
 mod places;

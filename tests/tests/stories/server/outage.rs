@@ -16,7 +16,7 @@ const HABITS: usize = 25;
 const DAYS: usize = 100;
 
 /// Does something on each of many days; gives the events.
-async fn many_deeds(ada: &Person) -> Vec<String> {
+pub(super) async fn many_deeds(ada: &Person) -> Vec<String> {
     let mut habits = Vec::new();
     for n in 0..HABITS {
         habits.push(ada.habit(&format!("Habit {n}")).await);
