@@ -2,7 +2,7 @@
 //!
 //! A person comes about here when the provider first vouches for them, under the id they have there: hubs that never met
 //! make the same person. An account that was here first is never taken for somebody there because their mail addresses
-//! are equal; whoever is signed in to it links the two: see `super::links`.
+//! are equal, nor because another house says so; whoever is signed in to it links the two: see `super::links`.
 //!
 //! The provider is asked again about everybody who is signed in, at most once an hour: with an access token's quarter of an
 //! hour, a changed password ends access within an hour and a quarter. A provider that does not answer ends nothing.
@@ -305,7 +305,10 @@ fn follow_email(tx: &mut Tx<'_>, user: &UserId, there: &str) -> Result<(), Store
     Ok(())
 }
 
-/// Makes the person a provider vouches for; where the other houses know who they are, that person, who may have an account here.
+/// Makes the person a provider vouches for, under the id by which the other houses know them, if they do.
+///
+/// What the others say names somebody who is new here, and opens no account that is here: whoever has a login of the server
+/// can say anything about anybody. Who has an account links it while they are signed in to it ([`Auth::link`]).
 fn make(
     tx: &mut Tx<'_>,
     (provider, elsewhere): (&str, Option<UserId>),
@@ -316,18 +319,15 @@ fn make(
     let taken = |message: &str| StoreError::from(Rejection::new(RejectionCode::Conflict, message));
     let strange = || taken("Your id at the provider cannot be one here.");
     let user = elsewhere.clone().map_or_else(|| UserId::new(vouched.subject.as_str()).map_err(|_| strange()), Ok)?;
-    if let (Some(account), Some(_)) = (tx.account(&user)?, &elsewhere) {
-        if tx.identity_of(provider, &user)?.is_some() {
-            return Err(taken("Your account is linked with another one there."));
-        }
-        // As linking does: the provider's password counts from now on.
-        tx.set_password(&user, "")?;
-        let (provider, subject, checked_at) = (provider.into(), vouched.subject.clone(), tx.now());
-        tx.add_identity(&Identity { provider, subject, user, token, checked_at })?;
-        return Ok(account);
-    }
     if tx.account(&user)?.is_some() {
-        return Err(taken("There is somebody of this id on this hub already."));
+        return Err(taken(match (&elsewhere, tx.identity_of(provider, &user)?) {
+            (Some(_), None) => {
+                "In another house you are somebody who has an account on this hub, and the hub cannot know that it is yours. \
+                 Sign in to it with the password it has on this hub, and link the two."
+            }
+            (Some(_), Some(_)) => "The account that is yours in another house is linked with another one there.",
+            (None, _) => "There is somebody of this id on this hub already.",
+        }));
     }
     if read_email(&vouched.email).is_ok_and(|email| matches!(tx.account_of_email(&email), Ok(Some(_)))) {
         return Err(taken(
