@@ -349,7 +349,9 @@ impl Upstream {
             _ => State::Error,
         };
         tracing::debug!(%fault, "The server did not answer as hoped.");
-        self.say(state, Some(&fault.to_string())).await;
+        // Everybody hears how it goes, and nobody by which login.
+        let words = fault.to_string().replace(&format!("\"{}\"", self.0.options.get_username()), "of this hub");
+        self.say(state, Some(&words)).await;
     }
 }
 

@@ -1,14 +1,13 @@
 //! What a hub beside the server does for other houses: it hands out logins of the database for a code.
 //!
-//! Each house gets a login of its own, which the server's administrator can drop alone. Codes live in memory: after a restart
-//! of the relay a new one is made.
+//! Each code makes one login, under a name that nobody chooses, and touches no other: a house that looks with a new code goes on
+//! with the login it has. Codes live in memory: after a restart of the relay a new one is made.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kairos_core::Millis;
-use sha2::{Digest as _, Sha256};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::fault::Fault;
 use super::link;
@@ -20,6 +19,8 @@ use crate::config::{Config, HostName, TlsMode};
 const LIFETIME: Millis = 3_600_000;
 /// How many codes there are at once; one more takes the place of the oldest.
 const MOST: usize = 10;
+/// How many connections a house may hold: its line, what wakes it, a sign-in or two, and those that a cut left behind.
+const CONNECTIONS: usize = 16;
 
 /// A relay. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ struct Inner {
     /// Where other houses reach the database, without a login; and the authority they check it with.
     public: Option<(String, Option<String>)>,
     codes: Mutex<Vec<Code>>,
+    /// Held while a login is made: one code makes one.
+    making: tokio::sync::Mutex<()>,
 }
 
 /// The address of the first name that is known beyond the home: behind a proxy on the port where https is at home, else on the
@@ -51,8 +54,11 @@ fn address<'a>(mut names: impl Iterator<Item = &'a str>, proxied: bool, https: O
 struct Code {
     hash: [u8; 32],
     until: Millis,
-    /// The house that used it, which may do so again until it ends: it tests, looks, and connects.
-    used_by: Option<String>,
+    /// The house that used it, by a word that only it knows: it may do so again until the code ends, since it tests, looks, and
+    /// connects.
+    used_by: Option<[u8; 32]>,
+    /// The login it made: name and password.
+    login: Option<(String, String)>,
 }
 
 /// What a house connects with. No `Debug`: the address holds a password.
@@ -61,8 +67,6 @@ pub struct Given {
     pub database_url: String,
     /// The authority in PEM to check its certificate with.
     pub ca: Option<String>,
-    /// Where phones sync with the PowerSync Service.
-    pub powersync_url: Option<String>,
 }
 
 /// Why a house is given nothing.
@@ -95,7 +99,8 @@ impl Relay {
         let https = (config.tls.mode != TlsMode::Off).then(|| config.http.https_listen.port());
         let names = config.http.names.iter().map(HostName::as_str);
         let address = address(names, !config.http.trusted_proxies.is_empty(), https);
-        Ok(Some(Self(Arc::new(Inner { service, powersync_url, address, public, codes: Mutex::default() }))))
+        let (codes, making) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Some(Self(Arc::new(Inner { service, powersync_url, address, public, codes, making }))))
     }
 
     /// Where other houses reach this hub, as far as its settings tell.
@@ -131,34 +136,43 @@ impl Relay {
         if codes.len() >= MOST {
             codes.remove(0);
         }
-        codes.push(Code { hash: secret::hash(format!("{front}{back}")), until, used_by: None });
+        codes.push(Code { hash: secret::hash(format!("{front}{back}")), until, used_by: None, login: None });
         Ok((format!("{}-{}", secret::shown(&front), secret::shown(&back)), until))
     }
 
-    /// Gives a house a login for a code.
+    /// Gives a house the login of a code, made when it is first brought; `word` is known to that house alone.
     ///
     /// # Errors
     /// [`NotGiven`].
-    pub async fn redeem(&self, typed: &str, hub: &str, now: Millis) -> Result<Given, NotGiven> {
+    pub async fn redeem(&self, typed: &str, word: &str, now: Millis) -> Result<Given, NotGiven> {
         let Some((public, ca)) = &self.0.public else { return Err(NotGiven::NoAddress) };
         let hash = secret::hash(read(typed).ok_or(NotGiven::Code)?);
-        let name = login(hub);
-        {
-            let mut codes = self.codes();
-            codes.retain(|code| code.until > now);
-            let code = codes.iter_mut().find(|code| secret::same(&code.hash, &hash)).ok_or(NotGiven::Code)?;
-            match &code.used_by {
-                Some(before) if *before != name => return Err(NotGiven::Code),
-                _ => code.used_by = Some(name.clone()),
+        let _making = self.0.making.lock().await;
+        let made = self.take(&hash, secret::hash(word), now)?;
+        let (name, password) = if let Some(login) = made {
+            login
+        } else {
+            let target = self.0.service.target().ok_or_else(|| Fault::Unreachable("no server is connected".into()))?;
+            let mut connection = link::open(&link::options(&target)?).await?;
+            let login = (login(), secret::device_password());
+            grant(&mut connection, &login.0, &login.1).await?;
+            if let Some(code) = self.codes().iter_mut().find(|code| secret::same(&code.hash, &hash)) {
+                code.login = Some(login.clone());
             }
+            login
+        };
+        Ok(Given { database_url: with_login(public, &name, &password), ca: ca.clone() })
+    }
+
+    /// Takes a code for a house; gives the login that it made before, if it did.
+    fn take(&self, hash: &[u8; 32], by: [u8; 32], now: Millis) -> Result<Option<(String, String)>, NotGiven> {
+        let mut codes = self.codes();
+        codes.retain(|code| code.until > now);
+        let code = codes.iter_mut().find(|code| secret::same(&code.hash, hash)).ok_or(NotGiven::Code)?;
+        if !secret::same(code.used_by.get_or_insert(by), &by) {
+            return Err(NotGiven::Code);
         }
-        let target = self.0.service.target().ok_or_else(|| Fault::Unreachable("no server is connected".into()))?;
-        let mut connection = link::open(&link::options(&target)?).await?;
-        let password = secret::device_password();
-        grant(&mut connection, &name, &password).await?;
-        let address = link::address(public)?.username(&name).password(&password);
-        let database_url = address.to_url_lossy().to_string();
-        Ok(Given { database_url, ca: ca.clone(), powersync_url: self.0.powersync_url.clone() })
+        Ok(code.login.clone())
     }
 
     // Held for a look and never across an await.
@@ -177,18 +191,28 @@ fn read(typed: &str) -> Option<String> {
     Some(format!("{}{}", secret::read_code(front)?, secret::read_code(back)?))
 }
 
-/// The name of a house's login: the same each time.
-fn login(hub: &str) -> String {
-    let digest = Sha256::digest(hub.as_bytes());
-    digest[..6].iter().fold("kairos_house_".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+/// The name of a login that nobody has: no house can ask for another's.
+fn login() -> String {
+    crate::random::bytes::<6>().iter().fold("kairos_house_".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
-/// Makes a login that may do what a hub does, or gives it another password.
+/// An address with a login in it; what else stands in it stays as an administrator wrote it.
+fn with_login(public: &str, name: &str, password: &str) -> String {
+    let (scheme, rest) = public.split_once("://").unwrap_or(("postgres", public));
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    // Both are of letters that an address holds as they are.
+    format!("{scheme}://{name}:{password}@{host}{path}")
+}
+
+/// Makes a login that may do what a hub does.
 async fn grant(connection: &mut PgConnection, name: &str, password: &str) -> Result<(), Fault> {
     sqlx::query("RESET ROLE").execute(&mut *connection).await?;
-    let sql = "SELECT format(CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = $1)
-                 THEN 'ALTER ROLE %I LOGIN PASSWORD %L' ELSE 'CREATE ROLE %I LOGIN PASSWORD %L IN ROLE kairos_hub' END, $1, $2)";
-    let sql: String = sqlx::query_scalar(sql).bind(name).bind(password).fetch_one(&mut *connection).await?;
+    // Refused where there is one of that name: no login that exists is ever changed.
+    let sql = "SELECT format('CREATE ROLE %I LOGIN CONNECTION LIMIT %s PASSWORD %L IN ROLE kairos_hub', $1, $3, $2)";
+    let limit = CONNECTIONS.to_string();
+    let sql: String = sqlx::query_scalar(sql).bind(name).bind(password).bind(limit).fetch_one(&mut *connection).await?;
     match sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map_err(Fault::from) {
         Err(Fault::Refused(why)) => {
             Err(Fault::Refused(format!("its login may not make logins for other houses ({why}); see deploy/postgres")))
@@ -223,6 +247,18 @@ mod tests {
         for wrong in ["", "ABCD-EFGH", "ABCDEFGHJKMNPQ011", "ABCDEFGHJKMNPQ0!", "ÄBCDEFGHJKMNPQ0"] {
             assert!(read(wrong).is_none(), "{wrong}");
         }
-        assert_eq!(login("0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d").len(), "kairos_house_".len() + 12);
+    }
+
+    #[test]
+    fn a_login_is_nobody_elses_and_stands_in_an_address_that_any_program_reads() {
+        assert_eq!(login().len(), "kairos_house_".len() + 12);
+        assert_ne!(login(), login());
+        for (public, told) in [
+            ("postgres://db.example.org/kairos", "postgres://n:p@db.example.org/kairos"),
+            ("postgresql://x:y@db:5433/k?sslmode=require", "postgresql://n:p@db:5433/k?sslmode=require"),
+            ("postgres://db?dbname=k@x", "postgres://n:p@db?dbname=k@x"),
+        ] {
+            assert_eq!(with_login(public, "n", "p"), told);
+        }
     }
 }

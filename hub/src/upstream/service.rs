@@ -13,6 +13,7 @@ use super::identity;
 use super::preview::{self, Meeting};
 use super::{Fault, Ground, State, Status, Target, Upstream, link};
 use crate::auth::elsewhere::{Elsewhere, Known};
+use crate::auth::secret;
 use crate::commands::Commands;
 use crate::health::{self, Board};
 use crate::leases::Leases;
@@ -47,6 +48,8 @@ struct Inner {
     current: Mutex<Option<Running>>,
     /// Held while another one is taken.
     changing: tokio::sync::Mutex<()>,
+    /// By which a hub beside a server knows again who brought a code: until this hub ends.
+    word: String,
     /// Ended when dropped.
     _telling: AbortOnDropHandle<()>,
 }
@@ -79,6 +82,7 @@ impl Service {
             fixed,
             current,
             changing: tokio::sync::Mutex::default(),
+            word: secret::mint(""),
             _telling: telling,
         }));
         if let Some(target) = configured.or(stored) {
@@ -140,7 +144,7 @@ impl Service {
             return Err(Fault::WrongService("for the address of a hub a code of that hub is needed".into()));
         };
         let server = Web::at(url, None).map_err(Fault::WrongService)?;
-        let asked = json!({ "code": code, "hub_id": self.0.ground.store.identity().hub_id });
+        let asked = json!({ "code": code, "word": self.0.word });
         let answer = server.ask(Method::POST, "/api/upstream/redeem", None, Some(&asked)).await;
         let answer = answer
             .map_err(|why| if why.contains("certificate") { Fault::Untrusted(why) } else { Fault::Unreachable(why) })?;

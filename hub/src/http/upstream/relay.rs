@@ -15,8 +15,8 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::Json;
 use crate::upstream::{Given, NotGiven, Relay};
 
-/// How long the id of a hub is at most.
-const LONGEST_ID: usize = 128;
+/// How long the word of a house is.
+const WORD: std::ops::RangeInclusive<usize> = 16..=128;
 
 pub(super) fn router() -> OpenApiRouter<Desk> {
     OpenApiRouter::new().routes(routes!(make)).routes(routes!(redeem))
@@ -38,23 +38,21 @@ struct Made {
 /// A code, and the house that brings it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"code": "K7MF-2QXD-9H4T-1VBN", "hub_id": "0190a7b2-6f3e-7c4d-9a51-2b7e8f6a1c3d"}))]
+#[schema(example = json!({"code": "K7MF-2QXD-9H4T-1VBN", "word": "Zt3mO0yXwq1jY5c2kB7nFhV9sLpR4uAe"}))]
 struct Brought {
     code: String,
-    /// The id of the other hub: its login is its own, and the code is good for no other.
-    hub_id: String,
+    /// A random word of 16 to 128 characters that only this house knows: with it the code is good again, and for no other house.
+    word: String,
 }
 
 /// What the other house connects with.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"database_url": "postgres://kairos_house_0a1b2c3d4e5f:…@db.example.org:5432/kairos", "ca": null, "powersync_url": "https://sync.example.org"}))]
+#[schema(example = json!({"database_url": "postgres://kairos_house_0a1b2c3d4e5f:…@db.example.org:5432/kairos", "ca": null}))]
 struct Login {
     /// The address of the database, with a login of this house's own.
     database_url: String,
     /// The authority in PEM that its certificate is checked with, if there is one.
     ca: Option<String>,
-    /// Where phones away from home sync, if there is such a place.
-    powersync_url: Option<String>,
 }
 
 impl From<NotGiven> for ApiError {
@@ -103,13 +101,11 @@ async fn make(State(desk): State<Desk>, _: Keeper) -> Result<(StatusCode, Answer
 async fn redeem(State(desk): State<Desk>, peer: Peer, Json(body): Json<Brought>) -> Result<Answer<Login>, ApiError> {
     let relay = relay(&desk)?;
     desk.people.auth.admit_house(peer.address)?;
-    let is_id = !body.hub_id.is_empty() && body.hub_id.len() <= LONGEST_ID;
-    if !is_id {
-        return Err(
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "hub_id is no id.").with("field", "hub_id")
-        );
+    if !WORD.contains(&body.word.len()) {
+        let message = "word has 16 to 128 characters.";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message).with("field", "word"));
     }
     let now = desk.people.store.clock().now();
-    let Given { database_url, ca, powersync_url } = relay.redeem(&body.code, &body.hub_id, now).await?;
-    Ok(Answer(Login { database_url, ca, powersync_url }))
+    let Given { database_url, ca } = relay.redeem(&body.code, &body.word, now).await?;
+    Ok(Answer(Login { database_url, ca }))
 }

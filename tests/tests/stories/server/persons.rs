@@ -99,7 +99,8 @@ async fn another_house_gives_nobody_the_account_of_an_administrator() {
     let (status, said) = login(&home, BO).await;
     assert_eq!((status, &said["error"]["code"]), (409, &json!("conflict")), "{said}");
     assert!(said["error"]["message"].as_str().unwrap().contains("link the two"), "{said}");
-    let exchanged = home.http.post(home.url("/api/auth/exchange")).json(&json!({ "token": there.token(BO.0, BO.1).await }));
+    let exchanged =
+        home.http.post(home.url("/api/auth/exchange")).json(&json!({ "token": there.token(BO.0, BO.1).await }));
     assert_eq!(exchanged.send().await.unwrap().status(), 409);
 
     let ada = home.sign_in(ADA.0, "correct horse battery").await;

@@ -123,7 +123,7 @@ async fn another_house_comes_by_a_code_sees_what_would_meet_and_then_both_have_a
     // Who tries codes is slowed down.
     let mut last = 0;
     for _ in 0..30 {
-        let wrong = json!({ "code": "ABCD-EFGH-JKMN-PQRS", "hub_id": "x" });
+        let wrong = json!({ "code": "ABCD-EFGH-JKMN-PQRS", "word": "nobody knows this word" });
         last = place.ada_beside.ask(Method::POST, "/api/upstream/redeem", Some(wrong)).await.0.as_u16();
     }
     assert_eq!(last, 429);
@@ -155,4 +155,59 @@ async fn a_relay_answers_an_upload_when_the_server_has_it() {
     })
     .await;
     assert_eq!(place.server.psql("SELECT count(*) FROM kairos.habits WHERE id = 'late'").await.trim(), "1");
+}
+
+/// A code makes a login of its own, once, and looking with another changes nothing of what is connected.
+#[tokio::test]
+async fn a_code_touches_no_login_that_is_there() {
+    let mut place = Place::new().await;
+    until_state(&place.ada_beside, "synced").await;
+    let logins = "SELECT string_agg(rolname || ' ' || rolconnlimit || ' ' || oid, ',' ORDER BY oid)
+                  FROM pg_roles WHERE rolname LIKE 'kairos_house_%'";
+    let body = json!({ "url": place.address(), "code": place.code().await });
+    place.ada.post("/api/upstream/test", body.clone()).await;
+    place.ada.post("/api/upstream/preview", body.clone()).await;
+    let (status, said) = place.ada.ask(Method::PUT, "/api/upstream", Some(body)).await;
+    assert_eq!(status, 200, "{said}");
+    until_state(&place.ada, "synced").await;
+    let first = place.server.psql(logins).await;
+    assert!(first.contains(" 16 ") && !first.contains(','), "{first}");
+    let secret =
+        "SELECT md5(string_agg(rolpassword, ',' ORDER BY oid)) FROM pg_authid WHERE rolname LIKE 'kairos_house_%'";
+    let before = place.server.psql(secret).await;
+
+    // Another house brings its own code and says whatever it likes: the first has its login still, and the other its own.
+    let redeem = async |code: &str, word: &str| {
+        let body = json!({ "code": code, "word": word });
+        place.ada_beside.ask(Method::POST, "/api/upstream/redeem", Some(body)).await
+    };
+    let code = place.code().await;
+    let (status, given) = redeem(&code, "the word of another house").await;
+    assert_eq!(status, 200, "{given}");
+    let url = given["database_url"].as_str().unwrap();
+    assert!(url.starts_with("postgres://kairos_house_") && url.ends_with("/kairos") && !url.contains('?'), "{url}");
+    assert_eq!(redeem(&code, "the word of another house").await.1, given, "the same again");
+    assert_eq!(redeem(&code, "the word of somebody else").await.0, 403);
+    let names = place.server.psql(logins).await;
+    assert!(names.starts_with(&format!("{first},")), "{names}");
+    let name = first.split(' ').next().unwrap();
+    let of_first = secret.replace("LIKE 'kairos_house_%'", &format!("= '{name}'"));
+    assert_eq!(place.server.psql(&of_first).await, before);
+
+    // It looks with a third, and connects again after a cut all the same.
+    let third = json!({ "url": place.address(), "code": place.code().await });
+    assert_eq!(place.ada.post("/api/upstream/test", third).await["result"], "reachable");
+    place.server.stop().await;
+    place.server.start().await;
+    place.ada.post("/api/sync/now", json!({})).await;
+    until_state(&place.ada, "synced").await;
+
+    // Who hears how it goes does not hear by which login.
+    place.server.psql(&format!("ALTER ROLE {name} NOLOGIN")).await;
+    place.server.stop().await;
+    place.server.start().await;
+    place.ada.post("/api/sync/now", json!({})).await;
+    until_state(&place.ada, "error").await;
+    let health = place.home.health().await;
+    assert!(!health.to_string().contains("kairos_house_"), "{health}");
 }
