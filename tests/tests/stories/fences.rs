@@ -79,6 +79,8 @@ impl Things {
             // For administrators, whoever's it is.
             "/api/users/{id}" | "/api/users/{id}/disable" | "/api/users/{id}/enable" => (vec![("id", &self.user)], 403),
             "/api/backups/{name}/download" | "/api/backups/{name}/restore" => (vec![("name", &self.backup)], 403),
+            // One's own only: it names no id, and here nobody is linked.
+            "/api/me/identities/{provider}" => (vec![("provider", "pocketbase")], 404),
             // Nobody's.
             "/probes/{probe}" => (vec![("probe", "")], 200),
             // Whoever stands before a display that waits may have it.
@@ -109,7 +111,7 @@ fn bodies(path: &str, foreign_habit: &str) -> Vec<Value> {
     if path.starts_with("/api/recovery/") {
         return vec![json!({ "action": "RESUME" }), json!({ "action": "ARCHIVE", "notes": "Mine now" })];
     }
-    if path.ends_with("/start") {
+    if path.ends_with("/start") || path.contains("/identities/") {
         return vec![json!({})];
     }
     vec![json!({}), json!({ "name": "Mine now" })]
