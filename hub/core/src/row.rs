@@ -1,7 +1,7 @@
 //! Rows: values, and beside them the clock each register was last written at.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -168,9 +168,11 @@ impl Row {
     }
 
     /// The row as every database can hold it: each value of its column's kind, and no text with a NUL. A value that is not so
-    /// has none that would be nearer; it becomes nothing, which `repair` shows as the column's preset.
+    /// has none that would be nearer; it becomes nothing, which `repair` shows as the column's preset. So are the names of unknown
+    /// columns ([`Row::clean_names`]).
     #[must_use]
     pub fn typed(mut self) -> Self {
+        self.clean_names();
         let text = |text: String| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
         for (name, value) in &mut self.columns {
             let Some(column) = self.table.column(name) else { continue };
@@ -186,7 +188,9 @@ impl Row {
                 #[allow(clippy::cast_precision_loss)] // amounts, far below 2^53
                 (Kind::Real, Value::Integer(number)) => Value::Real(number as f64),
                 // Zero has one sign.
-                (Kind::Real, Value::Real(number)) => Value::Real(if number == 0.0 { 0.0 } else { number }),
+                (Kind::Real, Value::Real(number)) if number.is_finite() => {
+                    Value::Real(if number == 0.0 { 0.0 } else { number })
+                }
                 _ => Value::Null,
             };
             *value = typed;
@@ -211,10 +215,45 @@ impl Row {
         let fits = |column: &Column| match (column.kind, self.columns.get(column.name)) {
             (_, None | Some(Value::Null)) | (Kind::Integer, Some(Value::Integer(_))) => true,
             (Kind::Text, Some(Value::Text(words))) => !words.contains('\0'),
-            (Kind::Real, Some(Value::Real(number))) => *number != 0.0 || number.is_sign_positive(),
+            (Kind::Real, Some(Value::Real(number))) => number.is_finite() && (*number != 0.0 || number.is_sign_positive()),
             _ => false,
         };
-        self.extra.is_empty() && self.table.columns.iter().all(fits)
+        let known = |name: &str| name == DELETED_AT || self.table.registers().contains(&name);
+        self.extra.is_empty()
+            && self.table.columns.iter().all(fits)
+            && self.clocks.keys().all(|register| known(register.as_ref()))
+    }
+
+    /// Gives unknown columns names that every database can hold, and lets go of those whose name has a place of its own in the
+    /// row. Where two come to have one name, the later stands: what is left follows from the row alone, whoever does it.
+    pub fn clean_names(&mut self) {
+        let unfit = |name: &str| name.contains('\0');
+        let names = self.extra.keys().map(String::as_str).chain(self.clocks.keys().map(AsRef::as_ref));
+        let unfit: BTreeSet<String> = names.filter(|name| unfit(name)).map(str::to_owned).collect();
+        for name in unfit {
+            let (value, clock) = (self.extra.remove(&name), self.clocks.remove(name.as_str()));
+            let name = name.replace('\0', "\u{fffd}");
+            let stands = (self.clocks.get(name.as_str()), self.extra.get(&name));
+            if (clock.as_ref(), value.as_ref()) > stands {
+                self.extra.extend(value.map(|value| (name.clone(), value)));
+                self.clocks.extend(clock.map(|clock| (Cow::Owned(name), clock)));
+            }
+        }
+        let table = self.table;
+        let is_taken = |name: &str| is_own(name) || table.column(name).is_some() || table.registers().contains(&name);
+        let taken: Vec<String> = self.extra.keys().filter(|name| is_taken(name)).cloned().collect();
+        for name in taken {
+            self.extra.remove(&name);
+            if name != DELETED_AT && !table.registers().contains(&name.as_str()) {
+                self.clocks.remove(name.as_str());
+            }
+        }
+        // A clock needs something to speak of.
+        let is_known = |name: &str| name == DELETED_AT || table.registers().contains(&name);
+        self.clocks.retain(|name, _| is_known(name) || !is_taken(name));
+        for name in self.clocks.keys().filter(|name| !is_known(name)) {
+            self.extra.entry(name.to_string()).or_insert(Value::Null);
+        }
     }
 
     /// The registers the row has: its described columns', its unknown columns, its deletion if it was ever deleted.
@@ -263,12 +302,16 @@ impl Row {
     }
 }
 
+/// Whether this is the name of something that every row has.
+fn is_own(name: &str) -> bool {
+    matches!(name, "id" | "scope" | "user_id" | "created_at" | "updated_at" | "hlc" | DELETED_AT)
+}
+
 /// A sound row on its way to clients; a described name wins over an unknown column of the same name.
 struct Shown<'a>(&'a Row);
 
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const OWN: [&str; 7] = ["id", "scope", "user_id", "created_at", "updated_at", "hlc", DELETED_AT];
         let row = self.0;
         let mut json = serializer.serialize_map(None)?;
         json.serialize_entry("id", &row.id)?;
@@ -282,7 +325,7 @@ impl Serialize for Shown<'_> {
         json.serialize_entry("hlc", &row.hlc())?;
         json.serialize_entry(DELETED_AT, &row.deleted_at)?;
         for (name, value) in &row.extra {
-            if !OWN.contains(&name.as_str()) && row.table.column(name).is_none() {
+            if !is_own(name) && row.table.column(name).is_none() {
                 json.serialize_entry(name, value)?;
             }
         }
@@ -329,5 +372,34 @@ mod tests {
             (&typed.columns["target_value"], &typed.extra["mood"]),
             (&Value::Real(8.0), &Value::Integer(10_000_000_000_000_000))
         );
+    }
+
+    #[test]
+    fn names_that_no_database_can_hold_are_cleaned_the_same_way_everywhere() {
+        let ada = UserId::new("ada").unwrap();
+        let at = |millis| Hlc::from_parts(millis, 0, "a");
+        let mut row = Row::new(&HABITS, "h", Scope::Person(ada.clone()), ada, 1);
+        row.stamp_all(&at(9));
+        for (name, value, millis) in [
+            ("z\0z", "older", 1),
+            ("z\u{fffd}z", "newer", 2),
+            ("\0", "kept", 3),
+            ("quota", "no column", 4),
+            ("hlc", "", 5),
+        ] {
+            row.extra.insert(name.into(), value.into());
+            if name != "quota" {
+                row.clocks.insert(Cow::Owned(name.into()), at(millis));
+            }
+        }
+        // A clock that speaks of nothing.
+        row.clocks.insert("only\0".into(), at(6));
+        let clean = row.typed();
+        let extra: Vec<_> = clean.extra.iter().map(|(name, value)| (name.as_str(), value.as_text())).collect();
+        assert_eq!(extra, [("only\u{fffd}", None), ("z\u{fffd}z", Some("newer")), ("\u{fffd}", Some("kept"))]);
+        assert_eq!((&clean.clocks["z\u{fffd}z"], &clean.clocks["\u{fffd}"]), (&at(2), &at(3)));
+        assert_eq!((&clean.clocks["quota"], clean.clocks.get("hlc")), (&at(9), None));
+        assert!(clean.clocks.keys().all(|name| !name.contains('\0')));
+        assert_eq!(clean.clone().typed(), clean);
     }
 }

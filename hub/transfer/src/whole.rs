@@ -282,6 +282,7 @@ fn row(line: Line<'_>, person: &UserId) -> Result<Row, String> {
             }
         }
     }
+    row.clean_names();
     sound(&row)?;
     Ok(row)
 }

@@ -177,6 +177,9 @@ fn registers(
                 return Err(refusal("is the name of a group of columns here"));
             }
             if value != before.map_or_else(|| stored_extra(known, name), |before| Value::from_json(before.clone())) {
+                if name.is_empty() || name.chars().any(char::is_control) {
+                    return Err(refusal("is no name of a column: it is empty or has control characters"));
+                }
                 found.entry(name.clone().into()).or_default().push((name.clone().into(), value));
             }
             continue;

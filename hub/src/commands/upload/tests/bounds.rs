@@ -57,6 +57,14 @@ async fn columns_nobody_described_are_few_however_they_come() {
     // The name of a group of columns is none of a column.
     let group = phone.send(&house, "ada", vec![tea("e"), patch("habits", "e", json!({ "quota": 1 }), json!({}))]).await;
     assert_eq!(fates(&group), ["applied", "quarantined"]);
+    // Nor is what no database can hold.
+    for name in ["", "zz\u{0}", "a\nb", "\u{9b}"] {
+        let named =
+            phone.send(&house, "ada", vec![patch("habits", "e", json!({ name: 1, "name": "Milk" }), json!({}))]).await;
+        assert_eq!(fates(&named), ["quarantined"], "{name:?}");
+        let made = phone.send(&house, "ada", vec![put("habits", "d", json!({ name: 1, "name": "Milk" }))]).await;
+        assert_eq!(fates(&made), ["quarantined"], "{name:?}");
+    }
 }
 
 #[tokio::test]
