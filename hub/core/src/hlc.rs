@@ -3,6 +3,7 @@
 //! Written `%016x-<node>` it sorts as text (byte order), which is how databases compare it.
 //! A hub keeps its own high-water mark across restarts, so a Pi without a clock never steps back.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,8 +14,12 @@ use crate::Millis;
 /// The longest node name, in bytes.
 pub const MAX_NODE: usize = 64;
 
+/// 2200-01-01: what a clock reads from then on is not believed. Such readings come before all others, wherever they are compared,
+/// so that a row that came with one is written over as any other, and nobody waits for the end of time.
+pub const HORIZON: Millis = 7_258_118_400_000;
+
 /// One reading of a hybrid logical clock.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hlc {
     packed: u64,
@@ -61,6 +66,12 @@ impl Hlc {
         Self { node: node.into(), ..self }
     }
 
+    /// Whether it is of a time before [`HORIZON`].
+    #[must_use]
+    pub fn is_believed(&self) -> bool {
+        self.millis() < HORIZON
+    }
+
     /// The wall-clock part, in milliseconds.
     #[must_use]
     pub fn millis(&self) -> Millis {
@@ -83,6 +94,20 @@ impl Hlc {
 
 fn pack(millis: Millis) -> u64 {
     u64::try_from(millis).unwrap_or(0).min((1 << 48) - 1) << 16
+}
+
+/// As their texts sort, but for readings that are not believed, which come first.
+impl Ord for Hlc {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |clock: &Self| (clock.is_believed(), clock.packed);
+        key(self).cmp(&key(other)).then_with(|| self.node.cmp(&other.node))
+    }
+}
+
+impl PartialOrd for Hlc {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for Hlc {
@@ -206,9 +231,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn readings_beyond_the_horizon_come_before_all_others() {
+        let clock = |text: &str| Hlc::parse(text).unwrap();
+        let last = Hlc { packed: pack(HORIZON) - 1, node: "z".into() };
+        let sorted = [
+            Hlc::from_parts(HORIZON, 0, "a"),
+            clock("7fffffffffffffff-z"),
+            clock("ffffffffffffffff-a"),
+            clock("ffffffffffffffff-z"),
+            Hlc::from_parts(0, 0, "a"),
+            Hlc::from_parts(1_795_514_400_000, 0, "a"),
+            last,
+        ];
+        assert!(
+            sorted.is_sorted() && sorted.iter().all(|one| sorted.iter().filter(|other| *other == one).count() == 1)
+        );
+    }
+
     proptest! {
         #[test]
-        fn order_of_text_is_order_of_values(a in any::<u64>(), b in any::<u64>(), n in "[a-z0-9]{1,8}", m in "[a-z0-9]{1,8}") {
+        fn order_of_text_is_order_of_values(a in 0..pack(HORIZON), b in 0..pack(HORIZON), n in "[a-z0-9]{1,8}", m in "[a-z0-9]{1,8}") {
             let x = Hlc { packed: a, node: n.as_str().into() };
             let y = Hlc { packed: b, node: m.as_str().into() };
             prop_assert_eq!(x.cmp(&y), x.to_string().cmp(&y.to_string()));

@@ -2,6 +2,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::hlc::HORIZON;
 use crate::ids::UserId;
 use crate::repair;
 use crate::schema::{COMPLETIONS, HABITS, TABLES, Table};
@@ -97,9 +98,28 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Any time of a clock, also one that is not believed.
+fn any_time() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0_i64..6, 1 => prop::sample::select(vec![HORIZON - 1, HORIZON, HORIZON + 1, (1 << 48) - 1])]
+}
+
+#[test]
+fn a_clock_of_the_end_of_time_loses_to_any_other_and_is_written_over() {
+    let (mut theirs, mut ours) = (habit(), habit());
+    theirs.set("name", "Theirs", &Hlc::parse("ffffffffffffffff-z").unwrap());
+    ours.set("name", "Ours", &at(2, "a"));
+    for merged in [merge(&ours, &theirs).unwrap(), merge(&theirs, &ours).unwrap()] {
+        assert_eq!((merged.text("name").as_str(), &merged.clocks["name"]), ("Ours", &at(2, "a")));
+    }
+    let mut edited = theirs.clone();
+    edited.set("name", "Mine again", &at(3, "b"));
+    assert_eq!(edited.clocks["name"], at(3, "b"));
+    assert_eq!(merge(&theirs, &edited).unwrap().text("name"), "Mine again");
+}
+
 fn any_row(table: &'static Table) -> impl Strategy<Value = Row> {
     let edits = prop::collection::vec(
-        (0..table.columns.len() + 2, any_value(), 0_i64..6, prop::sample::select(vec!["a", "b"])),
+        (0..table.columns.len() + 2, any_value(), any_time(), prop::sample::select(vec!["a", "b"])),
         0..12,
     );
     (edits, 0_i64..3, prop::sample::select(vec!["ada", "bo"])).prop_map(move |(edits, born, author)| {
