@@ -215,7 +215,9 @@ impl Row {
         let fits = |column: &Column| match (column.kind, self.columns.get(column.name)) {
             (_, None | Some(Value::Null)) | (Kind::Integer, Some(Value::Integer(_))) => true,
             (Kind::Text, Some(Value::Text(words))) => !words.contains('\0'),
-            (Kind::Real, Some(Value::Real(number))) => number.is_finite() && (*number != 0.0 || number.is_sign_positive()),
+            (Kind::Real, Some(Value::Real(number))) => {
+                number.is_finite() && (*number != 0.0 || number.is_sign_positive())
+            }
             _ => false,
         };
         let known = |name: &str| name == DELETED_AT || self.table.registers().contains(&name);

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use kairos_core::change::{Change, Op, Origin};
 use kairos_core::event::Event;
-use kairos_core::hlc::{Hlc, HybridClock};
+use kairos_core::hlc::{HORIZON, Hlc, HybridClock};
 use kairos_core::ids::HabitId;
 use kairos_core::row::Row;
 use kairos_core::schema::{COMPLETION_EVENTS, Table};
@@ -64,10 +64,14 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub fn tick_in_cell(&mut self, habit: &HabitId, date: &str, actor: &str) -> Result<Hlc, StoreError> {
+        // Readings that are not believed come before all others, though not as text.
+        let horizon = Hlc::from_parts(HORIZON, 0, "").to_string();
         let latest: Option<String> = self
             .connection
-            .prepare_cached("SELECT max(hlc) FROM completion_events WHERE habit_id = ?1 AND date = ?2 AND actor = ?3")?
-            .query_row((habit.as_str(), date, actor), |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT max(hlc) FROM completion_events WHERE habit_id = ?1 AND date = ?2 AND actor = ?3 AND hlc < ?4",
+            )?
+            .query_row((habit.as_str(), date, actor, horizon), |row| row.get(0))?;
         let at = self.tick();
         Ok(match latest.and_then(|latest| Hlc::parse(&latest).ok()) {
             Some(latest) if latest >= at => latest.next(at.node()),
