@@ -362,7 +362,7 @@ const household_members = new Table(
   tracked
 );
 
-// A value that lost a merge unseen, an upload that could not be applied, or a row whose id is somebody else's elsewhere. Nothing is lost: the first two can be restored, the last stays where it is.
+// A value that lost a merge unseen, an upload that could not be applied, a row whose id is somebody else's elsewhere, or one that the server has and that cannot be read. Nothing is lost: the first two can be restored, the others stay where they are.
 // A new row needs kind.
 const conflicts = new Table(
   {

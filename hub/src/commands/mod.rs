@@ -200,7 +200,10 @@ fn require_edit(by: &Principal, scope: &Scope) -> Result<(), StoreError> {
 /// refuse: it is mended whenever it is read.
 fn set_fields(tx: &mut Tx<'_>, row: &mut Row, fields: &Fields, closed: &[&str]) -> Result<bool, StoreError> {
     let at = tx.tick();
-    let known: Vec<_> = repair::faults(row).into_iter().filter(|fault| is_given(&row.get(fault.column))).collect();
+    // Of a row that is being made, a required column that nobody gives is its own fault.
+    let stands = tx.row(row.table, &row.id)?.is_some();
+    let mut known = repair::faults(row);
+    known.retain(|fault| stands || is_given(&row.get(fault.column)));
     let mut differs = false;
     for (name, value) in fields {
         let Some(column) = row.table.column(name) else {

@@ -25,8 +25,14 @@ use crate::store::{Landed, Link, StoreError, Tx};
 pub(crate) struct Arrived {
     /// Whose they are.
     pub(crate) scope: Scope,
-    /// The rows, in the order in which the server wrote them.
-    pub(crate) rows: Vec<Row>,
+    /// As whom they were read.
+    pub(crate) by: UserId,
+    /// The rows, in the order in which the server wrote them, and whether it has each otherwise than it can be read.
+    pub(crate) rows: Vec<(Row, bool)>,
+    /// Rows that cannot be read.
+    pub(crate) unreadable: Vec<(&'static Table, String)>,
+    /// Whether more may follow.
+    pub(crate) more: bool,
     /// How the scope stands with the server once they are taken in.
     pub(crate) link: Link,
 }
@@ -53,11 +59,11 @@ impl Commands {
 
 fn take_in(tx: &mut Tx<'_>, arrived: &Arrived, epoch: &str) -> Result<TakenIn, StoreError> {
     let (mut taken, mut follow) = (TakenIn::default(), Follow::default());
-    for row in &arrived.rows {
+    for (row, mended) in &arrived.rows {
         if row.scope != arrived.scope {
             continue;
         }
-        match place(tx, row, &mut follow)? {
+        match place(tx, row, *mended, &mut follow)? {
             Some(changed) => taken.changed += usize::from(changed),
             None => {
                 taken.foreign += 1;
@@ -66,13 +72,17 @@ fn take_in(tx: &mut Tx<'_>, arrived: &Arrived, epoch: &str) -> Result<TakenIn, S
             }
         }
     }
+    for (table, id) in &arrived.unreadable {
+        note_unreadable(tx, (&arrived.scope, &arrived.by), (table, id))?;
+    }
     fold(tx, follow)?;
     tx.set_link(&arrived.scope, epoch, &arrived.link)?;
     Ok(taken)
 }
 
-/// Merges a row into what stands here; gives whether that changed anything, `None` where the id is somebody else's.
-fn place(tx: &mut Tx<'_>, theirs: &Row, follow: &mut Follow) -> Result<Option<bool>, StoreError> {
+/// Merges a row into what stands here; gives whether that changed anything, `None` where the id is somebody else's. What the server
+/// has otherwise than it can be read goes back to it.
+fn place(tx: &mut Tx<'_>, theirs: &Row, mended: bool, follow: &mut Follow) -> Result<Option<bool>, StoreError> {
     for clock in theirs.clocks.values().chain(theirs.touched.as_ref()) {
         tx.observe(clock, MAX_AHEAD);
     }
@@ -80,7 +90,7 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, follow: &mut Follow) -> Result<Option<bo
     let Some(known) = known else {
         let mut row = theirs.clone();
         forget_fold(&mut row, None);
-        tx.put(&row, Origin::Upstream)?;
+        tx.put(&row, if mended { Origin::Merge } else { Origin::Upstream })?;
         follow.note(None, &row);
         return Ok(Some(true));
     };
@@ -92,7 +102,7 @@ fn place(tx: &mut Tx<'_>, theirs: &Row, follow: &mut Follow) -> Result<Option<bo
     forget_fold(&mut merged, Some(&known));
     let base = tx.base(theirs.table, &theirs.id)?;
     let losses = Lost::all(&ours, theirs, &merged, |register, clock| base.is_unseen(register, clock));
-    let as_theirs = same(&merged, theirs);
+    let as_theirs = !mended && same(&merged, theirs);
     let changed = !same(&merged, &known) || folded_otherwise(&merged, &known);
     if changed || !as_theirs {
         let origin = if as_theirs { Origin::Upstream } else { Origin::Merge };
@@ -165,16 +175,42 @@ pub(crate) fn note_foreign(
         }
     };
     let id = ids::derive(&format!("foreign|{side}|{scope}|{}|{row}", table.name));
+    note(tx, (scope, user), (table, row), (id, "foreign", reason), Some(side))
+}
+
+/// Notes under conflicts, once, that the server has a row that cannot be read.
+fn note_unreadable(
+    tx: &mut Tx<'_>,
+    (scope, user): (&Scope, &UserId),
+    (table, row): (&'static Table, &str),
+) -> Result<(), StoreError> {
+    let reason = "The server has this row in a form that cannot be read, or it is too large. It stays there until somebody writes \
+                  it anew, here or there.";
+    let id = ids::derive(&format!("unreadable|{scope}|{}|{row}", table.name));
+    // What cannot be an id is no name either.
+    let row = if ids::EventId::new(row).is_ok() { row } else { "" };
+    note(tx, (scope, user), (table, row), (id, "unreadable", reason), None)
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    (scope, user): (&Scope, &UserId),
+    (table, row): (&'static Table, &str),
+    (id, kind, reason): (String, &str, &str),
+    side: Option<&str>,
+) -> Result<(), StoreError> {
     if tx.row(&CONFLICTS, &id)?.is_some() {
         return Ok(());
     }
     let at = tx.tick();
     let mut entry = Row::new(&CONFLICTS, id, scope.clone(), user.clone(), tx.now());
     entry.stamp_all(&at);
-    entry.set("kind", "foreign", &at);
+    entry.set("kind", kind, &at);
     entry.set("table_name", table.name, &at);
-    entry.set("row_id", row, &at);
-    entry.set("kept_value", json!({ "stays": side }).to_string(), &at);
+    entry.set("row_id", (!row.is_empty()).then_some(row), &at);
+    if let Some(side) = side {
+        entry.set("kept_value", json!({ "stays": side }).to_string(), &at);
+    }
     entry.set("reason", reason, &at);
     tx.put(&entry, Origin::Local).map(drop)
 }

@@ -55,7 +55,7 @@ struct Wanted {
 struct Conflict {
     /// Its id.
     id: String,
-    /// `lost`, `quarantined` or `foreign`.
+    /// `lost`, `quarantined`, `foreign` or `unreadable`.
     kind: String,
     /// `OPEN`, `RESTORED` or `DISMISSED`.
     status: String,

@@ -46,13 +46,21 @@ pub(super) async fn page(
 ) -> Result<Arrived, Fault> {
     let mut tx = session::begin(connection, who.person.as_str(), true).await?;
     let found = wire::page(&mut tx, scope, link.cursor, i64::try_from(most).unwrap_or(i64::MAX)).await?;
-    let cursor = found.last().map_or(link.cursor, |last| last.seq);
+    let cursor = found.last.unwrap_or(link.cursor);
     let moves = Moves { cursor: Some(cursor), high: 0 };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
     tx.commit().await?;
-    let rows = found.into_iter().map(|stored| stored.row).collect();
+    for (table, id) in &found.unreadable {
+        tracing::warn!(
+            table = table.name,
+            id,
+            "The server has a row that cannot be read, or is too large; it stays there."
+        );
+    }
+    let rows = found.rows.into_iter().map(|stored| (stored.row, stored.mended)).collect();
     let link = Link { cursor, fence: Some(word), ..link.clone() };
-    Ok(Arrived { scope: scope.clone(), rows, link })
+    let by = who.person.clone();
+    Ok(Arrived { scope: scope.clone(), by, rows, unreadable: found.unreadable, more: found.last.is_some(), link })
 }
 
 /// The ids of all rows of a table that the server has of a scope, deleted ones too.

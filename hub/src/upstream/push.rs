@@ -162,7 +162,7 @@ async fn merged<'a>(
                         let entry = lost.entry(&row);
                         losses.insert(entry.id.clone(), entry);
                     }
-                    let changed = !same(theirs, &row);
+                    let changed = there.is_mended(&row.id) || !same(theirs, &row);
                     (Cow::Owned(row), changed)
                 }
                 None => (ours, true),
@@ -181,7 +181,7 @@ async fn merged<'a>(
             }
         }
         if table == &COMPLETIONS {
-            merged.days = there;
+            merged.days = there.rows;
         }
     }
     if !losses.is_empty() {

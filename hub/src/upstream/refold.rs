@@ -91,7 +91,7 @@ impl World {
         let habits: BTreeSet<&str> = wanted.iter().map(|(habit, ..)| habit.as_str()).collect();
         let habits: Vec<&str> = habits.into_iter().collect();
         // A deleted habit keeps its days.
-        let mut living = wire::by_ids(tx, &HABITS, &habits).await?;
+        let mut living = wire::by_ids(tx, &HABITS, &habits).await?.rows;
         living.retain(|_, habit| habit.scope == *scope);
         let schedules = wire::in_scope(tx, &HABIT_SCHEDULES, "habit_id = ANY($2)", scope, &habits).await?;
         // What several people do of one habit on one day is read once.
@@ -106,7 +106,7 @@ impl World {
             .map(|id| id.to_string())
             .collect();
         let more: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !cells.contains_key(*id)).collect();
-        cells.extend(wire::by_ids(tx, &COMPLETIONS, &more).await?);
+        cells.extend(wire::by_ids(tx, &COMPLETIONS, &more).await?.rows);
         let schedules = schedules.into_iter().map(|row| (row.id.clone(), row)).collect();
         Ok(Self { wanted, habits: living, schedules, events, cells })
     }

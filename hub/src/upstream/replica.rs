@@ -257,7 +257,9 @@ impl Replica<'_> {
             // As if it had been pulled, without what is the same on both sides.
             link.cursor = cursor;
             let scope = self.scope.clone();
-            self.commands.replicate(Arrived { scope, rows: pushed.otherwise, link: link.clone() }).await?;
+            let (by, rows) = (self.who.person.clone(), pushed.otherwise.into_iter().map(|row| (row, false)).collect());
+            let (unreadable, more) = (Vec::new(), false);
+            self.commands.replicate(Arrived { scope, by, rows, unreadable, more, link: link.clone() }).await?;
         }
         Ok(link)
     }
@@ -267,7 +269,7 @@ impl Replica<'_> {
         let link = self.link().await?;
         let most = self.pulse.stretch(pull::PAGE);
         let page: Arrived = session::step(pull::page(connection, self.who, &self.scope, &link, most)).await?;
-        let (more, count) = (!page.rows.is_empty(), page.rows.len());
+        let (more, count) = (page.more, page.rows.len());
         let taken = self.commands.replicate(page).await?;
         if taken.foreign > 0 {
             tracing::warn!(

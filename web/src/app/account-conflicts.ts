@@ -13,7 +13,7 @@ interface Entry {
   at: number | null;
   aside: boolean;
   /** Its id belongs to somebody else on the other side: on which it stays, where there is nothing to choose. */
-  foreign: "here" | "there" | null;
+  foreign: "here" | "there" | "unreadable" | null;
   table: string | null;
   /** Whose it is, as a person knows it. */
   name: string;
@@ -77,7 +77,7 @@ export class KairosConflicts extends View {
     const known = of?.name ?? this.habits.get(String(change?.data["habit_id"] ?? row_id));
     const name = [known ?? kindOf(table), table === "completions" ? dateText(of?.date ?? null) : ""].filter(Boolean).join(" · ");
     const aside = kind === "quarantined";
-    const foreign = kind === "foreign" ? (stays ?? "here") : null;
+    const foreign = kind === "unreadable" ? kind : kind === "foreign" ? (stays ?? "here") : null;
     return {
       id, at, aside, foreign, table, name,
       also: aside ? (change ? changeText(change) : kindOf(table)) : valuesText(table, lost ?? {}),

@@ -42,6 +42,7 @@ const en = {
   foreign: {
     here: "This stays on this hub. On the server something of somebody else has the same id, so it cannot go there. Nothing of it is gone, and there is nothing to do.",
     there: "This stays on the server. On this hub something of somebody else has the same id, so it cannot come here. Nothing of it is gone, and there is nothing to do.",
+    unreadable: "This stays on the server: there it stands in a form that cannot be read, or it is too large. Whatever is written in it anew, here or there, puts it right.",
   },
   why: "Because",
   restore: "Take it",
@@ -169,6 +170,7 @@ const de: typeof en = {
   foreign: {
     here: "Das bleibt auf diesem Hub. Auf dem Server hat etwas von jemand anderem dieselbe Kennung, darum kann es nicht dorthin. Es ist alles noch da, und zu tun ist nichts.",
     there: "Das bleibt auf dem Server. Auf diesem Hub hat etwas von jemand anderem dieselbe Kennung, darum kann es nicht hierher. Es ist alles noch da, und zu tun ist nichts.",
+    unreadable: "Das bleibt auf dem Server: Dort steht es so, dass es sich nicht lesen lässt, oder es ist zu groß. Was hier oder dort neu hineingeschrieben wird, bringt es in Ordnung.",
   },
   why: "Weil",
   restore: "Übernehmen",

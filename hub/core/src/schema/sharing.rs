@@ -39,11 +39,11 @@ pub static HOUSEHOLD_MEMBERS: Table = Table {
 /// What lost a merge, and what could not be applied.
 pub static CONFLICTS: Table = Table {
     name: "conflicts",
-    doc: "A value that lost a merge unseen, an upload that could not be applied, or a row whose id is somebody else's elsewhere. Nothing is lost: the first two can be restored, the last stays where it is.",
+    doc: "A value that lost a merge unseen, an upload that could not be applied, a row whose id is somebody else's elsewhere, or one that the server has and that cannot be read. Nothing is lost: the first two can be restored, the others stay where they are.",
     stream: Stream::Rows,
     keys: &[],
     columns: &[
-        col("kind", Text, NEEDED, Rule::OneOf(&["lost", "quarantined", "foreign"]), "Which of them."),
+        col("kind", Text, NEEDED, Rule::OneOf(&["lost", "quarantined", "foreign", "unreadable"]), "Which of them."),
         col("table_name", Text, NULL, Rule::Length(64), "The table of the row it is about."),
         col("row_id", Text, NULL, Rule::Length(128), "The row it is about."),
         col("column_name", Text, NULL, Rule::Length(128), "For lost: the column, or deleted_at."),
@@ -57,7 +57,13 @@ pub static CONFLICTS: Table = Table {
         ),
         col("lost_hlc", Text, NULL, Rule::Any, "For lost: the clock that lost."),
         col("kept_hlc", Text, NULL, Rule::Any, "For lost: the clock that won."),
-        col("reason", Text, NULL, Rule::Prose(1000), "For quarantined and foreign: why, in a sentence for a person."),
+        col(
+            "reason",
+            Text,
+            NULL,
+            Rule::Prose(1000),
+            "For quarantined, foreign and unreadable: why, in a sentence for a person.",
+        ),
         col("operations", Text, NULL, Rule::Any, "For quarantined: what was uploaded, a JSON array, oldest first."),
         col("client_id", Text, NULL, Rule::Length(128), "The client it came from, if it said."),
         together(

@@ -33,7 +33,7 @@ pub(in crate::commands) fn settle(
     if how == Settlement::Restored {
         match entry.text("kind").as_str() {
             "lost" => restore_lost(tx, by, &entry)?,
-            "foreign" => {
+            "foreign" | "unreadable" => {
                 let message = "There is nothing to bring back: the row is where it was.";
                 return Err(Rejection::new(RejectionCode::Conflict, message).into());
             }
@@ -79,6 +79,7 @@ fn restore_lost(tx: &mut Tx<'_>, by: &Principal, entry: &Row) -> Result<(), Stor
             row.touch(&at);
         }
     }
+    row.clean_names();
     rows::follow(tx, by, &before, row)
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cut;
+mod hostile;
 mod households;
 mod storm;
 mod world;

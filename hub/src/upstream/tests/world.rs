@@ -271,7 +271,7 @@ impl World {
             let ids: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let there = wire::by_ids(&mut connection, table, &ids).await.unwrap();
+            let there = wire::by_ids(&mut connection, table, &ids).await.unwrap().rows;
             for hub in &self.hubs {
                 let here: BTreeMap<String, Row> =
                     hub.rows(table).await.into_iter().map(|row| (row.id.clone(), row)).collect();
