@@ -78,7 +78,7 @@ const NUDGED: Duration = Duration::from_secs(8);
 /// How many waiting changes are counted.
 const COUNTED: usize = 100_000;
 /// From so many on, they are counted once a second, however often somebody asks.
-const MANY: usize = 1000;
+const MANY: usize = 20_000;
 
 /// What is said where the server lets nobody of this hub into a household.
 const OUTSIDE: &str = "A household's changes wait: on the server nobody of this hub belongs to it. Its administrators can take \
