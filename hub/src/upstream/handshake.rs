@@ -2,7 +2,6 @@
 //!
 //! The order of the questions matters: a server that was set back is recognised before an absence is.
 
-use kairos_core::Millis;
 use kairos_core::scope::Scope;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
@@ -58,7 +57,6 @@ pub(super) async fn hello(
     who: &session::Who,
     scope: &Scope,
     link: &Link,
-    now: Millis,
 ) -> Result<(Verdict, Link), Fault> {
     let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let name = scope.to_string();
@@ -90,15 +88,14 @@ pub(super) async fn hello(
     };
     session::statement(
         "INSERT INTO {}.hub_state (scope, hub, fence, prev_fence, high_seq, cursor, seen_at)
-         VALUES ($1, $2, $3, $4, 0, $5, $6)
-         ON CONFLICT (scope, hub) DO UPDATE SET fence = $3, prev_fence = $4, cursor = $5, seen_at = $6",
+         VALUES ($1, $2, $3, $4, 0, $5, {}.now_ms())
+         ON CONFLICT (scope, hub) DO UPDATE SET fence = $3, prev_fence = $4, cursor = $5, seen_at = {}.now_ms()",
     )
     .bind(&name)
     .bind(&who.hub)
     .bind(&word)
     .bind(kept)
     .bind(link.cursor)
-    .bind(now)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;

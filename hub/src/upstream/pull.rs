@@ -15,6 +15,9 @@ use crate::store::Link;
 /// How many rows a page has.
 pub(super) const PAGE: usize = if cfg!(test) { 7 } else { 1000 };
 
+/// For how long a hub counts as just seen, in milliseconds: so often one that has nothing to say writes that it is there.
+const SEEN_FOR: i64 = 60 * 60 * 1000;
+
 /// What is to be done because of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct News {
@@ -24,16 +27,23 @@ pub(super) struct News {
     pub(super) is_dirty: bool,
 }
 
-/// Asks for news; without a word, since it moves nothing.
-pub(super) async fn news(connection: &mut PgConnection, who: &Who, scope: &Scope, cursor: i64) -> Result<News, Fault> {
+/// Asks for news; where the server has not seen this hub for an hour, that it is there and how far it has read is noted on the
+/// way, without a new word.
+pub(super) async fn news(connection: &mut PgConnection, who: &Who, scope: &Scope, link: &Link) -> Result<News, Fault> {
     let mut tx = session::begin(connection, who.person.as_str(), false).await?;
+    // What was seen later than now was seen by a clock that was wrong.
     let sql = format!(
-        "SELECT (SELECT seq FROM {SCHEMA}.sync_clock WHERE scope = $1), EXISTS (SELECT FROM {SCHEMA}.dirty WHERE scope = $1)"
+        "WITH seen AS (
+           UPDATE {SCHEMA}.hub_state SET seen_at = {SCHEMA}.now_ms(), cursor = $3
+           WHERE scope = $1 AND hub = $2 AND $4 IN (fence, prev_fence)
+             AND seen_at NOT BETWEEN {SCHEMA}.now_ms() - {SEEN_FOR} AND {SCHEMA}.now_ms()
+         )
+         SELECT (SELECT seq FROM {SCHEMA}.sync_clock WHERE scope = $1), EXISTS (SELECT FROM {SCHEMA}.dirty WHERE scope = $1)"
     );
-    let found: (Option<i64>, bool) =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(scope.to_string()).fetch_one(&mut *tx).await?;
-    tx.rollback().await?;
-    Ok(News { is_ahead: found.0 != Some(cursor), is_dirty: found.1 })
+    let asked = sqlx::query_as(AssertSqlSafe(sql)).bind(scope.to_string()).bind(&who.hub);
+    let found: (Option<i64>, bool) = asked.bind(link.cursor).bind(&link.fence).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(News { is_ahead: found.0 != Some(link.cursor), is_dirty: found.1 })
 }
 
 /// Fetches the next page; the link in it holds the new cursor and word, to be stored together with the rows.

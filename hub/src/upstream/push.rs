@@ -79,7 +79,8 @@ async fn push_so(
 ) -> Result<Pushed, Fault> {
     let mut tx = session::begin(connection, who.person.as_str(), false).await?;
     let head = lock(&mut tx, scope).await?;
-    let moves = Moves { cursor: None, high: upto };
+    // What is being settled reads from the beginning: how far it is, the pages tell.
+    let moves = Moves { cursor: link.pending.is_none().then_some(link.cursor), high: upto };
     let word = session::renew(&mut tx, &who.hub, scope, link.fence.as_deref(), &moves).await?;
     let mut pushed =
         Pushed { link: link.clone(), landed: Vec::new(), foreign: Vec::new(), otherwise: Vec::new(), cursor: None };

@@ -50,8 +50,7 @@ impl Replica<'_> {
     /// Says hello; what is to be done about its verdict is stored with the new word, so that a crash cannot forget it.
     pub(super) async fn hello(&self, connection: &mut PgConnection) -> Result<Verdict, Fault> {
         let link = self.link().await?;
-        let now = self.store.clock().now();
-        let hello = handshake::hello(connection, self.who, &self.scope, &link, now);
+        let hello = handshake::hello(connection, self.who, &self.scope, &link);
         let (verdict, link) = session::step(hello).await?;
         let (scope, epoch) = (self.scope.clone(), self.store.identity().epoch.clone());
         let noted = self.store.write(move |tx| {
@@ -284,7 +283,7 @@ impl Replica<'_> {
     /// Does what the server has to tell; gives whether there may be more.
     pub(super) async fn listen(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
         let link = self.link().await?;
-        let news = session::step(pull::news(connection, self.who, &self.scope, link.cursor)).await?;
+        let news = session::step(pull::news(connection, self.who, &self.scope, &link)).await?;
         if news.is_dirty {
             let tidied = session::step(push::tidy(connection, self.who, &self.scope, &link)).await?;
             self.set_link(&tidied).await?;

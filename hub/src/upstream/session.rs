@@ -60,7 +60,7 @@ pub(super) async fn renew(
     let word = word();
     let done = statement(
         "UPDATE {}.hub_state SET fence = $4, prev_fence = $3, cursor = coalesce($5, cursor),
-           high_seq = greatest(high_seq, $6)
+           high_seq = greatest(high_seq, $6), seen_at = {}.now_ms()
          WHERE scope = $1 AND hub = $2 AND $3 IN (fence, prev_fence)",
     )
     .bind(scope.to_string())

@@ -148,6 +148,8 @@ impl Hub {
             Some(connection) => connection,
             None => link::open(&link::address(url)?).await?,
         };
+        let now = self.store.clock().now().to_string();
+        sqlx::query("SELECT set_config('test.now', $1, false)").bind(now).execute(&mut connection).await?;
         let who = self.who();
         let replica =
             Replica { store: &self.store, commands: &self.door, who: &who, pulse: &self.pulse, scope: scope() };
@@ -209,6 +211,7 @@ impl Hub {
 impl World {
     pub(super) async fn new(hubs: usize) -> Self {
         let server = Postgres::careless().await;
+        tell_time(&server).await;
         let mut all = Vec::new();
         for n in 0..hubs {
             all.push(Hub::new(&format!("h{n}"), NOON).await);
@@ -328,6 +331,15 @@ impl World {
             }
         }
     }
+}
+
+/// Has the server's clock be the one of who asks, as the hubs' is the test's.
+async fn tell_time(server: &Postgres) {
+    let options = link::address(&server.url("postgres")).unwrap();
+    link::open(&options).await.unwrap();
+    let sql = "CREATE OR REPLACE FUNCTION kairos.now_ms() RETURNS bigint LANGUAGE sql VOLATILE RETURN coalesce(
+        nullif(current_setting('test.now', true), '')::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)";
+    sqlx::raw_sql(sql).execute(&mut options.connect().await.unwrap()).await.unwrap();
 }
 
 /// What tells two rows apart.

@@ -21,6 +21,7 @@ mod shipped;
 mod storm;
 mod streams;
 mod tables;
+mod tombstones;
 
 use kairos_core::hlc::Hlc;
 use kairos_core::row::Row;
