@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::Upstream;
+use super::collect;
 use super::fault::Fault;
 use super::handshake::Verdict;
 use super::household;
@@ -41,6 +42,8 @@ struct Greeted {
     who: Who,
     /// When the lease is to be asked for again.
     lease: Instant,
+    /// Whether there may be old tombstones that are this hub's to collect.
+    collects: bool,
     /// Who belongs to it, as the server was told.
     told: Vec<Seat>,
     /// Who its person is at the providers of accounts, as the server was told.
@@ -127,8 +130,10 @@ impl Line {
             return Ok(Round::More);
         }
         self.lease(scope, &who).await?;
+        let collects = self.collect(scope, &who).await?;
         self.tell_identities(scope).await?;
-        self.tell_members(scope, &who).await
+        let told = self.tell_members(scope, &who).await?;
+        Ok(if collects { Round::More } else { told })
     }
 
     /// Tells the server who a person is at the providers of accounts, where it was not told yet.
@@ -154,12 +159,21 @@ impl Line {
         let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| knows_time && greeted.lease <= now) else {
             return Ok(());
         };
-        match session::step(lease::ask(&mut self.connection, who, scope, TERM)).await? {
+        let lease = session::step(lease::ask(&mut self.connection, who, scope, TERM)).await?;
+        match lease.elsewhere {
             None => self.upstream.0.ground.leases.is_kept_here(scope),
             Some(rest) => self.upstream.0.ground.leases.is_kept_elsewhere(scope, rest),
         }
+        greeted.collects = lease.elsewhere.is_none() && lease.is_due;
         greeted.lease = now + TERM / 4;
         Ok(())
+    }
+
+    /// Has the server forget some of what was deleted long ago, if that is this hub's to do; gives whether there may be more.
+    async fn collect(&mut self, scope: &Scope, who: &Who) -> Result<bool, Fault> {
+        let Some(greeted) = self.greeted.get_mut(scope).filter(|greeted| greeted.collects) else { return Ok(false) };
+        greeted.collects = session::step(collect::collect(&mut self.connection, who, scope)).await?;
+        Ok(greeted.collects)
     }
 
     async fn speaker(&mut self, scope: &Scope, seats: &[Seat]) -> Result<Option<UserId>, Fault> {
@@ -178,7 +192,8 @@ impl Line {
         if verdict != Verdict::Ok {
             self.upstream.say(State::Syncing, verdict.in_words()).await;
         }
-        self.greeted.insert(scope.clone(), Greeted { who, lease: Instant::now(), told: Vec::new(), known: Vec::new() });
+        let greeted = Greeted { who, lease: Instant::now(), collects: false, told: Vec::new(), known: Vec::new() };
+        self.greeted.insert(scope.clone(), greeted);
         Ok(())
     }
 

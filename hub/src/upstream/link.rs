@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "households", include_str!("../../../deploy/postgres/migrations/0003_households.sql")),
     (4, "identities", include_str!("../../../deploy/postgres/migrations/0004_identities.sql")),
     (5, "clocks", include_str!("../../../deploy/postgres/migrations/0005_clocks.sql")),
+    (6, "collecting", include_str!("../../../deploy/postgres/migrations/0006_collecting.sql")),
 ];
 
 /// Where a server is. No `Debug`: the address holds a password.

@@ -10,13 +10,14 @@
 //! - [`service`]: which server it is, as an administrator decides; [`preview`]: what a first merge would bring together.
 //! - [`relay`]: what a hub beside the server does for other houses.
 //! - [`identity`]: who somebody is at the provider of accounts.
-//! - [`lease`]: which hub does for a scope what time itself does.
+//! - [`lease`]: which hub does for a scope what time itself does; [`collect`]: it has the server forget old deletions.
 //! - [`pulse`], [`ill`]: what moves, and which scopes do not while others do.
 //! - [`wire`]: rows in and out of Postgres; [`fault`], [`status`], [`backoff`]: words and waits.
 //!
 //! The log is the outbox: what waits for the server is what the log holds after `pushed`. See docs/UPSTREAM.md.
 
 mod backoff;
+mod collect;
 mod fault;
 mod handshake;
 mod household;

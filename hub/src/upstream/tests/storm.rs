@@ -250,13 +250,14 @@ impl Storm {
         self.forget_what_nobody_has().await;
     }
 
-    /// Deletions are forgotten that every hub has read.
+    /// Deletions are forgotten that every hub has read, or some of them.
     async fn collect(&mut self) {
         let sql = "SELECT set_config('kairos.user_id', 'ada', false)";
         sqlx::query(sql).execute(&mut self.admin).await.unwrap();
-        sqlx::query("SELECT kairos.collect($1, $2)")
+        sqlx::query("SELECT kairos.collect_some('u:ada', $1, $2, $3)")
             .bind(3_600_000_i64)
             .bind(self.world.now)
+            .bind(*self.dice.of(&[1_i64, 2, 100]))
             .execute(&mut self.admin)
             .await
             .unwrap();

@@ -147,9 +147,16 @@ async fn a_tombstone_goes_when_it_is_old_and_everybody_has_read_it() {
     let mut other = postgres.hub("bo").await;
     hub.ask("UPDATE kairos.hub_state SET cursor = 99").await;
     assert_eq!(other.ask(&collect).await, "0");
+    let some = |most: i64| format!("SELECT kairos.collect_some('u:ada', {LIFE}, {now}, {most})");
+    assert_eq!(other.ask(&some(9)).await, "0");
+    // Some at a time, and for each the mark is moved.
+    assert_eq!(hub.ask(&some(2)).await, "2");
+    let mark = "SELECT gc_seq > 5 FROM kairos.sync_clock";
+    assert_eq!((hub.ask(&left).await, hub.ask(mark).await), ("13|18|18".to_owned(), "t".to_owned()));
+    assert!(hub.run(&some(0)).await.is_err());
     // All but deeds and what lost a merge: whoever was away brings these back whatever happened, and must find that they
     // are deleted.
-    assert_eq!(hub.ask(&collect).await, "13");
+    assert_eq!(hub.ask(&collect).await, "11");
     assert_eq!(hub.ask(&left).await, "2|18|18");
     let kept = hub
         .ask("SELECT (SELECT count(*) FROM kairos.completion_events), (SELECT count(*) FROM kairos.conflicts)")

@@ -220,7 +220,13 @@ async fn powersync_reads_all_and_writes_nothing() {
     for table in ["memberships", "makers", "sync_clock", "hub_state", "dirty", "engine_lease"] {
         assert!(powersync.run(&format!("SELECT * FROM kairos.{table}")).await.is_err(), "{table}");
     }
-    for call in ["set_member('1', 'bo', true, true)", "collect(0, 0)", "publish()", "adopt('habits')"] {
+    for call in [
+        "set_member('1', 'bo', true, true)",
+        "collect(0, 0)",
+        "collect_some('u:ada', 0, 0, 1)",
+        "publish()",
+        "adopt('habits')",
+    ] {
         let told = powersync.run(&format!("SELECT kairos.{call}")).await.unwrap_err();
         assert!(told.starts_with("42501 permission denied for function"), "{call}: {told}");
     }
